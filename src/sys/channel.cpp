@@ -1,0 +1,98 @@
+#include "sys/channel.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace bolt {
+
+Result<std::pair<Channel, Channel>> Channel::make_pair() {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return Error::from_errno("make a socket pair");
+    return std::pair(Channel(UniqueFd(ends[0])), Channel(UniqueFd(ends[1])));
+}
+
+Result<void> Channel::send(std::string_view bytes, std::span<int const> descriptors) const {
+    if (bytes.size() > longest_message || descriptors.size() > most_descriptors) return Error::from_code(EMSGSIZE, "send a message");
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()}; // sendmsg does not write to it
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * most_descriptors)]{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (!descriptors.empty()) {
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+        auto* const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+        std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+    }
+    while (sendmsg(socket_.number(), &message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) return Error::from_errno("send a message");
+    return {};
+}
+
+Result<std::optional<Channel::Message>> Channel::receive() const {
+    Message received;
+    received.bytes.resize(longest_message);
+    iovec part{received.bytes.data(), received.bytes.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * most_descriptors)];
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ssize_t length{};
+    while ((length = recvmsg(socket_.number(), &message, MSG_CMSG_CLOEXEC)) < 0) {
+        if (errno == ECONNRESET) return std::optional<Message>();
+        if (errno != EINTR) return Error::from_errno("receive a message");
+    }
+    for (auto* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        auto const count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd{};
+            std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+            received.descriptors.emplace_back(fd);
+        }
+    }
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Error::from_code(EMSGSIZE, "receive a message");
+    if (length == 0 && received.descriptors.empty()) return std::optional<Message>();
+    received.bytes.resize(static_cast<std::size_t>(length));
+    received.bytes.shrink_to_fit();
+    return std::optional(std::move(received));
+}
+
+Result<void> send_report(Channel const& channel, Result<void> const& outcome) {
+    Report report{};
+    if (!outcome) {
+        report.verdict = Report::Verdict::failure;
+        report.code = outcome.error().code();
+        auto const& text = outcome.error().text();
+        std::memcpy(report.text, text.data(), std::min(text.size(), sizeof report.text - 1));
+    }
+    return channel.send({reinterpret_cast<char const*>(&report), sizeof report});
+}
+
+Result<void> receive_report(Channel const& channel, Process& child, std::string_view doing) {
+    auto const message = TRY(channel.receive().while_doing("wait for a child to {}", doing));
+    if (!message) {
+        auto const ended = TRY(child.wait());
+        return Error::of(ECHILD, "the child {} while it was to {}", ended.text(), doing);
+    }
+    Report report{};
+    if (message->bytes.size() != sizeof report) return Error::of(EPROTO, "a malformed report from a child that was to {}", doing);
+    std::memcpy(&report, message->bytes.data(), sizeof report);
+    report.text[sizeof report.text - 1] = '\0';
+    if (report.verdict == Report::Verdict::failure) return Error(report.code, report.text);
+    return {};
+}
+
+int run_child(Channel const& channel, std::function<Result<void>()> const& work) noexcept {
+    auto const outcome = work();
+    // A parent that is gone cannot be told; it sees the exit status, if anybody does.
+    bool const told = send_report(channel, outcome).ok();
+    return outcome.ok() && told ? 0 : 1;
+}
+
+} // namespace bolt

@@ -1,0 +1,200 @@
+#include "sys/file.h"
+
+#include <ctime>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <unistd.h>
+
+#include "sys/random.h"
+
+namespace bolt {
+
+Result<UniqueFd> open_file(HostPath const& path, int flags, mode_t mode) {
+    UniqueFd fd(open(path.c_str(), flags | O_CLOEXEC, mode));
+    if (!fd.is_open()) return Error::from_errno("open '{}'", path);
+    return fd;
+}
+
+Result<UniqueFd> open_at(FdRef directory, std::string_view name, int flags, mode_t mode) {
+    UniqueFd fd(openat(directory.number(), std::string(name).c_str(), flags | O_CLOEXEC, mode));
+    if (!fd.is_open()) return Error::from_errno("open '{}'", name);
+    return fd;
+}
+
+Result<std::string> read_file(HostPath const& path) {
+    auto const fd = TRY(open_file(path, O_RDONLY));
+    return read_to_end(fd).while_doing("read '{}'", path);
+}
+
+Result<std::string> read_file_at(FdRef directory, std::string_view name) {
+    auto const fd = TRY(open_at(directory, name, O_RDONLY));
+    return read_to_end(fd).while_doing("read '{}'", name);
+}
+
+Result<std::optional<std::string>> find_file(HostPath const& path) {
+    auto contents = read_file(path);
+    if (contents) return std::optional(std::move(contents).value());
+    if (contents.error().is(ENOENT)) return std::optional<std::string>();
+    return std::move(contents).error();
+}
+
+Result<void> write_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability) {
+    auto const staged = path.parent() / fmt::format(".{}.{}", path.name(), TRY(random_name()));
+    auto written = [&]() -> Result<void> {
+        auto const fd = TRY(open_file(staged, O_WRONLY | O_CREAT | O_EXCL, mode));
+        TRY(write_all(fd, contents));
+        if (durability == Durability::synced && fsync(fd.number()) < 0) return Error::from_errno("sync '{}'", staged);
+        return rename_file(staged, path);
+    }();
+    if (!written) {
+        unlink(staged.c_str());
+        return std::move(written).while_doing("write '{}'", path);
+    }
+    if (durability == Durability::synced) TRY(sync_directory(path.parent()));
+    return {};
+}
+
+Result<struct stat> stat_file(HostPath const& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) < 0) return Error::from_errno("look at '{}'", path);
+    return status;
+}
+
+Result<struct stat> stat_fd(FdRef fd) {
+    struct stat status {};
+    if (fstat(fd.number(), &status) < 0) return Error::from_errno("look at descriptor {}", fd.number());
+    return status;
+}
+
+bool exists(HostPath const& path) {
+    struct stat status {};
+    return lstat(path.c_str(), &status) == 0;
+}
+
+Result<void> make_directory(HostPath const& path, mode_t mode) {
+    if (mkdir(path.c_str(), mode) < 0) return Error::from_errno("make directory '{}'", path);
+    return {};
+}
+
+Result<void> make_directories(HostPath const& path, mode_t mode) {
+    if (mkdir(path.c_str(), mode) == 0) return {};
+    if (errno == EEXIST) {
+        if (S_ISDIR(TRY(stat_file(path)).st_mode)) return {};
+        return Error::from_code(ENOTDIR, fmt::format("make directory '{}'", path));
+    }
+    if (errno != ENOENT || path.text() == "/") return Error::from_errno("make directory '{}'", path);
+    TRY(make_directories(path.parent(), mode));
+    if (mkdir(path.c_str(), mode) < 0 && errno != EEXIST) return Error::from_errno("make directory '{}'", path);
+    return {};
+}
+
+Result<std::vector<std::string>> list_directory(FdRef directory) {
+    // A descriptor of its own: fdopendir takes it over, and the offset must not be shared.
+    auto own = TRY(open_at(directory, ".", O_RDONLY | O_DIRECTORY));
+    auto* const listing = fdopendir(own.number());
+    if (!listing) return Error::from_errno("list a directory");
+    own.release();
+    std::vector<std::string> names;
+    errno = 0;
+    while (auto const* const entry = readdir(listing)) {
+        std::string_view const name = entry->d_name;
+        if (name != "." && name != "..") names.emplace_back(name);
+    }
+    int const failure = errno;
+    closedir(listing);
+    if (failure != 0) return Error::from_code(failure, "list a directory");
+    return names;
+}
+
+Result<std::vector<std::string>> list_directory(HostPath const& path) {
+    auto const directory = TRY(open_file(path, O_RDONLY | O_DIRECTORY));
+    return list_directory(directory).while_doing("'{}'", path);
+}
+
+Result<void> rename_file(HostPath const& from, HostPath const& to) {
+    if (rename(from.c_str(), to.c_str()) < 0) return Error::from_errno("rename '{}' to '{}'", from, to);
+    return {};
+}
+
+Result<void> rename_to_new(HostPath const& from, HostPath const& to) {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) < 0) return Error::from_errno("rename '{}' to '{}'", from, to);
+    return {};
+}
+
+Result<void> make_symlink(std::string_view target, HostPath const& path) {
+    if (symlink(std::string(target).c_str(), path.c_str()) < 0) return Error::from_errno("make the link '{}'", path);
+    return {};
+}
+
+Result<std::string> read_symlink(HostPath const& path) {
+    char target[4096];
+    auto const length = readlink(path.c_str(), target, sizeof target);
+    if (length < 0) return Error::from_errno("read the link '{}'", path);
+    return std::string(target, static_cast<std::size_t>(length));
+}
+
+Result<void> remove_file(HostPath const& path) {
+    if (unlink(path.c_str()) < 0) return Error::from_errno("remove '{}'", path);
+    return {};
+}
+
+Result<void> remove_directory(HostPath const& path) {
+    if (rmdir(path.c_str()) < 0) return Error::from_errno("remove directory '{}'", path);
+    return {};
+}
+
+namespace {
+
+// Removes what is in `directory` (which it owns), staying on `device`.
+Result<void> empty_directory(UniqueFd directory, dev_t device) {
+    for (auto const& name : TRY(list_directory(directory))) {
+        if (unlinkat(directory.number(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
+        // unlinkat on a directory is EISDIR on Linux; EPERM comes from file systems that follow POSIX to the letter.
+        if (errno != EISDIR && errno != EPERM) return Error::from_errno("remove '{}'", name);
+        auto below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (!below && below.error().is(EACCES) && fchmodat(directory.number(), name.c_str(), 0700, 0) == 0)
+            below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        if (!below) return std::move(below).error().is(ENOTDIR) ? Error::of(EPERM, "remove '{}': Operation not permitted", name) : std::move(below).error();
+        auto const status = TRY(stat_fd(below.value()));
+        if (status.st_dev != device) return Error::of(EBUSY, "'{}' is a mount point", name);
+        if ((status.st_mode & 0700) != 0700) fchmod(below->number(), 0700); // ignoring a failure: the removal below reports it
+        TRY(empty_directory(std::move(below).value(), device).while_doing("in '{}'", name));
+        if (unlinkat(directory.number(), name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT) return Error::from_errno("remove directory '{}'", name);
+    }
+    return {};
+}
+
+} // namespace
+
+Result<void> remove_tree(HostPath const& path) {
+    if (unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+    if (errno != EISDIR && errno != EPERM) return Error::from_errno("remove '{}'", path);
+    auto top = open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!top && top.error().is(EACCES) && chmod(path.c_str(), 0700) == 0) top = open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!top) return std::move(top).error();
+    auto const status = TRY(stat_fd(top.value()));
+    TRY(empty_directory(std::move(top).value(), status.st_dev).while_doing("remove '{}'", path));
+    return remove_directory(path);
+}
+
+Result<void> sync_directory(HostPath const& path) {
+    auto const fd = TRY(open_file(path, O_RDONLY | O_DIRECTORY));
+    if (fsync(fd.number()) < 0) return Error::from_errno("sync directory '{}'", path);
+    return {};
+}
+
+Result<void> sync_filesystem(HostPath const& path) {
+    auto const fd = TRY(open_file(path, O_RDONLY));
+    if (syncfs(fd.number()) < 0) return Error::from_errno("sync the file system of '{}'", path);
+    return {};
+}
+
+void Backoff::wait() {
+    timespec const pause{0, milliseconds_ * 1'000'000L};
+    nanosleep(&pause, nullptr);
+    milliseconds_ = std::min(milliseconds_ * 2, 50);
+}
+
+} // namespace bolt

@@ -1,0 +1,46 @@
+#include "sys/lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/file.h"
+
+namespace bolt {
+
+Result<std::optional<FileLock>> FileLock::find(HostPath const& file, LockMode mode) {
+    for (;;) {
+        auto fd = TRY(open_file(file, O_RDWR | O_CREAT, 0600).while_doing("lock"));
+        if (flock(fd.number(), (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
+            if (errno == EINTR) continue;
+            if (errno == EWOULDBLOCK) return std::optional<FileLock>();
+            return Error::from_errno("lock '{}'", file);
+        }
+        // The file may have been removed or replaced between open and flock; then the lock is on nothing.
+        struct stat held {}, named {};
+        if (fstat(fd.number(), &held) < 0) return Error::from_errno("look at lock '{}'", file);
+        if (stat(file.c_str(), &named) < 0 || held.st_ino != named.st_ino || held.st_dev != named.st_dev) continue;
+        if (mode == LockMode::exclusive) {
+            auto const pid = fmt::format("{}\n", getpid());
+            // Only for other people's error messages: a failure changes nothing.
+            if (ftruncate(fd.number(), 0) == 0 && pwrite(fd.number(), pid.data(), pid.size(), 0) < 0) errno = 0;
+        }
+        return std::optional(FileLock(std::move(fd)));
+    }
+}
+
+Result<FileLock> FileLock::acquire(HostPath const& file, LockMode mode, std::chrono::milliseconds patience) {
+    auto const end = std::chrono::steady_clock::now() + patience;
+    Backoff backoff;
+    for (;;) {
+        if (auto lock = TRY(find(file, mode))) return std::move(*lock);
+        if (std::chrono::steady_clock::now() >= end) {
+            auto const holder = read_file(file);
+            return Error::of(EWOULDBLOCK, "'{}' is locked by process {}", file, holder && !trim(holder.value()).empty() ? trim(holder.value()) : "(unknown)");
+        }
+        backoff.wait();
+    }
+}
+
+} // namespace bolt

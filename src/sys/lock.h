@@ -1,0 +1,32 @@
+// flock(2) locks on files of their own. They belong to the open file description: they survive other descriptors of the
+// file being closed, are inherited over fork, and end with the last holder. Never POSIX fcntl locks.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/path.h"
+
+namespace bolt {
+
+enum class LockMode { shared, exclusive };
+
+class FileLock {
+public:
+    // Tries with back-off until `patience` is over, then EWOULDBLOCK naming the holder's pid when it is known. The file is
+    // made when it is missing. An exclusive holder writes its pid into it.
+    static Result<FileLock> acquire(HostPath const& file, LockMode mode, std::chrono::milliseconds patience);
+    // One try; none when somebody else holds it.
+    static Result<std::optional<FileLock>> find(HostPath const& file, LockMode mode);
+
+    FdRef fd() const { return fd_; }
+    void release() { fd_.close(); }
+
+private:
+    explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+};
+
+} // namespace bolt

@@ -1,0 +1,93 @@
+#include "sys/path.h"
+
+#include <climits>
+
+#include <unistd.h>
+
+#include "base/text.h"
+
+namespace bolt {
+
+Result<HostPath> HostPath::parse(std::string_view text) {
+    if (!text.starts_with('/') || text.find('\0') != text.npos) return Error::of(EINVAL, "'{}' is not an absolute path", text);
+    std::string clean;
+    for (auto const component : split(text, '/')) {
+        if (component.empty() || component == ".") continue;
+        clean += '/';
+        clean += component;
+    }
+    return HostPath(clean.empty() ? "/" : std::move(clean));
+}
+
+Result<HostPath> HostPath::absolute(std::string_view text) {
+    if (text.starts_with('/')) return parse(text);
+    if (text.empty()) return Error::of(EINVAL, "an empty path");
+    char here[PATH_MAX];
+    if (!getcwd(here, sizeof here)) return Error::from_errno("find the working directory");
+    return parse(fmt::format("{}/{}", here, text));
+}
+
+HostPath HostPath::operator/(std::string_view below) const {
+    std::string joined = text_ == "/" ? "" : text_;
+    joined += '/';
+    joined += below;
+    return HostPath(std::move(joined));
+}
+
+HostPath HostPath::parent() const {
+    auto const at = text_.rfind('/');
+    return HostPath(at == 0 ? "/" : text_.substr(0, at));
+}
+
+std::string_view HostPath::name() const { return std::string_view(text_).substr(text_.rfind('/') + 1); }
+
+namespace {
+enum class DotDot { refuse, climb };
+Result<std::vector<std::string>> split_components(std::string_view text, DotDot dot_dot) {
+    if (text.find('\0') != text.npos) return Error::of(EINVAL, "a path with a NUL character in it");
+    std::vector<std::string> components;
+    for (auto const component : split(text, '/')) {
+        if (component.empty() || component == ".") continue;
+        if (component != "..")
+            components.emplace_back(component);
+        else if (dot_dot == DotDot::refuse)
+            return Error::of(EINVAL, "path '{}' has '..' in it", text);
+        else if (!components.empty())
+            components.pop_back();
+    }
+    return components;
+}
+} // namespace
+
+Result<RootPath> RootPath::parse(std::string_view text) {
+    RootPath path;
+    path.components_ = TRY(split_components(text, DotDot::refuse));
+    return path;
+}
+
+Result<RootPath> RootPath::parse_clamped(std::string_view text) {
+    RootPath path;
+    path.components_ = TRY(split_components(text, DotDot::climb));
+    return path;
+}
+
+RootPath RootPath::parent() const {
+    RootPath up = *this;
+    if (!up.components_.empty()) up.components_.pop_back();
+    return up;
+}
+
+std::string_view RootPath::name() const { return components_.empty() ? std::string_view() : components_.back(); }
+
+Result<RootPath> RootPath::child(std::string_view component) const {
+    if (component.empty() || component == "." || component == ".." || component.find_first_of(std::string_view("/\0", 2)) != component.npos)
+        return Error::of(EINVAL, "'{}' is not a file name", component);
+    RootPath below = *this;
+    below.components_.emplace_back(component);
+    return below;
+}
+
+std::string RootPath::text() const { return components_.empty() ? "." : join(components_, "/"); }
+std::string RootPath::absolute_text() const { return "/" + join(components_, "/"); }
+
+} // namespace bolt
