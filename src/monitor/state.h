@@ -1,0 +1,43 @@
+// A container's state as its monitor writes it: run/containers/<id>/state.json, replaced by rename, read without a lock.
+// Liveness is checked by pid and start time, never assumed.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "sys/path.h"
+
+namespace bolt::monitor {
+
+enum class Status { created, running, paused, restarting, exited };
+std::string_view to_text(Status status); // docker's words: "created", "running", "paused", "restarting", "exited"
+
+struct State {
+    Status status = Status::created;
+    pid_t monitor_pid = 0;
+    std::uint64_t monitor_start_time = 0; // as sys/process.h start_time_of
+    pid_t pid = 0;                        // init's, while running
+    std::uint64_t start_time = 0;
+    std::optional<Time> started_at, finished_at;
+    int exit_code = 0;                    // docker's: the command's own, 128 + signal, 125…127
+    bool oom_killed = false;
+    bool stopped_by_user = false;         // what unless-stopped means
+    int restart_count = 0;
+    std::string error;                    // why it could not be started, or the last teardown's complaints
+    std::string cgroup;                   // path below the hierarchy, "" when there is none
+    std::vector<std::string> ports;       // net::format_published with the numbers really used
+};
+
+Result<void> write_state(HostPath const& run_directory, State const& state);
+// What the state file says, corrected by what is true: a running container whose monitor and init are gone is `exited` with
+// code 137 and an error that says that the monitor was killed. None when there is no state file (never started since boot).
+Result<std::optional<State>> find_state(HostPath const& run_directory);
+// The exit record outlives a reboot: container_directory/exit.json has the same members.
+Result<void> write_exit_record(HostPath const& container_directory, State const& state);
+Result<std::optional<State>> find_exit_record(HostPath const& container_directory);
+
+} // namespace bolt::monitor
