@@ -116,7 +116,7 @@ std::vector<char*> pointers_of(std::vector<std::string> const& texts) {
 
 // Situation:    a vfork child: the parent is stopped and shares this memory. Only async-signal-safe calls.
 // Must:         lay out the descriptors, clear the signal state, exec; or leave errno in *failure and _exit.
-[[noreturn]] void exec_in_child(char const* program, char** argv, char** envp, SpawnOptions const& options, std::span<int> moved, int& failure) {
+[[noreturn]] void exec_in_child(char const* program, char** argv, char** envp, SpawnOptions const& options, std::span<int> moved, int volatile& failure) {
     for (int number = 1; number < NSIG; ++number)
         if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
     sigset_t none;
@@ -155,7 +155,7 @@ Result<Process> spawn(HostPath const& program, SpawnOptions const& options) {
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
     pid_t const pid = vfork();
-    if (pid == 0) exec_in_child(program.c_str(), argv.data(), options.environment ? envp.data() : environ, options, moved, const_cast<int&>(failure));
+    if (pid == 0) exec_in_child(program.c_str(), argv.data(), options.environment ? envp.data() : environ, options, moved, failure);
     int const vfork_failure = errno;
     sigprocmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return Error::from_code(vfork_failure, fmt::format("start '{}'", program));
