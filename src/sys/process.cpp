@@ -142,6 +142,14 @@ std::vector<char*> pointers_of(std::vector<std::string> const& texts) {
     _exit(127);
 }
 
+// A frame of its own: what a caller keeps in registers over a vfork may be clobbered.
+[[gnu::noinline]] pid_t vfork_and_exec(char const* program, char** argv, char** envp, SpawnOptions const& options, std::span<int> moved,
+                                       int volatile& failure) {
+    pid_t const pid = vfork();
+    if (pid == 0) exec_in_child(program, argv, envp, options, moved, failure);
+    return pid;
+}
+
 } // namespace
 
 Result<Process> spawn(HostPath const& program, SpawnOptions const& options) {
@@ -154,8 +162,7 @@ Result<Process> spawn(HostPath const& program, SpawnOptions const& options) {
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t const pid = vfork();
-    if (pid == 0) exec_in_child(program.c_str(), argv.data(), options.environment ? envp.data() : environ, options, moved, failure);
+    pid_t const pid = vfork_and_exec(program.c_str(), argv.data(), options.environment ? envp.data() : environ, options, moved, failure);
     int const vfork_failure = errno;
     sigprocmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return Error::from_code(vfork_failure, fmt::format("start '{}'", program));
