@@ -1,0 +1,98 @@
+// store/VERSION              the layout's version, a decimal number
+// store/lock                 flock: shared for every change, exclusive only to migrate
+// store/blobs/sha256/ab/HEX  manifests and configurations, immutable
+// store/ingest/DIGEST/       a resumable download: part, ranges, lock
+// store/layers/KEY/          fs/ (one of overlay's lower directories), meta.json, lock; KEY is the diffID's hex
+// store/refs/HOST/REPO/:TAG  a small JSON file; a ':' begins no component of a repository, so the two cannot collide
+// store/images/HEX.json      what `run` needs of an image
+// store/containers/ID/       config.json, upper, work, lock
+// store/names/NAME           a link to the container's id
+// store/tmp/NAME             staging; dead when NAME.lock beside it can be taken
+// store/trash/               renamed here first, deleted outside every lock
+#include "store/layout.h"
+
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/file.h"
+#include "sys/users.h"
+
+namespace bolt::store {
+
+namespace {
+
+// A variable that holds a directory; none when it is unset or empty.
+Result<std::optional<HostPath>> directory_variable(char const* name) {
+    auto const* value = getenv(name);
+    if (!value || !*value) return std::optional<HostPath>();
+    return std::optional(TRY(HostPath::parse(value).while_doing("environment variable {}", name)));
+}
+
+Result<HostPath> data_directory(CallingUser const& user) {
+    if (auto const chosen = TRY(directory_variable("BOLT_DATA_DIR"))) return *chosen;
+    if (user.uid == 0) return HostPath::parse("/var/lib/bolt");
+    // A relative $XDG_DATA_HOME is to be ignored, says the specification.
+    auto const* data_home = getenv("XDG_DATA_HOME");
+    if (data_home && *data_home == '/') return TRY(HostPath::parse(data_home)) / "bolt";
+    return TRY(HostPath::parse(user.home).while_doing("find the home directory of user '{}' (set HOME or BOLT_DATA_DIR)", user.name)) / ".local/share/bolt";
+}
+
+Result<HostPath> runtime_directory(CallingUser const& user) {
+    if (auto const chosen = TRY(directory_variable("BOLT_RUNTIME_DIR"))) return *chosen;
+    if (user.uid == 0) return HostPath::parse("/run/bolt");
+    auto const* runtime = getenv("XDG_RUNTIME_DIR");
+    if (runtime && *runtime == '/') return TRY(HostPath::parse(runtime)) / "bolt";
+    return HostPath::parse(fmt::format("/tmp/bolt-{}", user.uid));
+}
+
+// In /tmp anybody may have made it first.
+Result<void> require_own(HostPath const& directory) {
+    struct stat look {};
+    if (lstat(directory.c_str(), &look) < 0) return Error::from_errno("look at '{}'", directory);
+    if (!S_ISDIR(look.st_mode)) return Error::of(ENOTDIR, "'{}' is not a directory; remove it, or choose another with BOLT_DATA_DIR and BOLT_RUNTIME_DIR", directory);
+    if (look.st_uid != geteuid())
+        return Error::of(EPERM, "'{}' belongs to user {}, not to user {}; choose another with BOLT_DATA_DIR and BOLT_RUNTIME_DIR", directory, look.st_uid, geteuid());
+    if ((look.st_mode & 022) != 0 && chmod(directory.c_str(), 0700) < 0) return Error::from_errno("close '{}' to other users", directory);
+    return {};
+}
+
+Result<void> check_version(HostPath const& file) {
+    auto const text = TRY(find_file(file));
+    if (!text) return write_file(file, fmt::format("{}\n", format_version), 0644, Durability::none);
+    auto const version = TRY(parse_unsigned(trim(*text)).while_doing("read '{}'", file));
+    if (version > format_version)
+        return Error::of(EPROTO, "the store '{}' is of version {}, this bolt knows versions up to {}; use the newer bolt", file.parent(), version, format_version);
+    return {};
+}
+
+} // namespace
+
+Result<Layout> Layout::of_calling_user() {
+    auto const user = TRY(calling_user());
+    Layout layout;
+    layout.data = TRY(data_directory(user));
+    layout.runtime = TRY(runtime_directory(user));
+    return layout;
+}
+
+Result<void> Layout::prepare() const {
+    TRY(make_directories(data, 0700));
+    TRY(make_directories(runtime, 0700));
+    TRY(require_own(data));
+    TRY(require_own(runtime));
+    for (auto const& directory : {blobs() / "sha256", ingest(), layers(), refs(), images(), containers(), names(), volumes(), tmp(), trash(), run_containers()})
+        TRY(make_directories(directory, 0700));
+    return check_version(store() / "VERSION");
+}
+
+HostPath Layout::blob(image::Digest const& digest) const {
+    auto const algorithm = digest.algorithm() == image::Digest::Algorithm::sha256 ? "sha256" : "sha512";
+    return blobs() / fmt::format("{}/{}/{}", algorithm, digest.hex().substr(0, 2), digest.hex());
+}
+
+HostPath Layout::image_file(image::Digest const& id) const { return images() / fmt::format("{}.json", id.hex()); }
+
+} // namespace bolt::store

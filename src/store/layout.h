@@ -1,0 +1,46 @@
+// Where a user's images, containers and their state are. The directory tree is the store's whole format: see docs in
+// layout.cpp. Made by of_calling_user() before a user namespace is entered: user 0 in there is still the ordinary user.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "image/digest.h"
+#include "sys/path.h"
+
+namespace bolt::store {
+
+struct Layout {
+    HostPath data;    // what lasts: $BOLT_DATA_DIR; root: /var/lib/bolt; others: $XDG_DATA_HOME/bolt, ~/.local/share/bolt
+    HostPath runtime; // what a reboot ends: $BOLT_RUNTIME_DIR; root: /run/bolt; others: $XDG_RUNTIME_DIR/bolt, /tmp/bolt-UID
+
+    // EINVAL for a variable that holds no absolute path.
+    static Result<Layout> of_calling_user();
+    // Makes what is missing, VERSION included, with mode 0700. EPERM when a directory belongs to somebody else (somebody may
+    // have made /tmp/bolt-UID first); EPROTO for a store of a later version.
+    Result<void> prepare() const;
+
+    HostPath store() const { return data / "store"; }
+    HostPath lock() const { return data / "store/lock"; }
+    HostPath blobs() const { return data / "store/blobs"; }
+    HostPath ingest() const { return data / "store/ingest"; }
+    HostPath layers() const { return data / "store/layers"; }
+    HostPath refs() const { return data / "store/refs"; }
+    HostPath images() const { return data / "store/images"; }
+    HostPath containers() const { return data / "store/containers"; }
+    HostPath names() const { return data / "store/names"; }
+    HostPath volumes() const { return data / "store/volumes"; }
+    HostPath tmp() const { return data / "store/tmp"; }
+    HostPath trash() const { return data / "store/trash"; }
+    HostPath run_containers() const { return runtime / "containers"; }
+
+    HostPath blob(image::Digest const& digest) const;      // blobs/sha256/ab/<hex>
+    HostPath image_file(image::Digest const& id) const;    // images/<hex>.json
+    HostPath layer(std::string_view key) const { return layers() / key; }
+    HostPath layer_lock(std::string_view key) const { return layers() / key / "lock"; }
+};
+
+// What VERSION says.
+inline constexpr int format_version = 1;
+
+} // namespace bolt::store

@@ -1,0 +1,130 @@
+// Removal is a mark and a sweep over this one image: what no other image names and no container uses goes to the trash by
+// rename, and is deleted there, outside every lock.
+#include <algorithm>
+#include <set>
+
+#include "base/json.h"
+#include "store/image_record.h"
+#include "store/images.h"
+#include "sys/file.h"
+#include "sys/random.h"
+
+namespace bolt::store {
+
+namespace {
+
+// Image id -> a container that was made from it. A record that cannot be read counts as using everything.
+struct Used {
+    std::vector<std::pair<std::string, std::string>> containers;
+    std::string unreadable;
+
+    std::optional<std::string> user_of(std::string const& image_id) const {
+        for (auto const& [image, container] : containers)
+            if (image == image_id) return container;
+        if (!unreadable.empty()) return unreadable;
+        return std::nullopt;
+    }
+};
+
+Result<Used> images_in_use(Layout const& layout) {
+    Used used;
+    auto const names = list_directory(layout.containers());
+    if (!names) return names.error().is(ENOENT) ? Result<Used>(std::move(used)) : names.error();
+    for (auto const& id : names.value()) {
+        auto const text = TRY(find_file(layout.containers() / id / "config.json"));
+        if (!text) continue; // being made (its layers are held) or removed
+        auto const document = Json::parse(*text);
+        auto const image_id = document ? document.value().find_string("image_id") : Result<std::optional<std::string>>(document.error());
+        if (image_id && image_id.value())
+            used.containers.emplace_back(*image_id.value(), id.substr(0, 12));
+        else
+            used.unreadable = id.substr(0, 12);
+    }
+    return used;
+}
+
+Result<void> discard(Layout const& layout, HostPath const& what) {
+    auto const grave = layout.trash() / TRY(random_name());
+    if (auto const moved = rename_file(what, grave); !moved) return moved.error().is(ENOENT) ? Result<void>() : moved.error();
+    return remove_tree(grave);
+}
+
+// Layers that some image file names.
+Result<std::set<std::string>> layers_of_images(Layout const& layout) {
+    std::set<std::string> keys;
+    for (auto const& name : TRY(list_directory(layout.images()))) {
+        if (!name.ends_with(".json")) continue;
+        auto const text = TRY(find_file(layout.images() / name));
+        if (!text) continue;
+        auto const record = TRY(parse_image_record(*text).while_doing("read '{}'", layout.images() / name));
+        for (auto const& layer : record.layers) keys.insert(layer.key);
+    }
+    return keys;
+}
+
+// Its exclusive lock proves that nobody is about to mount it; what the images say is read again under that lock.
+Result<bool> remove_layer(Layout const& layout, std::string const& key) {
+    auto lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
+    if (!lock) return lock.error().is(ENOENT) ? Result<bool>(true) : lock.error();
+    if (!lock.value()) return false;
+    if (TRY(layers_of_images(layout)).contains(key)) return false;
+    TRY(discard(layout, layout.layer(key)));
+    return true;
+}
+
+struct Target {
+    Image image;                                // with all its references
+    std::vector<std::string> references;        // those to remove
+};
+
+Result<Target> find_target(Layout const& layout, std::string_view text, Removal removal) {
+    auto const found = TRY(find_image_by_text(layout, text));
+    if (!found) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", text);
+    bool const by_name = !found->references.empty();
+    auto all = TRY(list_images(layout));
+    auto const whole = std::find_if(all.images.begin(), all.images.end(), [&](Image const& image) { return image.id == found->id; });
+    if (whole == all.images.end()) return Error::of(ENOENT, "image '{}' was removed meanwhile", text);
+    Target target{std::move(*whole), {}};
+    if (by_name)
+        target.references = found->references;
+    else if (target.image.references.size() > 1 && removal != Removal::force)
+        return Error::of(EEXIST, "image '{}' has several names ({}); remove them by name, or all with --force", text, join(target.image.references, ", "));
+    else
+        target.references = target.image.references;
+    return target;
+}
+
+} // namespace
+
+Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, Removal removal) {
+    TRY(layout.prepare());
+    auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, std::chrono::seconds(10)));
+    auto const target = TRY(find_target(layout, text, removal));
+    bool const last = target.references.size() >= target.image.references.size();
+    auto const user = last ? TRY(images_in_use(layout)).user_of(target.image.id.text()) : std::nullopt;
+    if (user && removal == Removal::refuse_used)
+        return Error::of(EBUSY, "image '{}' is used by container {}; remove that first (`bolt rm {}`), or only the name with --force", text, *user, *user);
+
+    RemovedImage removed;
+    for (auto const& name : target.references) {
+        auto const reference = TRY(image::Reference::parse(name));
+        auto const file = reference_file(layout, reference);
+        if (auto const gone = remove_file(file); !gone && !gone.error().is(ENOENT)) return gone.error();
+        removed.untagged.push_back(name);
+    }
+    if (!last || user) return removed;
+
+    auto const file = layout.image_file(target.image.id);
+    if (auto const gone = remove_file(file); !gone && !gone.error().is(ENOENT)) return gone.error();
+    removed.deleted.push_back(target.image.id.text());
+    auto const kept = TRY(layers_of_images(layout));
+    for (auto const& key : target.image.layer_keys) {
+        if (kept.contains(key) || !TRY(remove_layer(layout, key))) continue;
+        removed.deleted.push_back("sha256:" + key);
+    }
+    for (auto const& digest : {target.image.id, target.image.manifest})
+        if (auto const gone = remove_file(layout.blob(digest)); !gone && !gone.error().is(ENOENT)) return gone.error();
+    return removed;
+}
+
+} // namespace bolt::store
