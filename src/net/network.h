@@ -55,6 +55,8 @@ public:
     Result<void> attach(pid_t owner_of_namespaces);
     // Readable, or hung up, when pasta ended by itself (or the keeper did): then find_end() says why.
     FdRef poll_fd() const { return channel_.fd(); }
+    // Our child, for who reaps children: it is reaped by stop() and find_end() only.
+    pid_t keeper_pid() const { return keeper_.pid(); }
     // None while it runs. After it ended: one sentence.
     std::optional<std::string> find_end();
     // Ends pasta and the keeper and waits for both; a second call does nothing.
