@@ -40,7 +40,7 @@ enum class Type : char {
     exec = 'c',        // JSON ExecRequest; without a terminal three descriptors come with it: the tenant's stdin, stdout, stderr
     wait = 'q',        // answered by `exited` when init has ended and will not be restarted; at once if it has
     // From the monitor.
-    created = 'C',
+    created = 'C',     // JSON {"warnings":["…"]}
     started = 'S',     // JSON {"pid":n}
     output = 'O',      // raw bytes of stdout (or of the terminal)
     error_output = 'E',// raw bytes of stderr
@@ -62,5 +62,7 @@ Result<std::optional<Incoming>> receive(Channel const& channel);
 
 // Connects to a container's monitor. ESRCH when none is running.
 Result<Channel> connect_to_monitor(HostPath const& run_directory);
+// The monitor's side: a non-blocking SEQPACKET listener at run_directory/control.sock, mode as the umask says.
+Result<UniqueFd> listen_for_clients(HostPath const& run_directory);
 
 } // namespace bolt::monitor

@@ -4,9 +4,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "sys/path.h"
@@ -31,6 +34,9 @@ struct State {
     std::string cgroup;                   // path below the hierarchy, "" when there is none
     std::vector<std::string> ports;       // net::format_published with the numbers really used
 };
+
+Json to_json(State const& state);
+Result<State> parse_state(Json const& document); // EINVAL names the field
 
 Result<void> write_state(HostPath const& run_directory, State const& state);
 // What the state file says, corrected by what is true: a running container whose monitor and init are gone is `exited` with

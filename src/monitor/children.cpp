@@ -1,0 +1,77 @@
+// Signals to the monitor, and the children it has: init, tenants, pasta's keeper, and what a runtime or a container left to it
+// as their subreaper.
+#include "monitor/monitor.h"
+
+#include <csignal>
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/json.h"
+
+namespace bolt::monitor {
+
+Result<void> Monitor::watch_signals() {
+    sigset_t wanted;
+    sigemptyset(&wanted);
+    for (int const number : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&wanted, number);
+    if (sigprocmask(SIG_SETMASK, &wanted, nullptr) < 0) return Error::from_errno("block signals");
+    signals_ = UniqueFd(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals_.is_open()) return Error::from_errno("make a signal descriptor");
+    return loop_.watch(signals_, EPOLLIN, [this](std::uint32_t) { read_signals(); });
+}
+
+void Monitor::read_signals() {
+    signalfd_siginfo seen{};
+    bool child = false, end = false;
+    while (read(signals_.number(), &seen, sizeof seen) == sizeof seen) (seen.ssi_signo == SIGCHLD ? child : end) = true;
+    if (child) reap();
+    if (!end || shutting_down_) return;
+    shutting_down_ = true;
+    if (phase_ == Phase::restarting) end_early();
+    else if (is_alive()) begin_stop(request_.stop_signal, request_.stop_timeout);
+}
+
+void Monitor::reap() {
+    for (;;) {
+        siginfo_t ended{};
+        // Looked at, not yet reaped: each is reaped by who owns it.
+        if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || ended.si_pid == 0) return;
+        pid_t const pid = ended.si_pid;
+        auto const tenant = std::find_if(tenants_.begin(), tenants_.end(), [&](auto const& running) { return running.process.pid() == pid; });
+        if (runtime_ && runtime_->init().pid() == pid) {
+            auto const status = runtime_->init().find_exit();
+            init_ended(status && status.value() ? *status.value() : ExitStatus{.signal = SIGKILL});
+        } else if (tenant != tenants_.end()) {
+            auto const status = tenant->process.find_exit();
+            tenant_ended(static_cast<std::size_t>(tenant - tenants_.begin()), status && status.value() ? *status.value() : ExitStatus{.signal = SIGKILL});
+        } else if (surroundings_ && surroundings_->pasta() && surroundings_->pasta()->keeper_pid() == pid) {
+            pasta_ended();
+        } else {
+            waitpid(pid, nullptr, WNOHANG | __WALL);
+        }
+    }
+}
+
+void Monitor::tenant_ended(std::size_t index, ExitStatus ended) {
+    auto const client = tenants_[index].client.lock();
+    tenants_.erase(tenants_.begin() + static_cast<std::ptrdiff_t>(index));
+    if (!client) return;
+    Json payload;
+    payload.set("exit_code", ended.shell_code());
+    clients_.post(client, Type::exec_exited, payload.dump());
+}
+
+void Monitor::pasta_ended() {
+    auto* const pasta = surroundings_->pasta();
+    auto const why = pasta->find_end();
+    loop_.forget(pasta->poll_fd());
+    pasta->stop();
+    if (phase_ == Phase::ended) return;
+    state_.error = fmt::format("the container has lost its network: {}", why.value_or("pasta ended"));
+    if (phase_ == Phase::running) (void)write_state(request_.run_directory, state_).ok(); // written again at the end, ignoring
+}
+
+} // namespace bolt::monitor

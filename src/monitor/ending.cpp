@@ -1,0 +1,95 @@
+// How a run ends, and what comes after it.
+#include "monitor/monitor.h"
+
+#include "base/json.h"
+#include "sys/file.h"
+
+namespace bolt::monitor {
+
+void Monitor::init_ended(ExitStatus ended) {
+    bool const ran = phase_ == Phase::running;
+    phase_ = Phase::draining;
+    loop_.cancel(timer_);
+    state_.finished_at = std::chrono::time_point_cast<Time::duration>(Clock::now());
+    state_.exit_code = ended.shell_code();
+    state_.oom_killed = ran && runtime_->memory_kills() > memory_kills_before_;
+    if (!ran && state_.error.empty()) state_.error = fmt::format("the container's init {} before it was started", ended.text());
+    runtime_->kill_all(); // what was outside of its pid namespace
+    streams_->finish();
+}
+
+void Monitor::drained() {
+    streams_.reset();
+    if (auto const complaints = runtime_->remove(); !complaints.empty()) state_.error = join_texts(complaints);
+    runtime_.reset();
+    state_.pid = 0;
+    state_.start_time = 0;
+    if (restart_asked_) return plan_restart(std::chrono::milliseconds(0));
+    EndOfRun const run{state_.exit_code, state_.stopped_by_user || shutting_down_, state_.restart_count};
+    if (!state_.started_at || !should_restart(request_.restart, request_.most_restarts, run)) return end();
+    plan_restart(restart_delay_.next(*state_.finished_at - *state_.started_at));
+}
+
+void Monitor::plan_restart(std::chrono::milliseconds pause) {
+    phase_ = Phase::restarting;
+    state_.status = Status::restarting;
+    // A state that cannot be written is corrected by the next one, ignoring.
+    (void)write_state(request_.run_directory, state_).ok();
+    timer_ = loop_.after(pause, [this] { restart_now(); });
+}
+
+// The order: nothing of this container is in anybody's way any more when its record says `exited`, since the next monitor
+// may begin then; and clients hear of it last, since they may ask for the name or the ports at once.
+void Monitor::end() {
+    phase_ = Phase::ended;
+    loop_.cancel(timer_);
+    if (auto* const forwarder = surroundings_->forwarder()) loop_.forget(forwarder->poll_fd());
+    if (auto* const pasta = surroundings_->pasta()) loop_.forget(pasta->poll_fd());
+    surroundings_->leave();
+    log_.reset();
+    state_.status = state_.started_at ? Status::exited : Status::created;
+    if (request_.remove_at_exit.empty()) {
+        auto const socket = remove_file(request_.run_directory / "control.sock");
+        clients_.stop_listening();
+        auto const recorded = write_exit_record(request_.container_directory, state_);
+        if (!recorded) state_.error = recorded.error().text();
+        auto const stated = write_state(request_.run_directory, state_);
+        // The clients are the last who can be told.
+        if (!stated) state_.error = stated.error().text();
+        else if (!socket && !socket.error().is(ENOENT)) state_.error = socket.error().text();
+    } else {
+        clients_.stop_listening();
+        remove_files();
+    }
+    tell_the_end();
+}
+
+// --rm. The run directory goes last: as long as it is there, lists show a container, and a whole one.
+void Monitor::remove_files() {
+    if (request_.remove_at_exit.empty()) return;
+    auto paths = request_.remove_at_exit;
+    std::erase(paths, request_.run_directory);
+    paths.push_back(request_.run_directory);
+    for (auto const& path : paths)
+        if (auto const removed = remove_tree(path); !removed) state_.error = removed.error().text();
+}
+
+void Monitor::tell_the_end() {
+    exited_told_ = true;
+    auto const document = to_json(state_).dump();
+    clients_.post_to(Type::exited, document, [](Client const& client) { return client.foreground || client.waiting || client.gets_output; });
+    for (auto const& asker : std::exchange(stop_askers_, {}))
+        if (auto const client = asker.lock()) clients_.post(client, Type::done);
+    for (auto const& asker : std::exchange(restart_askers_, {}))
+        if (auto const client = asker.lock()) clients_.post_failure(client, Error::of(ESRCH, "the container ended and is not started again"), 125);
+    clients_.release_held();
+    close_if_told();
+}
+
+void Monitor::close_if_told() {
+    if (!exited_told_ || !clients_.is_idle()) return;
+    clients_.close_all();
+    loop_.stop();
+}
+
+} // namespace bolt::monitor

@@ -1,0 +1,69 @@
+#include "monitor/log_writer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "sys/file.h"
+
+namespace bolt::monitor {
+
+std::string format_log_entries(std::string_view bytes, Stream stream, Time time) {
+    auto const head = fmt::format("{} {} ", format_rfc3339(time), stream == Stream::output ? "stdout" : "stderr");
+    std::string entries;
+    while (!bytes.empty()) {
+        auto const end = bytes.find('\n');
+        entries += head;
+        entries += end == bytes.npos ? "P " : "F ";
+        entries += bytes.substr(0, end);
+        entries += '\n';
+        bytes.remove_prefix(end == bytes.npos ? bytes.size() : end + 1);
+    }
+    return entries;
+}
+
+namespace {
+Result<UniqueFd> open_log(HostPath const& file) { return open_file(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600).while_doing("open the log"); }
+} // namespace
+
+Result<LogWriter> LogWriter::open(HostPath file, LogLimits limits) {
+    auto fd = TRY(open_log(file));
+    auto const size = TRY(stat_fd(fd)).st_size;
+    limits.files = std::max(limits.files, 1);
+    return LogWriter(std::move(file), limits, std::move(fd), static_cast<std::uint64_t>(size));
+}
+
+Result<void> LogWriter::rotate() {
+    auto const name_of = [&](int number) { return number == 0 ? std::string(file_.name()) : fmt::format("{}.{}", file_.name(), number); };
+    auto const directory = file_.parent();
+    for (int number = limits_.files - 1; number > 0; --number) {
+        auto const moved = rename_file(directory / name_of(number - 1), directory / name_of(number));
+        if (!moved && !moved.error().is(ENOENT)) return moved;
+    }
+    if (limits_.files == 1) TRY(remove_file(file_));
+    fd_ = TRY(open_log(file_));
+    size_ = 0;
+    return {};
+}
+
+Result<void> LogWriter::append(std::string_view entries) {
+    // A log whose rotation fails goes on growing: better too large than lost.
+    if (limits_.largest_file.count != 0 && size_ > 0 && size_ + entries.size() > limits_.largest_file.count) (void)rotate().ok();
+    auto written = write_all(fd_, entries);
+    if (!written) {
+        // What was begun would run into the next entry.
+        if (ftruncate(fd_.number(), static_cast<off_t>(size_)) < 0) return Error::from_errno("cut the log");
+        return written;
+    }
+    size_ += entries.size();
+    return {};
+}
+
+void LogWriter::write(std::string_view bytes, Stream stream, Time time) {
+    if (lost_ > 0) {
+        auto const notice = fmt::format("bolt: {} bytes of output could not be written to this log\n", lost_);
+        if (append(format_log_entries(notice, Stream::error_output, time)).ok()) lost_ = 0;
+    }
+    if (lost_ > 0 || !append(format_log_entries(bytes, stream, time)).ok()) lost_ += bytes.size();
+}
+
+} // namespace bolt::monitor

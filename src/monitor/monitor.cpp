@@ -1,0 +1,186 @@
+#include "monitor/monitor.h"
+
+#include <malloc.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "sys/file.h"
+
+namespace bolt::monitor {
+
+namespace {
+
+Time now() { return std::chrono::time_point_cast<Time::duration>(Clock::now()); }
+
+// What the start needed is given back this long after it, out of the way of whoever waits for the container.
+constexpr std::chrono::milliseconds settling_time{200};
+
+} // namespace
+
+int exit_code_of_failure(Error const& error) { return error.is(ENOENT) ? 127 : error.is(EACCES) ? 126 : 125; }
+
+Result<Request> read_request(FdRef document) {
+    if (lseek(document.number(), 0, SEEK_SET) < 0) return Error::from_errno("read the container's request");
+    auto const text = TRY(read_to_end(document).while_doing("read the container's request"));
+    return parse_request(TRY(Json::parse(text).while_doing("read the container's request"))).while_doing("read the container's request");
+}
+
+Monitor::Monitor(EventLoop& loop, FdRef document)
+    : loop_(loop),
+      document_(document),
+      clients_(loop, {.message = [this](ClientPtr const& client, Incoming incoming) { take(client, std::move(incoming)); },
+                      .gone = [this](ClientPtr const& client) { client_gone(client); },
+                      .pace_changed =
+                          [this] {
+                              if (streams_) streams_->set_paused(clients_.is_congested());
+                              close_if_told();
+                          }}) {}
+
+Monitor::~Monitor() {
+    loop_.cancel(timer_);
+    if (signals_.is_open()) loop_.forget(signals_);
+    if (!surroundings_) return;
+    if (auto* const forwarder = surroundings_->forwarder()) loop_.forget(forwarder->poll_fd());
+    if (auto* const pasta = surroundings_->pasta()) loop_.forget(pasta->poll_fd());
+}
+
+Result<void> Monitor::create(Channel engine) {
+    TRY(clients_.add(std::move(engine), true));
+    auto const prepared = prepare();
+    if (!prepared) {
+        give_up_creation(prepared.error());
+        return prepared;
+    }
+    phase_ = Phase::created;
+    Json payload;
+    payload.set("warnings", surroundings_->warnings());
+    clients_.post(clients_.all().front(), Type::created, payload.dump());
+    return {};
+}
+
+Result<void> Monitor::prepare() {
+    TRY(leave_the_caller());
+    request_ = TRY(read_request(document_));
+    TRY(watch_signals());
+    state_.monitor_pid = getpid();
+    state_.monitor_start_time = TRY(start_time_of(getpid()));
+    surroundings_.emplace(TRY(Surroundings::enter(request_)));
+    state_.ports = surroundings_->published();
+    if (auto* const forwarder = surroundings_->forwarder())
+        TRY(loop_.watch(forwarder->poll_fd(), EPOLLIN, [this](std::uint32_t) {
+            auto const handled = surroundings_->forwarder()->handle_events();
+            if (handled) return;
+            loop_.forget(surroundings_->forwarder()->poll_fd());
+            state_.error = handled.error().text();
+        }));
+    if (auto* const pasta = surroundings_->pasta()) TRY(loop_.watch(pasta->poll_fd(), EPOLLIN, [this](std::uint32_t) { pasta_ended(); }));
+    TRY(make_directories(request_.run_directory, 0700));
+    log_.emplace(TRY(LogWriter::open(request_.log.file, {request_.log.largest_file, request_.log.files})));
+    TRY(make_container(request_));
+    return clients_.listen(TRY(listen_for_clients(request_.run_directory)));
+}
+
+Result<void> Monitor::make_container(Request const& request) {
+    // Last of all: a runtime whose container is not removed yet must be, before its streams close.
+    streams_ = std::make_unique<Streams>(
+        loop_, Streams::Events{.output =
+                                   [this](std::span<char> message, Stream stream) {
+                                       log_->write({message.data() + 1, message.size() - 1}, stream, now());
+                                       message[0] = static_cast<char>(stream == Stream::output ? Type::output : Type::error_output);
+                                       clients_.post_output({message.data(), message.size()});
+                                       streams_->set_paused(clients_.is_congested());
+                                   },
+                               .room_for_input = [this] { clients_.release_held(); },
+                               .ended = [this] { drained(); }});
+    auto const ends = TRY(streams_->open(request.terminal ? Streams::Kind::terminal : Streams::Kind::pipes,
+                                         request.input_open ? InputPolicy::open : InputPolicy::none));
+    runtime_ = request.runtime ? make_command_runtime(*request.runtime) : make_own_runtime();
+    auto made = [&]() -> Result<void> {
+        TRY(runtime_->create(request, ends));
+        if (request.terminal) TRY(streams_->take_console(runtime_->take_console()));
+        return streams_->begin();
+    }();
+    if (made) return made;
+    auto const complaints = runtime_->remove();
+    runtime_.reset();
+    streams_.reset();
+    if (complaints.empty()) return made;
+    return Error::of(made.error().code(), "{}; and then: {}", made.error().text(), join_texts(complaints));
+}
+
+void Monitor::give_up_creation(Error const& error) {
+    phase_ = Phase::ended;
+    if (runtime_) (void)runtime_->remove(); // the first error is the one to tell, ignoring
+    runtime_.reset();
+    if (surroundings_) surroundings_->leave();
+    streams_.reset();
+    log_.reset();
+    clients_.stop_listening();
+    remove_files();
+    clients_.post_failure(clients_.all().front(), error, exit_code_of_failure(error));
+}
+
+Result<void> Monitor::start_container() {
+    TRY(runtime_->start());
+    phase_ = Phase::running;
+    state_.status = Status::running;
+    state_.pid = runtime_->init().pid();
+    state_.start_time = TRY(start_time_of(state_.pid));
+    state_.started_at = now();
+    state_.finished_at.reset();
+    state_.exit_code = 0;
+    state_.oom_killed = state_.stopped_by_user = false;
+    state_.error.clear();
+    state_.cgroup = runtime_->cgroup();
+    memory_kills_before_ = runtime_->memory_kills();
+    return write_state(request_.run_directory, state_);
+}
+
+void Monitor::settle() {
+    loop_.after(settling_time, [this] {
+        request_.spec = Json();
+        request_.seccomp_program.reset();
+        malloc_trim(0);
+    });
+}
+
+void Monitor::restart_now() {
+    timer_ = 0;
+    phase_ = Phase::creating;
+    bool const asked = std::exchange(restart_asked_, false);
+    auto restarted = [&]() -> Result<void> {
+        {
+            auto const request = TRY(read_request(document_));
+            TRY(make_container(request));
+        }
+        // Docker counts the restarts of the policy, not those that were asked for.
+        state_.restart_count = asked ? 0 : state_.restart_count + 1;
+        return start_container();
+    }();
+    if (!restarted) {
+        if (runtime_) (void)runtime_->remove(); // the first error is the one to tell, ignoring
+        state_.error = fmt::format("it could not be started again: {}", restarted.error().text());
+        state_.exit_code = exit_code_of_failure(restarted.error());
+        runtime_.reset();
+        streams_.reset();
+        for (auto const& asker : std::exchange(restart_askers_, {}))
+            if (auto const client = asker.lock()) clients_.post_failure(client, restarted.error(), state_.exit_code);
+        return end();
+    }
+    for (auto const& asker : std::exchange(restart_askers_, {}))
+        if (auto const client = asker.lock()) clients_.post(client, Type::done);
+    clients_.release_held();
+    settle();
+}
+
+int run_monitor(Channel engine, UniqueFd document) {
+    auto loop = EventLoop::make();
+    if (!loop) return 1;
+    Monitor monitor(loop.value(), document);
+    auto const created = monitor.create(std::move(engine));
+    auto const ran = monitor.run();
+    return created && ran ? 0 : 1;
+}
+
+} // namespace bolt::monitor
