@@ -1,0 +1,62 @@
+#include "sys/terminal.h"
+
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+namespace bolt {
+
+bool is_terminal(FdRef fd) { return isatty(fd.number()) == 1; }
+
+Result<WindowSize> window_size(FdRef terminal) {
+    winsize size{};
+    if (ioctl(terminal.number(), TIOCGWINSZ, &size) < 0) return Error::from_errno("read the terminal's size");
+    return WindowSize{size.ws_row, size.ws_col};
+}
+
+Result<void> set_window_size(FdRef terminal, WindowSize size) {
+    winsize wanted{};
+    wanted.ws_row = size.rows;
+    wanted.ws_col = size.columns;
+    if (ioctl(terminal.number(), TIOCSWINSZ, &wanted) < 0) return Error::from_errno("set the terminal's size");
+    return {};
+}
+
+struct RawTerminal::Settings {
+    termios before, raw;
+};
+
+namespace {
+bool apply(FdRef terminal, int when, termios const& settings) {
+    while (tcsetattr(terminal.number(), when, &settings) < 0)
+        if (errno != EINTR) return false;
+    return true;
+}
+} // namespace
+
+RawTerminal::RawTerminal(FdRef terminal, std::unique_ptr<Settings> settings) : terminal_(terminal), settings_(std::move(settings)) {}
+RawTerminal::RawTerminal(RawTerminal&& other) noexcept = default;
+
+Result<RawTerminal> RawTerminal::enter(FdRef terminal) {
+    auto settings = std::make_unique<Settings>();
+    if (tcgetattr(terminal.number(), &settings->before) < 0) return Error::from_errno("read the terminal's settings");
+    settings->raw = settings->before;
+    cfmakeraw(&settings->raw);
+    // What was typed before stays to be read.
+    if (!apply(terminal, TCSADRAIN, settings->raw)) return Error::from_errno("put the terminal into raw mode");
+    return RawTerminal(terminal, std::move(settings));
+}
+
+RawTerminal::~RawTerminal() { restore(); }
+
+void RawTerminal::restore() {
+    // A terminal that has gone away has no settings any more.
+    if (settings_) (void)apply(terminal_, TCSADRAIN, settings_->before);
+    settings_.reset();
+}
+
+void RawTerminal::enter_again() {
+    if (settings_) (void)apply(terminal_, TCSADRAIN, settings_->raw); // as above
+}
+
+} // namespace bolt
