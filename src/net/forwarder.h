@@ -13,9 +13,9 @@
 namespace bolt::net {
 
 struct ForwarderLimits {
-    // TCP connections and UDP flows at the same time; each costs two descriptors (a flow: one). 0: as many as half of the
-    // process's open-file limit carries. At the limit new connections wait in the listen queue and the flow that was
-    // silent the longest is dropped.
+    // TCP connections and UDP flows at the same time; a connection costs two descriptors, a flow one. 0: as many as the
+    // process's soft limit of open files (RLIMIT_NOFILE) carries when 64 are left to the caller. At the limit new
+    // connections wait in the listen queue, and a new flow ends the one that was silent the longest.
     std::size_t connections = 0;
     // A UDP flow (one client's address and port) ends when it was silent for so long: docker's figure.
     std::chrono::milliseconds udp_idle = std::chrono::seconds(90);
