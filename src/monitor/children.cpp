@@ -5,7 +5,6 @@
 #include <csignal>
 
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,19 +13,13 @@
 namespace bolt::monitor {
 
 Result<void> Monitor::watch_signals() {
-    sigset_t wanted;
-    sigemptyset(&wanted);
-    for (int const number : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&wanted, number);
-    if (sigprocmask(SIG_SETMASK, &wanted, nullptr) < 0) return Error::from_errno("block signals");
-    signals_ = UniqueFd(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!signals_.is_open()) return Error::from_errno("make a signal descriptor");
-    return loop_.watch(signals_, EPOLLIN, [this](std::uint32_t) { read_signals(); });
+    signals_.emplace(TRY(SignalQueue::open({SIGCHLD, SIGTERM, SIGINT})));
+    return loop_.watch(signals_->fd(), EPOLLIN, [this](std::uint32_t) { read_signals(); });
 }
 
 void Monitor::read_signals() {
-    signalfd_siginfo seen{};
     bool child = false, end = false;
-    while (read(signals_.number(), &seen, sizeof seen) == sizeof seen) (seen.ssi_signo == SIGCHLD ? child : end) = true;
+    while (auto const signal = signals_->next()) (*signal == SIGCHLD ? child : end) = true;
     if (child) reap();
     if (!end || shutting_down_) return;
     shutting_down_ = true;

@@ -39,7 +39,7 @@ Monitor::Monitor(EventLoop& loop, FdRef document)
 
 Monitor::~Monitor() {
     loop_.cancel(timer_);
-    if (signals_.is_open()) loop_.forget(signals_);
+    if (signals_) loop_.forget(signals_->fd());
     if (!surroundings_) return;
     if (auto* const forwarder = surroundings_->forwarder()) loop_.forget(forwarder->poll_fd());
     if (auto* const pasta = surroundings_->pasta()) loop_.forget(pasta->poll_fd());

@@ -17,7 +17,6 @@
 //   * pasta dies: the container goes on without a way out; the state's `error` says so.
 #pragma once
 
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +31,7 @@
 #include "monitor/streams.h"
 #include "monitor/surroundings.h"
 #include "sys/event_loop.h"
+#include "sys/signal_queue.h"
 
 namespace bolt::monitor {
 
@@ -97,7 +97,7 @@ private:
     std::optional<LogWriter> log_;
     std::unique_ptr<Streams> streams_;
     Clients clients_;
-    UniqueFd signals_;
+    std::optional<SignalQueue> signals_;
     State state_;
     Phase phase_ = Phase::creating;
     RestartDelay restart_delay_;

@@ -2,8 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "sys/terminal.h"
 
 namespace bolt::monitor {
 
@@ -128,8 +129,7 @@ void Streams::close_input() {
 
 void Streams::resize(unsigned short rows, unsigned short columns) {
     if (!terminal_ || !output_.fd.is_open()) return;
-    winsize const size{rows, columns, 0, 0};
-    ioctl(output_.fd.number(), TIOCSWINSZ, &size); // a terminal that is gone needs no size
+    (void)set_window_size(output_.fd, {rows, columns}).ok(); // a terminal that is gone needs no size, ignoring
 }
 
 void Streams::finish() {

@@ -1,0 +1,22 @@
+// A container's root made of layers, mounted by the monitor for runtimes that want a ready directory.
+#pragma once
+
+#include "base/result.h"
+#include "oci/container.h"
+#include "sys/path.h"
+
+namespace bolt::monitor {
+
+class MountedOverlay {
+public:
+    // In a mount namespace of the calling process's own, which is made when it has none yet: the mount is nobody else's, and
+    // ends with the process whatever happens. The target directory is made.
+    static Result<MountedOverlay> mount(oci::OverlayRoot const& layers, HostPath target);
+    Result<void> unmount();
+
+private:
+    explicit MountedOverlay(HostPath target) : target_(std::move(target)) {}
+    HostPath target_;
+};
+
+} // namespace bolt::monitor
