@@ -35,7 +35,8 @@ Result<void> write_network_setting(std::string_view name, std::string_view value
 Result<std::uint64_t> last_mapped_group() {
     constexpr std::uint64_t highest = 2147483647; // the setting's own limit
     std::uint64_t mapped = 0;
-    for (auto const line : split(TRY(read_file(HostPath() / "proc/self/gid_map")), '\n')) {
+    auto const map = TRY(read_file(HostPath() / "proc/self/gid_map"));
+    for (auto const line : split(map, '\n')) {
         std::vector<std::uint64_t> numbers;
         for (auto const field : split(line, ' '))
             if (!field.empty()) numbers.push_back(TRY(parse_unsigned(field)));
