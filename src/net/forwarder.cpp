@@ -131,7 +131,12 @@ void Forwarder::Loop::begin(Accepted client, std::uint16_t container_port) {
     auto targets = targets_.of(client.peer.address.family(), container_port);
     auto connection = std::make_unique<Connection>(std::move(client.socket), std::move(targets), surroundings_);
     auto* const key = connection.get();
-    if (connection->start()) connections_.emplace(key, std::move(connection)); // else: reset, when it is destroyed here
+    auto const started = connection->start();
+    if (started)
+        connections_.emplace(key, std::move(connection));
+    else if (is_shortage(started.error().code()))
+        pause(std::chrono::steady_clock::now() + pause_without_descriptors);
+    // What did not start is reset when it is destroyed here.
 }
 
 void Forwarder::Loop::receive(Door& door) {

@@ -62,7 +62,8 @@ void say(std::string const& line) {
 
 Result<std::string> private_memory() {
     std::uint64_t sum = 0;
-    for (auto const line : split(TRY(read_file(HostPath() / "proc/self/smaps_rollup")), '\n'))
+    auto const rollup = TRY(read_file(HostPath() / "proc/self/smaps_rollup"));
+    for (auto const line : split(rollup, '\n'))
         if (line.starts_with("Private_")) {
             auto const number = trim(line.substr(line.find(':') + 1));
             sum += TRY(parse_unsigned(number.substr(0, number.find(' '))));
