@@ -62,9 +62,10 @@ private:
 
 // The last error of a runtime's log: a JSON object a line, {"level":"error","msg":"…"}.
 std::string last_complaint(HostPath const& log) {
-    auto const text = find_file(log);
+    auto const text = read_file(log);
     std::string complaint;
-    for (auto const line : split(text && text.value() ? *text.value() : std::string(), '\n')) {
+    if (!text) return complaint;
+    for (auto const line : split(text.value(), '\n')) {
         auto const entry = Json::parse(line);
         if (!entry) continue;
         auto const said = entry.value().string_or("msg", "");
@@ -89,7 +90,7 @@ public:
     Result<void> start() override { return call({"start", id_}); }
     Process& init() override { return init_; }
     UniqueFd take_console() override { return std::move(console_); }
-    std::string cgroup() const override { return memory_.path; }
+    std::string cgroup() const override { return memory_.directory ? cgroup_path_of({*memory_.directory}) : ""; }
     std::uint64_t memory_kills() const override { return memory_.kills(); }
     Result<Tenant> exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) override;
     void kill_all() override;

@@ -5,15 +5,25 @@
 
 namespace bolt::monitor {
 
-std::string memory_cgroup_of(std::string_view proc_cgroup, std::string_view container_id) {
-    std::string found;
+namespace {
+constexpr std::string_view top = "/sys/fs/cgroup";
+constexpr std::string_view v1_memory = "/sys/fs/cgroup/memory/";
+
+std::optional<HostPath> directory_of(std::string_view tree, std::string_view path) {
+    auto const directory = HostPath::parse(fmt::format("{}{}{}", top, tree, path));
+    return directory ? std::optional(directory.value()) : std::nullopt;
+}
+} // namespace
+
+std::optional<HostPath> memory_cgroup_of(std::string_view proc_cgroup, std::string_view container_id) {
+    std::optional<HostPath> found;
     for (auto const line : split(proc_cgroup, '\n')) {
         auto const [number, rest, has_rest] = cut(line, ':');
         auto const [controllers, path, has_path] = cut(rest, ':');
-        if (!has_rest || !has_path || path.find(container_id) == path.npos || container_id.empty()) continue;
+        if (!has_rest || !has_path || container_id.empty() || path.find(container_id) == path.npos) continue;
         auto const names = split(controllers, ',');
-        if (std::find(names.begin(), names.end(), "memory") != names.end()) return fmt::format("memory{}", path);
-        if (number == "0") found = path.substr(1);
+        if (std::find(names.begin(), names.end(), "memory") != names.end()) return directory_of("/memory", path);
+        if (number == "0") found = directory_of("", path);
     }
     return found;
 }
@@ -28,20 +38,34 @@ std::uint64_t parse_memory_kills(std::string_view text) {
     return 0;
 }
 
+std::string cgroup_path_of(std::vector<HostPath> const& directories) {
+    if (directories.empty() || !directories.front().text().starts_with(top)) return "";
+    auto const below = directories.front().text().substr(top.size());
+    // v1 and hybrid hosts have a tree a controller: its name comes first.
+    if (directories.size() == 1 && !below.starts_with("/unified/") && !below.starts_with("/memory/")) return below;
+    auto const end = below.find('/', 1);
+    return end == below.npos ? "" : below.substr(end);
+}
+
 MemoryEvents MemoryEvents::of_process(pid_t pid, std::string_view container_id) {
     auto const path = HostPath::parse(fmt::format("/proc/{}/cgroup", pid));
     auto const text = path ? read_file(path.value()) : Result<std::string>(path.error());
-    return {text ? memory_cgroup_of(text.value(), container_id) : ""};
+    if (!text) return {};
+    return {memory_cgroup_of(text.value(), container_id)};
+}
+
+MemoryEvents MemoryEvents::of_directories(std::vector<HostPath> const& directories) {
+    for (auto const& directory : directories)
+        if (directory.text().starts_with(v1_memory)) return {directory};
+    if (directories.size() == 1) return {directories.front()};
+    return {};
 }
 
 std::uint64_t MemoryEvents::kills() const {
-    if (path.empty()) return 0;
-    auto const directory = HostPath::parse("/sys/fs/cgroup");
-    for (std::string_view const name : {"memory.events", "memory.oom_control"}) {
-        auto const text = find_file(directory.value() / path / name);
-        if (text && text.value()) return parse_memory_kills(*text.value());
-    }
-    return 0;
+    if (!directory) return 0;
+    bool const v1 = directory->text().starts_with(v1_memory);
+    auto const text = find_file(*directory / (v1 ? "memory.oom_control" : "memory.events"));
+    return text && text.value() ? parse_memory_kills(*text.value()) : 0;
 }
 
 } // namespace bolt::monitor

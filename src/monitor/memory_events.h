@@ -2,24 +2,31 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
+#include "sys/path.h"
+
 namespace bolt::monitor {
 
-// One line of /proc/PID/cgroup picked for the memory controller, as a path below /sys/fs/cgroup: "memory/bolt/x" or
-// "bolt/x"; "" when it is not the container's own, which is one whose path names the container. Pure.
-std::string memory_cgroup_of(std::string_view proc_cgroup, std::string_view container_id);
+// The cgroup of /proc/PID/cgroup that has the memory controller, as its directory: "/sys/fs/cgroup/memory/bolt/x",
+// "/sys/fs/cgroup/bolt/x"; none when it is not the container's own, which is one whose path names the container. Pure.
+std::optional<HostPath> memory_cgroup_of(std::string_view proc_cgroup, std::string_view container_id);
 // The number after "oom_kill" in either file; 0 without one. Pure.
 std::uint64_t parse_memory_kills(std::string_view text);
+// The path below a hierarchy's root that a cgroup's directories (one a tree) stand for: "/bolt/x"; "" without any. Pure.
+std::string cgroup_path_of(std::vector<HostPath> const& directories);
 
 struct MemoryEvents {
-    std::string path; // below /sys/fs/cgroup
+    std::optional<HostPath> directory;
 
     static MemoryEvents of_process(pid_t pid, std::string_view container_id);
-    std::uint64_t kills() const; // 0 when the file is not there
+    static MemoryEvents of_directories(std::vector<HostPath> const& directories);
+    std::uint64_t kills() const; // 0 when nobody counts
 };
 
 } // namespace bolt::monitor

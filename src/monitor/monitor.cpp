@@ -141,6 +141,8 @@ void Monitor::settle() {
     loop_.after(settling_time, [this] {
         request_.spec = Json();
         request_.seccomp_program.reset();
+        request_.overlay.reset();
+        if (runtime_) runtime_->settle();
         malloc_trim(0);
     });
 }

@@ -95,8 +95,9 @@ Result<std::vector<net::PublishedPort>> parse_ports(Json const& document) {
 
 Json to_json(oci::OverlayRoot const& overlay) {
     Json document;
-    document.set("lower", texts_of(overlay.lower));
+    document.set("lowers", texts_of(overlay.lowers));
     document.set("upper", overlay.upper.text()).set("work", overlay.work.text());
+    document.set("volatile", overlay.is_volatile).set("in_user_namespace", overlay.in_user_namespace);
     return document;
 }
 
@@ -104,9 +105,12 @@ Result<std::optional<oci::OverlayRoot>> parse_overlay(Json const& document) {
     auto const* const member = document.find("overlay");
     if (!member) return std::optional<oci::OverlayRoot>();
     oci::OverlayRoot overlay;
-    overlay.lower = TRY(paths_of(*member, "lower"));
+    overlay.lowers = TRY(paths_of(*member, "lowers"));
+    if (overlay.lowers.empty()) return Error::of(EINVAL, "field 'lowers' is missing or empty");
     overlay.upper = TRY(need_path(*member, "upper"));
     overlay.work = TRY(need_path(*member, "work"));
+    overlay.is_volatile = TRY(member->bool_or("volatile", false));
+    overlay.in_user_namespace = TRY(member->bool_or("in_user_namespace", false));
     return std::optional(std::move(overlay));
 }
 

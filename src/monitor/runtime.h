@@ -26,12 +26,14 @@ public:
     // command does not exist and EACCES that it cannot be executed (docker's 127 and 126); everything else has another code.
     virtual Result<void> create(Request const& request, ContainerEnds const& ends) = 0;
     virtual Result<void> start() = 0;
+    // The container runs: hand back the memory that only its start needed.
+    virtual void settle() {}
 
     // Our child, ended or not, from create to remove.
     virtual Process& init() = 0;
     // The terminal's master, once; not open without a terminal.
     virtual UniqueFd take_console() = 0;
-    // The container's cgroup, as paths of directories below /sys/fs/cgroup; empty when it has none of its own.
+    // The container's cgroup as a path below a hierarchy's root; "" when it has none of its own.
     virtual std::string cgroup() const = 0;
     // How many processes the kernel killed for the cgroup's memory limit so far; 0 when nobody counts.
     virtual std::uint64_t memory_kills() const = 0;
