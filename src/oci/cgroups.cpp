@@ -1,0 +1,271 @@
+#include "oci/cgroups.h"
+
+#include <csignal>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/file.h"
+
+namespace bolt::oci {
+
+namespace {
+
+HostPath top() { return HostPath::parse("/sys/fs/cgroup").value(); }
+
+std::string limit_text(std::int64_t value) { return value < 0 ? "max" : fmt::format("{}", value); }
+
+// systemd's and runc's conversion of cpu.shares [2, 262144] to cpu.weight [1, 10000].
+std::int64_t weight_of_shares(std::int64_t shares) { return shares == 0 ? 0 : 1 + ((std::clamp<std::int64_t>(shares, 2, 262144) - 2) * 9999) / 262142; }
+
+struct Plan {
+    CgroupVersion version;
+    std::vector<CgroupSetting> settings;
+
+    void add(std::string_view controller, std::string_view v1_file, std::string_view v2_file, std::string value, std::string_view field) {
+        auto const file = version == CgroupVersion::v2 ? v2_file : v1_file;
+        settings.push_back({std::string(controller), std::string(file), std::move(value), std::string(field)});
+    }
+};
+
+Result<void> plan_memory(Plan& plan, spec::Resources::Memory const& memory) {
+    bool const v2 = plan.version == CgroupVersion::v2;
+    if (memory.limit)
+        plan.add("memory", "memory.limit_in_bytes", "memory.max", v2 ? limit_text(*memory.limit) : fmt::format("{}", *memory.limit), "memory.limit");
+    if (memory.reservation)
+        plan.add("memory", "memory.soft_limit_in_bytes", "memory.low", v2 ? limit_text(*memory.reservation) : fmt::format("{}", *memory.reservation),
+                 "memory.reservation");
+    if (memory.swap) {
+        // v1 counts memory and swap together, and so does the specification; v2 counts swap alone.
+        if (v2 && *memory.swap >= 0 && !memory.limit) return Error::of(EINVAL, "resources.memory.swap needs memory.limit");
+        if (v2 && *memory.swap >= 0 && *memory.swap < *memory.limit) return Error::of(EINVAL, "resources.memory.swap is less than memory.limit, which it includes");
+        plan.add("memory", "memory.memsw.limit_in_bytes", "memory.swap.max",
+                 v2 ? limit_text(*memory.swap < 0 ? -1 : *memory.swap - *memory.limit) : fmt::format("{}", *memory.swap), "memory.swap");
+    }
+    if (memory.disable_oom_killer.value_or(false)) {
+        if (v2) return Error::of(ENOTSUP, "resources.memory.disableOOMKiller: cgroup v2 has no such switch");
+        plan.add("memory", "memory.oom_control", "", "1", "memory.disableOOMKiller");
+    }
+    return {};
+}
+
+void plan_cpu(Plan& plan, spec::Resources::Cpu const& cpu) {
+    bool const v2 = plan.version == CgroupVersion::v2;
+    if (cpu.shares.value_or(0) != 0)
+        plan.add("cpu", "cpu.shares", "cpu.weight", fmt::format("{}", v2 ? weight_of_shares(*cpu.shares) : *cpu.shares), "cpu.shares");
+    if (v2 && (cpu.quota || cpu.period))
+        plan.add("cpu", "", "cpu.max", fmt::format("{} {}", limit_text(cpu.quota.value_or(-1)), cpu.period.value_or(100'000)), "cpu.quota");
+    if (!v2 && cpu.period) plan.add("cpu", "cpu.cfs_period_us", "", fmt::format("{}", *cpu.period), "cpu.period");
+    if (!v2 && cpu.quota) plan.add("cpu", "cpu.cfs_quota_us", "", fmt::format("{}", *cpu.quota), "cpu.quota");
+    if (!cpu.cpus.empty()) plan.add("cpuset", "cpuset.cpus", "cpuset.cpus", cpu.cpus, "cpu.cpus");
+    if (!cpu.mems.empty()) plan.add("cpuset", "cpuset.mems", "cpuset.mems", cpu.mems, "cpu.mems");
+}
+
+// v1's devices controller takes rules as text. On v2 they are an eBPF program; without one nothing is denied by the cgroup, but
+// making device nodes and opening foreign ones still needs what a container does not have.
+void plan_devices(Plan& plan, std::vector<spec::DeviceRule> const& rules) {
+    if (plan.version != CgroupVersion::v1 || geteuid() != 0) return;
+    auto const number = [](std::optional<std::int64_t> n) { return n ? fmt::format("{}", *n) : std::string("*"); };
+    // Rules apply in order; what every container needs stays allowed after a general denial, as in runc.
+    bool denied_all = false;
+    for (auto const& rule : rules) {
+        plan.add("devices", rule.allow ? "devices.allow" : "devices.deny", "",
+                 fmt::format("{} {}:{} {}", rule.type, number(rule.major), number(rule.minor), rule.access), "devices");
+        denied_all = denied_all || (!rule.allow && rule.type == 'a' && !rule.major && !rule.minor);
+    }
+    if (!denied_all) return;
+    for (std::string_view const needed : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm",
+                                          "c 5:2 rwm", "c 136:* rwm", "c 10:200 rwm"})
+        plan.add("devices", "devices.allow", "", std::string(needed), "devices");
+}
+
+} // namespace
+
+CgroupVersion cgroup_version() {
+    struct statfs status {};
+    if (statfs("/sys/fs/cgroup", &status) < 0) return CgroupVersion::none;
+    if (status.f_type == CGROUP2_SUPER_MAGIC) return CgroupVersion::v2;
+    return exists(top() / "memory") || exists(top() / "pids") || exists(top() / "cpu") ? CgroupVersion::v1 : CgroupVersion::none;
+}
+
+Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources, CgroupVersion version) {
+    Plan plan{version, {}};
+    plan_devices(plan, resources.devices);
+    TRY(plan_memory(plan, resources.memory));
+    plan_cpu(plan, resources.cpu);
+    if (resources.pids_limit.value_or(0) != 0) plan.add("pids", "pids.max", "pids.max", limit_text(*resources.pids_limit), "pids.limit");
+    for (auto const& [file, value] : resources.unified) {
+        if (version != CgroupVersion::v2) return Error::of(ENOTSUP, "resources.unified: this host has no unified cgroup v2 tree");
+        if (file.find('/') != file.npos || file.find('.') == file.npos) return Error::of(EINVAL, "resources.unified: '{}' is not a cgroup file", file);
+        plan.settings.push_back({std::string(cut(file, '.').before), file, value, fmt::format("unified.{}", file)});
+    }
+    return std::move(plan.settings);
+}
+
+namespace {
+
+// The caller's own cgroup in a tree, from /proc/self/cgroup: "controller" is one of v1's names, "" for v2.
+Result<std::string> own_cgroup(std::string_view controller) {
+    auto const text = TRY(read_file(TRY(HostPath::parse("/proc/self/cgroup"))));
+    for (auto const line : split(text, '\n')) {
+        auto const [hierarchy, rest, found] = cut(line, ':');
+        auto const [controllers, path, also_found] = cut(rest, ':');
+        if (controller.empty() && hierarchy == "0") return std::string(path);
+        for (auto const name : split(controllers, ','))
+            if (name == controller && !controller.empty()) return std::string(path);
+    }
+    return Error::of(ENOENT, "the caller has no cgroup for '{}'", controller);
+}
+
+// Where the cgroup goes in its tree.
+Result<std::string> place(std::string_view wanted, std::string_view id, std::string_view controller) {
+    if (wanted.find("..") != wanted.npos) return Error::of(EINVAL, "linux.cgroupsPath: '{}' has '..' in it", wanted);
+    if (wanted.starts_with('/')) return std::string(wanted);
+    if (wanted.empty() && geteuid() == 0) return fmt::format("/bolt/{}", id);
+    auto const own = TRY(own_cgroup(controller));
+    return fmt::format("{}/{}", own, wanted.empty() ? fmt::format("bolt-{}", id) : std::string(wanted));
+}
+
+Result<void> write_setting(HostPath const& directory, CgroupSetting const& setting) {
+    auto const fd = open_file(directory / setting.file, O_WRONLY);
+    if (!fd)
+        return Error::of(fd.error().code(), "resources.{}: the cgroup has no writable '{}' (the '{}' controller is missing or not delegated)", setting.field,
+                         setting.file, setting.controller);
+    return write_all(fd.value(), setting.value).while_doing("resources.{}: write '{}' to {}", setting.field, setting.value, setting.file);
+}
+
+// v2: a controller's files appear in a cgroup when all its ancestors enable it for their children.
+Result<void> enable_controllers(HostPath const& directory, std::vector<CgroupSetting> const& settings) {
+    std::string wanted;
+    for (auto const& setting : settings)
+        if (wanted.find("+" + setting.controller) == wanted.npos && setting.controller != "cgroup") wanted += (wanted.empty() ? "+" : " +") + setting.controller;
+    if (wanted.empty()) return {};
+    std::vector<HostPath> ancestors;
+    for (auto up = directory.parent(); up.text().size() >= top().text().size(); up = up.parent()) ancestors.push_back(up);
+    for (auto it = ancestors.rbegin(); it != ancestors.rend(); ++it) {
+        auto const fd = open_file(*it / "cgroup.subtree_control", O_WRONLY);
+        // Ancestors that are not ours were set up by whoever delegated: the setting itself reports what is missing.
+        if (fd) (void)write_all(fd.value(), wanted).ok();
+    }
+    return {};
+}
+
+// A new cpuset of v1 has neither CPUs nor memory nodes, and nobody can enter it: take the parent's, all the way down.
+Result<void> inherit_cpuset(HostPath const& tree, HostPath const& directory) {
+    if (directory == tree) return {};
+    TRY(inherit_cpuset(tree, directory.parent()));
+    for (std::string_view const file : {"cpuset.cpus", "cpuset.mems"}) {
+        auto const own = TRY(read_file(directory / file));
+        if (!trim(own).empty()) continue;
+        auto const fd = TRY(open_file(directory / file, O_WRONLY));
+        TRY(write_all(fd, trim(TRY(read_file(directory.parent() / file)))));
+    }
+    return {};
+}
+
+} // namespace
+
+Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
+    Cgroup cgroup;
+    cgroup.directories_ = std::move(directories);
+    return cgroup;
+}
+
+Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Resources const& resources, CgroupUse use) {
+    Cgroup cgroup;
+    auto const version = cgroup_version();
+    bool const needed = resources.limits_anything();
+    if (use == CgroupUse::never || (version == CgroupVersion::none && !needed)) return cgroup;
+    if (version == CgroupVersion::none) return Error::of(ENOTSUP, "resources: no cgroup tree is mounted at /sys/fs/cgroup, so limits cannot be set");
+    auto const settings = TRY(plan_cgroup(resources, version));
+    std::vector<std::string> trees;
+    if (version == CgroupVersion::v2) trees.emplace_back("");
+    else
+        for (auto const& setting : settings)
+            if (std::find(trees.begin(), trees.end(), setting.controller) == trees.end()) trees.push_back(setting.controller);
+    auto made = [&]() -> Result<void> {
+        for (auto const& tree : trees) {
+            auto const tree_top = tree.empty() ? top() : top() / tree;
+            auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree))));
+            TRY(make_directories(directory, 0755));
+            cgroup.directories_.push_back(directory);
+            if (version == CgroupVersion::v2) TRY(enable_controllers(directory, settings));
+            if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
+            for (auto const& setting : settings)
+                if (version == CgroupVersion::v2 || setting.controller == tree) TRY(write_setting(directory, setting));
+        }
+        if (version == CgroupVersion::v2) cgroup.birthplace_ = TRY(open_file(cgroup.directories_.front(), O_PATH | O_DIRECTORY));
+        return {};
+    }();
+    if (made) return cgroup;
+    cgroup.remove();
+    if (needed || geteuid() == 0)
+        return std::move(made).while_doing("make the cgroup{}", geteuid() == 0 ? "" : " (an ordinary user needs a delegated cgroup v2 tree for limits)").error();
+    return Cgroup(); // an ordinary user without a delegated cgroup, who asked for nothing
+}
+
+Result<void> Cgroup::add(pid_t pid) const {
+    for (auto const& directory : directories_) {
+        auto const fd = TRY(open_file(directory / "cgroup.procs", O_WRONLY));
+        TRY(write_all(fd, fmt::format("{}", pid)).while_doing("move process {} into '{}'", pid, directory));
+    }
+    return {};
+}
+
+namespace {
+void collect(HostPath const& directory, std::vector<pid_t>& pids) {
+    auto const text = read_file(directory / "cgroup.procs");
+    if (!text) return;
+    for (auto const line : split(text.value(), '\n'))
+        if (auto const pid = parse_unsigned(line)) pids.push_back(static_cast<pid_t>(pid.value()));
+    auto const names = list_directory(directory);
+    if (!names) return;
+    for (auto const& name : names.value())
+        if (auto const status = stat_file(directory / name); status && S_ISDIR(status.value().st_mode)) collect(directory / name, pids);
+}
+
+// Sub-cgroups first: the container may have made some.
+Result<void> remove_cgroup(HostPath const& directory) {
+    if (rmdir(directory.c_str()) == 0 || errno == ENOENT) return {};
+    auto const names = list_directory(directory);
+    if (!names) return Error::from_errno("remove cgroup '{}'", directory);
+    for (auto const& name : names.value())
+        if (auto const status = stat_file(directory / name); status && S_ISDIR(status.value().st_mode)) TRY(remove_cgroup(directory / name));
+    Backoff backoff;
+    // Processes that were just killed leave their cgroup a little later than they end.
+    for (int tries = 0; tries < 40; ++tries, backoff.wait())
+        if (rmdir(directory.c_str()) == 0 || errno == ENOENT) return {};
+    return Error::from_errno("remove cgroup '{}'", directory);
+}
+} // namespace
+
+std::vector<pid_t> Cgroup::members() const {
+    std::vector<pid_t> pids;
+    if (exists()) collect(directories_.front(), pids);
+    return pids;
+}
+
+void Cgroup::kill_all() const {
+    if (!exists()) return;
+    if (auto const fd = open_file(directories_.front() / "cgroup.kill", O_WRONLY); fd && write_all(fd.value(), "1").ok()) return;
+    Backoff backoff;
+    for (int tries = 0; tries < 40; ++tries, backoff.wait()) {
+        auto const pids = members();
+        if (pids.empty()) return;
+        for (pid_t const pid : pids) kill(pid, SIGKILL);
+    }
+}
+
+ErrorList Cgroup::remove() {
+    ErrorList errors;
+    birthplace_.close();
+    for (auto const& directory : directories_)
+        if (auto removed = remove_cgroup(directory); !removed) errors.push_back(std::move(removed).error());
+    directories_.clear();
+    return errors;
+}
+
+} // namespace bolt::oci

@@ -1,0 +1,61 @@
+// A container's cgroup: cgroup v2 (one tree), v1 (a tree a controller) and hybrid hosts. cgroups(7).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+#include "spec/runtime.h"
+#include "sys/fd.h"
+#include "sys/path.h"
+
+namespace bolt::oci {
+
+enum class CgroupUse {
+    never,         // as the caller's
+    when_possible, // its own if the host allows; an error only when the document has limits
+};
+
+enum class CgroupVersion { none, v1, v2 };
+// What is mounted at /sys/fs/cgroup. A hybrid host, whose v2 tree has no controllers to speak of, is v1.
+CgroupVersion cgroup_version();
+
+// One file to write: "memory.max", "536870912", and the field it comes from, for the error. Pure data.
+struct CgroupSetting {
+    std::string controller; // v1: the tree; v2: what must be enabled
+    std::string file, value;
+    std::string field;
+    bool operator==(CgroupSetting const&) const = default;
+};
+// EINVAL and ENOTSUP name the field.
+Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources, CgroupVersion version);
+
+class Cgroup {
+public:
+    Cgroup() = default;
+    // Makes the directories and writes the settings. `path` is linux.cgroupsPath: absolute ones from the trees' roots, relative
+    // ones from the caller's own cgroup; "" is /bolt/<id>, or bolt-<id> below the caller's own cgroup for an ordinary user.
+    static Result<Cgroup> make(std::string_view path, std::string_view id, spec::Resources const& resources, CgroupUse use);
+    // What make() returned elsewhere, by its paths.
+    static Cgroup adopt(std::vector<HostPath> directories);
+
+    bool exists() const { return !directories_.empty(); }
+    std::vector<HostPath> const& directories() const { return directories_; } // one a tree that is used
+    // For CLONE_INTO_CGROUP: open only on v2.
+    FdRef birthplace() const { return birthplace_; }
+    Result<void> add(pid_t pid) const;
+    std::vector<pid_t> members() const; // of the first tree, sub-cgroups included
+    // SIGKILL to all: cgroup.kill (Linux 5.14), or until nobody is left.
+    void kill_all() const;
+    ErrorList remove();
+
+private:
+    std::vector<HostPath> directories_;
+    UniqueFd birthplace_;
+};
+
+} // namespace bolt::oci

@@ -1,0 +1,185 @@
+#include "oci/mount_plan.h"
+
+#include <linux/mount.h>
+#include <sys/mount.h>
+
+#include "base/text.h"
+
+namespace bolt::oci {
+
+namespace {
+
+struct AttributeOption {
+    std::string_view name;
+    MountAttributes attributes;
+};
+constexpr std::uint64_t atime_modes = MOUNT_ATTR__ATIME;
+// mount(8)'s options that are the mount's own; each also has a form with r for the whole tree below.
+constexpr AttributeOption attribute_options[] = {
+    {"ro", {.set = MOUNT_ATTR_RDONLY}},
+    {"rw", {.clear = MOUNT_ATTR_RDONLY}},
+    {"nosuid", {.set = MOUNT_ATTR_NOSUID}},
+    {"suid", {.clear = MOUNT_ATTR_NOSUID}},
+    {"nodev", {.set = MOUNT_ATTR_NODEV}},
+    {"dev", {.clear = MOUNT_ATTR_NODEV}},
+    {"noexec", {.set = MOUNT_ATTR_NOEXEC}},
+    {"exec", {.clear = MOUNT_ATTR_NOEXEC}},
+    {"nodiratime", {.set = MOUNT_ATTR_NODIRATIME}},
+    {"diratime", {.clear = MOUNT_ATTR_NODIRATIME}},
+    {"relatime", {.set = MOUNT_ATTR_RELATIME, .clear = atime_modes}},
+    {"norelatime", {.set = MOUNT_ATTR_STRICTATIME, .clear = atime_modes}},
+    {"noatime", {.set = MOUNT_ATTR_NOATIME, .clear = atime_modes}},
+    {"atime", {.set = MOUNT_ATTR_RELATIME, .clear = atime_modes}},
+    {"strictatime", {.set = MOUNT_ATTR_STRICTATIME, .clear = atime_modes}},
+    {"nostrictatime", {.set = MOUNT_ATTR_RELATIME, .clear = atime_modes}},
+    {"nosymfollow", {.set = MOUNT_ATTR_NOSYMFOLLOW}},
+    {"symfollow", {.clear = MOUNT_ATTR_NOSYMFOLLOW}},
+};
+
+// Accepted and without effect, as in runc: defaults, and what the new mount API does not have.
+constexpr std::string_view idle_options[] = {"defaults", "async", "nomand", "loud", "silent", "noiversion"};
+// The superblock's: passed on to the file system as flags.
+constexpr std::string_view superblock_flags[] = {"sync", "dirsync", "lazytime", "mand"};
+
+AttributeOption const* find_attribute(std::string_view name) {
+    for (auto const& option : attribute_options)
+        if (option.name == name) return &option;
+    return nullptr;
+}
+
+// What a mount's options say, sorted by who must be told.
+struct SortedOptions {
+    MountAttributes attributes, recursive;
+    FilesystemOptions filesystem;
+    bool is_bind = false;
+    Depth depth = Depth::top;
+};
+
+bool contains(std::span<std::string_view const> names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
+    if (option == "bind" || option == "rbind") {
+        sorted.is_bind = true;
+        if (option == "rbind") sorted.depth = Depth::recursive;
+    } else if (auto const* const attribute = find_attribute(option)) {
+        sorted.attributes |= attribute->attributes;
+    } else if (auto const propagation = parse_propagation(option); propagation.ok()) {
+        (propagation.value().depth == Depth::recursive ? sorted.recursive : sorted.attributes).propagation = propagation.value().type;
+    } else if (auto const* const below = option.starts_with('r') ? find_attribute(option.substr(1)) : nullptr) {
+        sorted.recursive |= below->attributes;
+    } else if (option == "tmpcopyup" || option == "idmap" || option == "ridmap") {
+        return Error::of(ENOTSUP, "mount option '{}' is not supported by this version of bolt", option);
+    } else if (contains(superblock_flags, option)) {
+        sorted.filesystem.emplace_back(option, "");
+    } else if (!contains(idle_options, option)) {
+        auto const [key, value, found] = cut(option, '=');
+        if (key.empty()) return Error::of(EINVAL, "'{}' is not a mount option", option);
+        sorted.filesystem.emplace_back(key, value);
+    }
+    return {};
+}
+
+Result<MountStep> plan_mount(spec::Mount const& mount, HostPath const& bundle) {
+    SortedOptions sorted;
+    for (auto const& option : mount.options) TRY(sort_option(option, sorted));
+    auto target = TRY(RootPath::parse_clamped(mount.destination));
+    if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
+    if (sorted.is_bind || mount.type == "bind") {
+        if (mount.source.empty()) return Error::of(EINVAL, "a bind mount needs a source");
+        if (!sorted.filesystem.empty()) return Error::of(EINVAL, "'{}' is not an option of bind mounts", sorted.filesystem.front().first);
+        auto const source = mount.source.starts_with('/') ? mount.source : (bundle / mount.source).text();
+        return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive});
+    }
+    if (mount.type.empty() || mount.type == "none") return Error::of(EINVAL, "neither a file system type nor a bind mount");
+    // devpts is always a new instance since Linux 4.7.
+    std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "newinstance"; });
+    auto source = mount.source == "none" || mount.source.empty() ? mount.type : mount.source;
+    return MountStep(MountFilesystem{mount.type, std::move(source), std::move(target), std::move(sorted.filesystem), sorted.attributes, sorted.recursive});
+}
+
+struct UsualDevice {
+    std::string_view path;
+    unsigned major, minor;
+};
+// config-linux.md, default devices. /dev/console and /dev/ptmx are made elsewhere.
+constexpr UsualDevice usual_devices[] = {{"/dev/null", 1, 3}, {"/dev/zero", 1, 5}, {"/dev/full", 1, 7}, {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}};
+
+// runtime-linux.md, dev symbolic links; and ptmx of the container's own devpts.
+constexpr std::pair<std::string_view, std::string_view> usual_links[] = {
+    {"/proc/self/fd", "dev/fd"}, {"/proc/self/fd/0", "dev/stdin"}, {"/proc/self/fd/1", "dev/stdout"}, {"/proc/self/fd/2", "dev/stderr"}, {"pts/ptmx", "dev/ptmx"}};
+
+// Whether /dev is a file system of the container's own. When the host's or the image's is shown instead, it is left alone.
+bool has_own_dev(spec::Runtime const& spec) {
+    for (auto const& mount : spec.mounts)
+        if (auto const path = RootPath::parse_clamped(mount.destination); path && path.value().text() == "dev") return mount.type == "tmpfs";
+    return true;
+}
+
+Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& steps) {
+    if (has_own_dev(spec)) {
+        for (auto const& usual : usual_devices) {
+            spec::Device const device{.path = std::string(usual.path), .type = 'c', .major = usual.major, .minor = usual.minor, .file_mode = 0666};
+            steps.emplace_back(MakeDevice{device, TRY(RootPath::parse(usual.path)), true});
+        }
+        for (auto const& [target, path] : usual_links) steps.emplace_back(MakeLink{std::string(target), TRY(RootPath::parse(path))});
+    }
+    for (auto const& device : spec.linux_.devices) {
+        auto target = TRY(RootPath::parse_clamped(device.path));
+        bool const is_usual = std::any_of(std::begin(usual_devices), std::end(usual_devices), [&](auto const& usual) { return usual.path == device.path; });
+        if (!is_usual || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false});
+    }
+    return {};
+}
+
+} // namespace
+
+Result<Propagation> parse_propagation(std::string_view text) {
+    constexpr std::pair<std::string_view, std::uint64_t> types[] = {
+        {"private", MS_PRIVATE}, {"slave", MS_SLAVE}, {"shared", MS_SHARED}, {"unbindable", MS_UNBINDABLE}};
+    for (auto const& [name, type] : types) {
+        if (text == name) return Propagation{type, Depth::top};
+        if (text.starts_with('r') && text.substr(1) == name) return Propagation{type, Depth::recursive};
+    }
+    return Error::of(EINVAL, "'{}' is not a mount propagation", text);
+}
+
+Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle) {
+    std::vector<MountStep> steps;
+    for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, bundle).while_doing("mount '{}'", mount.destination)));
+    TRY(plan_devices(spec, steps));
+    for (auto const& path : spec.linux_.readonly_paths) steps.emplace_back(MakeReadOnly{TRY(RootPath::parse_clamped(path))});
+    for (auto const& path : spec.linux_.masked_paths) steps.emplace_back(MaskPath{TRY(RootPath::parse_clamped(path))});
+    return steps;
+}
+
+namespace {
+std::string describe_attributes(MountAttributes const& own, MountAttributes const& below) {
+    std::string text = fmt::format("set={:#x} clear={:#x}", own.set, own.clear);
+    if (own.propagation != 0) text += fmt::format(" propagation={:#x}", own.propagation);
+    if (below.any()) text += fmt::format(" below: set={:#x} clear={:#x} propagation={:#x}", below.set, below.clear, below.propagation);
+    return text;
+}
+
+struct Describe {
+    std::string operator()(MountFilesystem const& step) const {
+        std::string options;
+        for (auto const& [key, value] : step.options) options += fmt::format(" {}{}{}", key, value.empty() ? "" : "=", value);
+        return fmt::format("filesystem {} from '{}' on {}:{} {}", step.type, step.source, step.target, options, describe_attributes(step.attributes, step.recursive));
+    }
+    std::string operator()(BindMount const& step) const {
+        return fmt::format("{} '{}' on {}: {}", step.depth == Depth::recursive ? "rbind" : "bind", step.source, step.target,
+                           describe_attributes(step.attributes, step.recursive));
+    }
+    std::string operator()(MountCgroup const& step) const { return fmt::format("cgroup on {}: {}", step.target, describe_attributes(step.attributes, {})); }
+    std::string operator()(MakeDevice const& step) const {
+        return fmt::format("device {} {} {}:{} mode {:o}", step.target, step.device.type, step.device.major, step.device.minor, step.device.file_mode.value_or(0666));
+    }
+    std::string operator()(MakeLink const& step) const { return fmt::format("link {} -> {}", step.path, step.target); }
+    std::string operator()(MaskPath const& step) const { return fmt::format("mask {}", step.path); }
+    std::string operator()(MakeReadOnly const& step) const { return fmt::format("read-only {}", step.path); }
+};
+} // namespace
+
+std::string describe(MountStep const& step) { return std::visit(Describe{}, step); }
+
+} // namespace bolt::oci

@@ -1,0 +1,63 @@
+// What is mounted where, as data: from config.json's mounts, devices, masked and read-only paths to a list of steps. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "spec/runtime.h"
+#include "sys/mount.h"
+#include "sys/path.h"
+
+namespace bolt::oci {
+
+// A file system of its own: tmpfs, proc, sysfs, devpts, mqueue…
+struct MountFilesystem {
+    std::string type, source;
+    RootPath target;
+    FilesystemOptions options;
+    MountAttributes attributes, recursive;
+};
+struct BindMount {
+    std::string source; // an absolute host path
+    RootPath target;
+    Depth depth = Depth::top;
+    MountAttributes attributes, recursive;
+};
+// The container's view of the cgroup trees: by version of the host, decided when it is performed.
+struct MountCgroup {
+    RootPath target;
+    MountAttributes attributes;
+};
+struct MakeDevice {
+    spec::Device device;
+    RootPath target;
+    bool usual = false; // one of the six that every container has
+};
+struct MakeLink {
+    std::string target;
+    RootPath path;
+};
+struct MaskPath {
+    RootPath path;
+};
+struct MakeReadOnly {
+    RootPath path;
+};
+using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevice, MakeLink, MaskPath, MakeReadOnly>;
+
+// EINVAL names the mount and the option. `bundle` is where relative sources of bind mounts are taken from.
+Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle);
+// One line a step, for golden files.
+std::string describe(MountStep const& step);
+
+// "rprivate", "slave" …; EINVAL names the text. `depth` says whether it began with r.
+struct Propagation {
+    std::uint64_t type = 0;
+    Depth depth = Depth::top;
+};
+Result<Propagation> parse_propagation(std::string_view text);
+
+} // namespace bolt::oci

@@ -1,0 +1,253 @@
+#include "oci/rootfs.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "oci/cgroups.h"
+#include "sys/file.h"
+
+namespace bolt::oci {
+
+namespace {
+
+Result<Mount> mount_overlay(OverlayRoot const& layers) {
+    FilesystemOptions options;
+    std::string lowers;
+    for (auto const& lower : layers.lowers) {
+        lowers += lowers.empty() ? "" : ":";
+        // Overlayfs splits at ':' and takes a backslash before one for the character itself.
+        for (char const c : lower.text()) lowers += c == ':' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    }
+    options.emplace_back("lowerdir", std::move(lowers));
+    options.emplace_back("upperdir", layers.upper.text());
+    options.emplace_back("workdir", layers.work.text());
+    if (layers.in_user_namespace) options.emplace_back("userxattr", "");
+    if (layers.is_volatile) options.emplace_back("volatile", "");
+    return Mount::make("overlay", "overlay", options);
+}
+
+// The host's mounts must not change with ours: slave (what the host unmounts goes here too) unless something else is asked for.
+Result<void> cut_off_mount_namespace(std::string const& wanted) {
+    auto const propagation = wanted.empty() ? Propagation{MS_SLAVE, Depth::recursive} : TRY(parse_propagation(wanted).while_doing("linux.rootfsPropagation"));
+    // "shared" and "unbindable" are for the container's root alone, later: shared with the host would leak every mount.
+    std::uint64_t const type = propagation.type == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
+    auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
+    return set_mount(top, {.propagation = type}, Depth::recursive).while_doing("cut the mount namespace off from the host's");
+}
+
+} // namespace
+
+Result<Root> attach_rootfs(CreateRequest const& request) {
+    TRY(cut_off_mount_namespace(request.spec->linux_.rootfs_propagation));
+    if (request.overlay) {
+        auto mount = TRY(mount_overlay(*request.overlay).while_doing("mount the image's layers"));
+        // A detached tree cannot be mounted on before Linux 6.15: it needs a place, and any directory of ours will do.
+        auto const place = TRY(open_file(request.overlay->work, O_PATH | O_DIRECTORY));
+        TRY(mount.attach(place));
+        return Root(mount.take_top());
+    }
+    auto const& text = request.spec->root_path;
+    auto const path = text.starts_with('/') ? TRY(HostPath::parse(text)) : request.bundle / text;
+    auto const place = TRY(open_file(path, O_PATH | O_DIRECTORY).while_doing("root.path"));
+    auto mount = TRY(Mount::copy(place, Depth::recursive).while_doing("bind root.path '{}'", path));
+    TRY(mount.set({.propagation = MS_PRIVATE}, Depth::recursive));
+    TRY(mount.attach(place));
+    return Root(mount.take_top());
+}
+
+namespace {
+
+enum class TargetKind { file, directory };
+Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind) {
+    return (kind == TargetKind::directory ? root.make_directories(path, 0755) : root.make_file(path, 0644)).while_doing("make the mount point");
+}
+
+Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountAttributes const& below, FdRef target) {
+    if (below.any()) TRY(mount.set(below, Depth::recursive));
+    auto top = own;
+    // Propagation is set once attached: a mount that is attached below a shared one becomes shared.
+    top.propagation = 0;
+    if (top.any()) TRY(mount.set(top, Depth::top));
+    TRY(mount.attach(target));
+    auto const propagation = own.propagation != 0 ? own.propagation : MS_PRIVATE;
+    return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
+}
+
+Result<void> bind(BindMount const& step, Root const& root) {
+    auto const source = TRY(open_file(TRY(HostPath::parse(step.source)), O_PATH));
+    auto const kind = S_ISDIR(TRY(stat_fd(source)).st_mode) ? TargetKind::directory : TargetKind::file;
+    auto const mount = TRY(Mount::copy(source, step.depth));
+    auto const target = TRY(make_target(root, step.target, kind));
+    auto below = step.recursive;
+    auto own = step.attributes;
+    if (own.propagation == 0 && below.propagation != 0) own.propagation = below.propagation;
+    return put_in_place(mount, own, below, target);
+}
+
+// /sys of the host, read-only: what there is when a sysfs of one's own is refused, because the network namespace is not ours
+// or the host's /sys is partly hidden.
+Result<void> bind_host_sys(MountFilesystem const& step, Root const& root) {
+    auto const mount = TRY(Mount::copy(TRY(HostPath::parse("/sys")), Depth::recursive));
+    // Some mounts below may be locked against change: the top decides what is seen of /sys itself.
+    if (!mount.set({.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}, Depth::recursive))
+        TRY(mount.set({.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    return mount.attach(target);
+}
+
+Result<void> mount_filesystem(MountFilesystem const& step, Root const& root) {
+    // What can be given at birth saves a call.
+    bool const plain = step.attributes.clear == 0 || (step.attributes.clear & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME)) == 0;
+    auto mount = Mount::make(step.type, step.source, step.options, plain ? step.attributes.set : 0);
+    if (!mount && step.type == "sysfs" && mount.error().is(EPERM)) return bind_host_sys(step, root);
+    if (!mount && step.type == "mqueue" && mount.error().is(EPERM)) {
+        // Only with an ipc namespace that is somebody else's: the host's own mount shows the same queues.
+        mount = Mount::copy(TRY(HostPath::parse("/dev/mqueue")), Depth::top);
+    }
+    auto const made = TRY(std::move(mount));
+    if (!plain) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    TRY(made.attach(target));
+    if (auto const propagation = step.attributes.propagation | step.recursive.propagation; propagation != 0) TRY(made.set({.propagation = propagation}, Depth::recursive));
+    return {};
+}
+
+// The host's trees as they are, read-only: on v1 and hybrid hosts, and on v2 without a cgroup namespace of one's own.
+Result<void> bind_host_cgroups(MountCgroup const& step, Root const& root) {
+    auto const host = TRY(HostPath::parse("/sys/fs/cgroup"));
+    auto const mount = TRY(Mount::copy(host, Depth::recursive));
+    if (!mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::recursive)) TRY(mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    return mount.attach(target);
+}
+
+Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
+    auto const version = cgroup_version();
+    if (version == CgroupVersion::none) {
+        TRY(make_target(root, step.target, TargetKind::directory));
+        return {};
+    }
+    if (version == CgroupVersion::v1) return bind_host_cgroups(step, root);
+    auto const mount = Mount::make("cgroup2", "cgroup2", {{"nsdelegate", ""}}, step.attributes.set);
+    // Without a cgroup namespace of one's own: the host's tree.
+    if (!mount && (mount.error().is(EPERM) || mount.error().is(EBUSY))) return bind_host_cgroups(step, root);
+    if (!mount) return mount.error();
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    return mount.value().attach(target);
+}
+
+mode_t file_type(char type) { return type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR; }
+
+// In a user namespace no device can be made: the host's own node is shown instead.
+Result<void> bind_device(MakeDevice const& step, Root const& root) {
+    auto const source = TRY(HostPath::parse(step.device.path));
+    auto const status = TRY(stat_file(source).while_doing("device '{}'", step.device.path));
+    auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
+    if ((status.st_mode & S_IFMT) != file_type(step.device.type) || (step.device.type != 'p' && status.st_rdev != number))
+        return Error::of(ENODEV, "device '{}' of the host is not {} {}:{}, and no other can be made in a user namespace", step.device.path, step.device.type,
+                         step.device.major, step.device.minor);
+    auto const mount = TRY(Mount::copy(source, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::file));
+    return mount.attach(target);
+}
+
+Result<void> make_device(MakeDevice const& step, Root const& root) {
+    if (step.target.is_top()) return Error::of(EINVAL, "device '{}' has no name", step.device.path);
+    auto const parent = TRY(root.make_directories(step.target.parent(), 0755));
+    std::string const name(step.target.name());
+    mode_t const mode = step.device.file_mode.value_or(0666);
+    auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
+    if (mknodat(parent.number(), name.c_str(), file_type(step.device.type) | (mode & 07777), number) < 0) {
+        if (errno == EPERM) return bind_device(step, root);
+        if (errno == EEXIST) {
+            struct stat there {};
+            if (fstatat(parent.number(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_rdev == number && (there.st_mode & S_IFMT) == file_type(step.device.type))
+                return {};
+            return Error::of(EEXIST, "device '{}': something else is there", step.device.path);
+        }
+        return Error::from_errno("make device '{}'", step.device.path);
+    }
+    // The umask took bits away; a link in its place would not be followed.
+    auto const made = TRY(open_at(parent, name, O_PATH | O_NOFOLLOW));
+    auto const handle = fmt::format("/proc/self/fd/{}", made.number());
+    if (chmod(handle.c_str(), mode & 07777) < 0) return Error::from_errno("set the mode of device '{}'", step.device.path);
+    if ((step.device.uid != 0 || step.device.gid != 0) && fchownat(made.number(), "", step.device.uid, step.device.gid, AT_EMPTY_PATH) < 0)
+        return Error::from_errno("set the owner of device '{}'", step.device.path);
+    return {};
+}
+
+Result<void> make_link(MakeLink const& step, Root const& root) {
+    auto const parent = TRY(root.make_directories(step.path.parent(), 0755));
+    std::string const name(step.path.name());
+    if (symlinkat(step.target.c_str(), parent.number(), name.c_str()) == 0) return {};
+    if (errno != EEXIST) return Error::from_errno("make link '{}'", step.path);
+    return {}; // the image brought its own
+}
+
+// Masked and read-only paths that do not exist are passed over, as the specification's users expect.
+Result<std::optional<UniqueFd>> find_path(Root const& root, RootPath const& path) {
+    auto fd = root.open_path(path, O_PATH);
+    if (fd) return std::optional(std::move(fd).value());
+    if (fd.error().is(ENOENT) || fd.error().is(ENOTDIR)) return std::optional<UniqueFd>();
+    return std::move(fd).error();
+}
+
+Result<void> mask(MaskPath const& step, Root const& root) {
+    auto const there = TRY(find_path(root, step.path));
+    if (!there) return {};
+    // One empty read-only tmpfs each: a shared one would let a container move things between them.
+    if (S_ISDIR(TRY(stat_fd(*there)).st_mode))
+        return TRY(Mount::make("tmpfs", "tmpfs", {{"size", "0"}, {"nr_inodes", "1"}, {"mode", "555"}}, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)).attach(*there);
+    // The host's own null device, opened before anything of the container's could be in its place, and checked.
+    auto const null = TRY(open_file(TRY(HostPath::parse("/dev/null")), O_PATH));
+    auto const status = TRY(stat_fd(null));
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3)) return Error::of(ENODEV, "/dev/null of the host is not the null device");
+    return TRY(Mount::copy(null, Depth::top)).attach(*there);
+}
+
+Result<void> make_read_only(MakeReadOnly const& step, Root const& root) {
+    auto const there = TRY(find_path(root, step.path));
+    if (!there) return {};
+    auto const mount = TRY(Mount::copy(*there, Depth::recursive));
+    TRY(mount.set({.set = MOUNT_ATTR_RDONLY}, Depth::recursive));
+    return mount.attach(*there);
+}
+
+struct Perform {
+    Root const& root;
+    Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root).while_doing("mount {} on '{}'", step.type, step.target); }
+    Result<void> operator()(BindMount const& step) const { return bind(step, root).while_doing("bind '{}' on '{}'", step.source, step.target); }
+    Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
+    Result<void> operator()(MakeDevice const& step) const { return make_device(step, root); }
+    Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }
+    Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
+    Result<void> operator()(MakeReadOnly const& step) const { return make_read_only(step, root).while_doing("make '{}' read-only", step.path); }
+};
+
+} // namespace
+
+Result<void> perform(MountStep const& step, Root const& root) { return std::visit(Perform{root}, step); }
+
+Result<void> bind_console(Root const& root, FdRef terminal) {
+    auto const mount = TRY(Mount::copy(terminal, Depth::top).while_doing("bind the terminal"));
+    auto const target = TRY(root.make_file(TRY(RootPath::parse("dev/console")), 0600));
+    return mount.attach(target).while_doing("bind the terminal on '/dev/console'");
+}
+
+Result<void> finish_root(spec::Runtime const& spec) {
+    auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
+    auto const& wanted = spec.linux_.rootfs_propagation;
+    if (!wanted.empty()) {
+        auto const propagation = TRY(parse_propagation(wanted));
+        TRY(set_mount(top, {.propagation = propagation.type}, propagation.depth).while_doing("linux.rootfsPropagation"));
+    }
+    if (spec.root_readonly) TRY(set_mount(top, {.set = MOUNT_ATTR_RDONLY}, Depth::top).while_doing("root.readonly"));
+    return {};
+}
+
+} // namespace bolt::oci
