@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "store/image_record.h"
 #include "store/images.h"
+#include "store/intake.h"
 #include "sys/file.h"
-#include "sys/random.h"
 
 namespace bolt::store {
 
@@ -43,13 +43,8 @@ Result<Used> images_in_use(Layout const& layout) {
     return used;
 }
 
-Result<void> discard(Layout const& layout, HostPath const& what) {
-    auto const grave = layout.trash() / TRY(random_name());
-    if (auto const moved = rename_file(what, grave); !moved) return moved.error().is(ENOENT) ? Result<void>() : moved.error();
-    return remove_tree(grave);
-}
+} // namespace
 
-// Layers that some image file names.
 Result<std::set<std::string>> layers_of_images(Layout const& layout) {
     std::set<std::string> keys;
     for (auto const& name : TRY(list_directory(layout.images()))) {
@@ -62,15 +57,7 @@ Result<std::set<std::string>> layers_of_images(Layout const& layout) {
     return keys;
 }
 
-// Its exclusive lock proves that nobody is about to mount it; what the images say is read again under that lock.
-Result<bool> remove_layer(Layout const& layout, std::string const& key) {
-    auto lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
-    if (!lock) return lock.error().is(ENOENT) ? Result<bool>(true) : lock.error();
-    if (!lock.value()) return false;
-    if (TRY(layers_of_images(layout)).contains(key)) return false;
-    TRY(discard(layout, layout.layer(key)));
-    return true;
-}
+namespace {
 
 struct Target {
     Image image;                                // with all its references
@@ -119,7 +106,7 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
     removed.deleted.push_back(target.image.id.text());
     auto const kept = TRY(layers_of_images(layout));
     for (auto const& key : target.image.layer_keys) {
-        if (kept.contains(key) || !TRY(remove_layer(layout, key))) continue;
+        if (kept.contains(key) || !TRY(remove_unused_layer(layout, key))) continue;
         removed.deleted.push_back("sha256:" + key);
     }
     for (auto const& digest : {target.image.id, target.image.manifest})

@@ -1,0 +1,16 @@
+// Layers as they travel: gzip (RFC 1952), zstd (RFC 8878) or plain.
+#pragma once
+
+#include <memory>
+
+#include "base/result.h"
+#include "image/byte_source.h"
+
+namespace bolt::image {
+
+// The uncompressed bytes of a stream, whose form is told by its first bytes: media types are often wrong about it. Several
+// gzip members or zstd frames in a row are one stream. Errors: EINVAL for damage and for a stream that ends early;
+// EPROTONOSUPPORT for bzip2 and xz, by name. `from` must outlive the result.
+std::unique_ptr<ByteSource> decompress(ByteSource& from);
+
+} // namespace bolt::image

@@ -1,0 +1,53 @@
+// Reads archives as images use them: ustar, PAX (with global headers), GNU long names, links, sparse files and base-256
+// numbers, old Unix archives. Nothing is buffered but headers; content is handed out where it lies.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "image/byte_source.h"
+#include "image/tar_entry.h"
+
+namespace bolt::image {
+
+class TarReader {
+public:
+    // `from` must outlive this.
+    explicit TarReader(ByteSource& from) : from_(from) {}
+
+    // The next entry; what was not read of the one before is passed over. None at the end of the archive. EINVAL for damage
+    // (the header's number is named), and for an archive that ends within an entry.
+    Result<std::optional<TarEntry>> next();
+    // Content of the entry, piece by piece; empty when all was read. For a sparse file: what its pieces hold, joined.
+    Result<std::span<char const>> content();
+
+    // A header or extension of an entry may be so long; more is no archive of files.
+    static constexpr std::size_t longest_extension = 1u << 20;
+
+private:
+    using Block = std::span<char const, 512>;
+
+    Result<void> fill();
+    Result<std::optional<Block>> block();
+    Result<std::string> extension(std::uint64_t size);
+    Result<void> pass_over_rest();
+    Result<std::optional<TarEntry>> read_header(Block header);
+    Result<TarEntry> finish_entry(TarEntry entry);
+    Result<void> read_old_sparse_map(TarEntry& entry, Block header);
+    Result<void> read_sparse_map_in_content(TarEntry& entry);
+
+    ByteSource& from_;
+    std::span<char const> piece_;
+    std::array<char, 512> straddling_{};
+    std::uint64_t left_ = 0, padding_ = 0;
+    std::uint64_t headers_ = 0;
+
+    // Extensions that wait for their entry.
+    PaxRecords global_, local_;
+    std::string long_name_, long_link_;
+};
+
+} // namespace bolt::image

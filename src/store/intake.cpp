@@ -1,0 +1,247 @@
+#include "store/intake.h"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/file.h"
+#include "sys/random.h"
+
+namespace bolt::store {
+
+namespace {
+
+constexpr auto patience = std::chrono::seconds(10);
+
+Result<std::string> boot_id() {
+    auto const file = TRY(HostPath::parse("/proc/sys/kernel/random/boot_id"));
+    return std::string(trim(TRY(read_file(file))));
+}
+
+// To the trash by one rename, so that nobody sees half of it.
+Result<void> move_to_trash(Layout const& layout, HostPath const& what, HostPath& grave) {
+    grave = layout.trash() / TRY(random_name());
+    return rename_file(what, grave);
+}
+
+Result<void> remove_by_rename(Layout const& layout, HostPath const& what) {
+    HostPath grave;
+    if (auto moved = move_to_trash(layout, what, grave); !moved) return moved.error().is(ENOENT) ? Result<void>() : moved;
+    return remove_tree(grave);
+}
+
+Json to_json(LayerRecord const& record, std::string_view boot) {
+    auto document = Json::object();
+    document.set("diffID", record.diff_id.text()).set("size", record.size.count).set("bootID", boot);
+    return document.set_unless_empty("implied", Json(record.implied));
+}
+
+struct LayerFile {
+    LayerRecord record;
+    std::string boot;
+};
+Result<LayerFile> parse_layer_file(std::string_view text) {
+    auto const document = TRY(Json::parse(text));
+    auto diff_id = TRY(image::Digest::parse(TRY(document.string_or("diffID", ""))));
+    LayerFile file{{std::move(diff_id), {}, {}}, TRY(document.string_or("bootID", ""))};
+    file.record.size.count = static_cast<std::uint64_t>(TRY(document.integer_or("size", 0)));
+    file.record.implied = TRY(document.strings("implied"));
+    return file;
+}
+
+} // namespace
+
+// ---- downloads
+
+Result<std::optional<Ingest>> Ingest::find(Layout const& layout, image::Digest const& digest, std::optional<pid_t>& holder) {
+    auto const directory = layout.ingest() / digest.text();
+    auto const lock_file = directory / "lock";
+    // The one before us removes the directory when it is done.
+    for (int tries = 0;; ++tries) {
+        TRY(make_directories(directory, 0700));
+        auto lock = FileLock::find(lock_file, LockMode::exclusive);
+        if (!lock && lock.error().is(ENOENT) && tries < 100) continue;
+        if (!lock) return lock.error();
+        if (!lock.value()) {
+            auto const said = find_file(lock_file);
+            auto const pid = said && said.value() ? parse_unsigned(trim(*said.value())) : Result<std::uint64_t>(Error(ENOENT, ""));
+            if (pid) holder = static_cast<pid_t>(pid.value());
+            return std::optional<Ingest>();
+        }
+        auto part = TRY(open_file(directory / "part", O_RDWR | O_CREAT, 0600));
+        return std::optional(Ingest(directory, std::move(*lock.value()), std::move(part)));
+    }
+}
+
+std::uint64_t Ingest::size() const {
+    auto const look = stat_fd(part_);
+    return look ? static_cast<std::uint64_t>(look.value().st_size) : 0;
+}
+
+std::string Ingest::validator() const {
+    auto const text = find_file(directory_ / "ranges");
+    if (!text || !text.value()) return "";
+    auto const document = Json::parse(*text.value());
+    return document ? document.value().string_or("validator", "").value() : "";
+}
+
+Result<void> Ingest::set_validator(std::string_view validator) const {
+    return write_file(directory_ / "ranges", Json::object().set("validator", validator).dump(), 0600, Durability::none);
+}
+
+Result<void> Ingest::discard() {
+    for (auto const* name : {"part", "ranges", "lock"})
+        if (auto const removed = remove_file(directory_ / name); !removed && !removed.error().is(ENOENT)) return removed;
+    // Somebody who waits may have made a new lock in it already.
+    if (auto const removed = remove_directory(directory_); !removed && !removed.error().is(ENOTEMPTY) && !removed.error().is(ENOENT)) return removed;
+    lock_.release();
+    return {};
+}
+
+// ---- layers
+
+std::string plain_key(image::Digest const& diff_id) { return std::string(diff_id.hex()); }
+
+Result<StagedLayer> StagedLayer::make(Layout const& layout) {
+    auto const directory = layout.tmp() / TRY(random_name());
+    auto const lock_file = TRY(HostPath::parse(directory.text() + ".lock"));
+    // The lock comes first: staging without a held lock is what a killed process left.
+    auto lock = TRY(FileLock::acquire(lock_file, LockMode::exclusive, patience));
+    StagedLayer staged(directory, std::move(lock));
+    TRY(make_directory(directory, 0700));
+    TRY(make_directory(staged.files(), 0755));
+    auto const files = TRY(open_file(staged.files(), O_RDONLY | O_DIRECTORY));
+    if (fchmod(files.number(), 0755) < 0) return Error::from_errno("set the mode of '{}'", staged.files());
+    return staged;
+}
+
+StagedLayer::~StagedLayer() {
+    if (!lock_) return; // moved from, or committed
+    // What cannot be removed now, a later sweep removes: ignoring.
+    (void)remove_tree(directory_).ok();
+    unlink((directory_.text() + ".lock").c_str());
+}
+
+Result<FileLock> StagedLayer::commit(Layout const& layout, std::string const& key, LayerRecord const& record) {
+    TRY(write_file(directory_ / "meta.json", to_json(record, TRY(boot_id())).dump(), 0600, Durability::none));
+    // The lock is on the file, which moves with the directory.
+    auto held = TRY(FileLock::acquire(directory_ / "lock", LockMode::shared, patience));
+    for (int tries = 0; tries < 100; ++tries) {
+        auto const moved = rename_to_new(directory_, layout.layer(key));
+        if (moved) {
+            unlink((directory_.text() + ".lock").c_str());
+            lock_.reset();
+            return held;
+        }
+        if (!moved.error().is(EEXIST) && !moved.error().is(ENOTEMPTY)) return moved.error();
+        if (auto theirs = TRY(find_layer(layout, key))) return std::move(theirs->lock);
+    }
+    return Error::of(EBUSY, "layer '{}' comes and goes; is another bolt removing it?", key);
+}
+
+Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string const& key) {
+    auto lock = FileLock::acquire(layout.layer_lock(key), LockMode::shared, patience);
+    if (!lock && lock.error().is(ENOENT)) return std::optional<HeldLayer>();
+    if (!lock) return lock.error();
+    auto const text = TRY(find_file(layout.layer(key) / "meta.json"));
+    auto file = text ? parse_layer_file(*text) : Result<LayerFile>(Error(ENOENT, "no meta.json"));
+    bool const trusted = file && exists(layout.layer(key) / "fs") && (exists(layout.layer(key) / "durable") || file.value().boot == TRY(boot_id()));
+    if (trusted) return std::optional(HeldLayer{std::move(lock).value(), std::move(file).value().record});
+    lock.value().release();
+    auto const exclusive = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
+    if (exclusive && exclusive.value()) TRY(remove_by_rename(layout, layout.layer(key)));
+    return std::optional<HeldLayer>();
+}
+
+Result<bool> remove_unused_layer(Layout const& layout, std::string const& key) {
+    auto const lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
+    if (!lock) return lock.error().is(ENOENT) ? Result<bool>(true) : lock.error();
+    if (!lock.value() || TRY(layers_of_images(layout)).contains(key)) return false;
+    TRY(remove_by_rename(layout, layout.layer(key)));
+    return true;
+}
+
+// ---- blobs and images
+
+Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents) {
+    auto const file = layout.blob(digest);
+    TRY(make_directories(file.parent(), 0700));
+    return write_file(file, contents, 0600, Durability::none);
+}
+
+Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest) { return find_file(layout.blob(digest)); }
+
+Result<void> commit_image(Layout const& layout, ImageRecord const& image, image::Reference const& reference, ReferenceRecord const& record, Sync sync) {
+    auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, patience));
+    if (sync == Sync::whole_file_system) TRY(sync_filesystem(layout.store()));
+    for (auto const& layer : image.layers) {
+        auto const marker = layout.layer(layer.key) / "durable";
+        if (!exists(marker)) TRY(open_file(marker, O_WRONLY | O_CREAT, 0600));
+    }
+    auto const durability = sync == Sync::none ? Durability::none : Durability::synced;
+    TRY(write_file(layout.image_file(image.id), to_json(image).dump(), 0600, durability));
+    auto const file = reference_file(layout, reference);
+    TRY(make_directories(file.parent(), 0700));
+    return write_file(file, to_json(record).dump(), 0600, durability);
+}
+
+// ---- what killed processes left
+
+namespace {
+
+void sweep_staging(Layout const& layout, ErrorList& errors) {
+    auto const names = list_directory(layout.tmp());
+    if (!names) return errors.push_back(names.error());
+    for (auto const& name : names.value()) {
+        bool const is_lock = name.ends_with(".lock");
+        auto const stem = is_lock ? name.substr(0, name.size() - 5) : name;
+        auto const lock_file = layout.tmp() / (stem + ".lock");
+        auto const lock = FileLock::find(lock_file, LockMode::exclusive);
+        if (!lock || !lock.value()) continue; // it lives
+        if (auto const removed = remove_by_rename(layout, layout.tmp() / stem); !removed) errors.push_back(removed.error());
+        unlink(lock_file.c_str());
+    }
+}
+
+void sweep_downloads(Layout const& layout, ErrorList& errors) {
+    auto const names = list_directory(layout.ingest());
+    if (!names) return errors.push_back(names.error());
+    for (auto const& name : names.value()) {
+        auto const look = stat_file(layout.ingest() / name / "part");
+        auto const age = look ? Clock::now() - Clock::from_time_t(look.value().st_mtim.tv_sec) : std::chrono::hours(0);
+        auto const digest = image::Digest::parse(name);
+        if (!digest || age < std::chrono::hours(24 * 7)) continue;
+        std::optional<pid_t> holder;
+        auto ingest = Ingest::find(layout, digest.value(), holder);
+        if (!ingest || !ingest.value()) continue;
+        if (auto const gone = ingest.value()->discard(); !gone) errors.push_back(gone.error());
+    }
+}
+
+void sweep_layers(Layout const& layout, ErrorList& errors) {
+    auto const names = list_directory(layout.layers());
+    if (!names) return errors.push_back(names.error());
+    // Layers that no image came to name; find_layer removes those whose boot is over.
+    for (auto const& key : names.value()) {
+        if (exists(layout.layer(key) / "durable")) continue;
+        if (auto const looked = find_layer(layout, key); !looked) errors.push_back(looked.error());
+    }
+}
+
+} // namespace
+
+ErrorList sweep(Layout const& layout) {
+    ErrorList errors;
+    sweep_staging(layout, errors);
+    sweep_downloads(layout, errors);
+    sweep_layers(layout, errors);
+    auto const graves = list_directory(layout.trash());
+    if (!graves) return errors;
+    for (auto const& name : graves.value())
+        if (auto const removed = remove_tree(layout.trash() / name); !removed && !removed.error().is(ENOENT)) errors.push_back(removed.error());
+    return errors;
+}
+
+} // namespace bolt::store

@@ -1,0 +1,101 @@
+// How images get into the store: downloads that can be resumed, layers that appear whole, and references that come last.
+//
+// A layer is renamed into place as soon as its diffID was verified, and counts as durable only when an image file names it:
+// image files are written after one syncfs of the store. A layer that no image names and that was made before the last boot is
+// taken for damaged, since its contents may never have reached the disk.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "image/digest.h"
+#include "image/reference.h"
+#include "store/image_record.h"
+#include "store/images.h"
+#include "store/layout.h"
+#include "sys/fd.h"
+#include "sys/lock.h"
+#include "sys/root.h"
+
+namespace bolt::store {
+
+// A blob on its way: ingest/<digest>/{part,ranges,lock}. Whoever holds it is the only downloader.
+class Ingest {
+public:
+    // None while somebody else holds it; `holder` then is that process, when it is known.
+    static Result<std::optional<Ingest>> find(Layout const& layout, image::Digest const& digest, std::optional<pid_t>& holder);
+
+    // Opened for reading and writing; what is in it are the blob's first bytes.
+    FdRef part() const { return part_; }
+    std::uint64_t size() const;
+    // What the server called this version of the blob (an ETag), for If-Range; "" when it is not known.
+    std::string validator() const;
+    Result<void> set_validator(std::string_view validator) const;
+    // Everything that was downloaded was wrong or is no longer needed.
+    Result<void> discard();
+
+private:
+    Ingest(HostPath directory, FileLock lock, UniqueFd part) : directory_(std::move(directory)), lock_(std::move(lock)), part_(std::move(part)) {}
+    HostPath directory_;
+    FileLock lock_;
+    UniqueFd part_;
+};
+
+// What layers/<key>/meta.json says.
+struct LayerRecord {
+    image::Digest diff_id;
+    Bytes size;                        // of the files' contents
+    std::vector<std::string> implied;  // directories whose attributes came from the layers below
+};
+
+// The key of a layer that depends on what is below it: on the keys of the layers there, lowest first.
+// One without implied directories has its diffID's hex as its key.
+std::string plain_key(image::Digest const& diff_id);
+
+// A layer being made: tmp/<name>/fs, held by a lock beside it. Removed when this goes out of scope.
+class StagedLayer {
+public:
+    static Result<StagedLayer> make(Layout const& layout);
+    StagedLayer(StagedLayer&& other) noexcept : directory_(std::move(other.directory_)), lock_(std::exchange(other.lock_, std::nullopt)) {}
+    StagedLayer& operator=(StagedLayer&&) = delete;
+    ~StagedLayer();
+
+    HostPath files() const { return directory_ / "fs"; }
+    // Renames it to layers/<key>, unless somebody else was faster: then theirs is used. Holds the layer from then on.
+    Result<FileLock> commit(Layout const& layout, std::string const& key, LayerRecord const& record);
+
+private:
+    StagedLayer(HostPath directory, FileLock lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
+    HostPath directory_;
+    std::optional<FileLock> lock_;
+};
+
+// A layer that is there and can be trusted, held against removal; none otherwise. A layer that cannot be trusted is removed.
+struct HeldLayer {
+    FileLock lock;
+    LayerRecord record;
+};
+Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string const& key);
+// The keys of all layers that some image file names.
+Result<std::set<std::string>> layers_of_images(Layout const& layout);
+// Takes a layer out that no image names and nobody holds; true when it is gone.
+Result<bool> remove_unused_layer(Layout const& layout, std::string const& key);
+
+// Writes a small blob (a manifest, a configuration) durably.
+Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents);
+Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest);
+
+// Makes the image known: syncfs, the image file, then the reference. The layers must be in place and held.
+enum class Sync { whole_file_system, none };
+Result<void> commit_image(Layout const& layout, ImageRecord const& image, image::Reference const& reference, ReferenceRecord const& record, Sync sync);
+
+// Clears away what killed processes left: staging whose lock can be taken, trash, downloads untouched for seven days, and
+// layers of earlier boots that no image names. Failures are returned and change nothing else.
+ErrorList sweep(Layout const& layout);
+
+} // namespace bolt::store

@@ -1,0 +1,252 @@
+#include "transfer/http.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <curl/curl.h>
+
+#include "base/text.h"
+
+namespace bolt::transfer {
+
+std::string HttpHead::header(std::string_view lowercase_name) const {
+    auto const at = headers.find(lowercase_name);
+    return at == headers.end() ? "" : at->second;
+}
+
+struct HttpClient::Transfer {
+    DownloadId id = 0;
+    CURL* handle = nullptr;
+    curl_slist* header_list = nullptr;
+    Download download;
+    HttpHead head;
+    std::optional<Error> refused;   // by `take`
+    char error_text[CURL_ERROR_SIZE]{};
+
+    Transfer() = default;
+    Transfer(Transfer&&) = delete;
+    ~Transfer() {
+        curl_slist_free_all(header_list);
+        if (handle) curl_easy_cleanup(handle);
+    }
+
+    void take_header(std::string_view line) {
+        line = trim(line);
+        // A response after a redirect begins anew.
+        if (line.starts_with("HTTP/")) {
+            head.headers.clear();
+            return;
+        }
+        auto const [name, value, found] = cut(line, ':');
+        if (!found) return;
+        std::string lowered(name);
+        std::transform(lowered.begin(), lowered.end(), lowered.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        auto& held = head.headers[std::move(lowered)];
+        if (!held.empty()) held += ", ";
+        held += trim(value);
+    }
+
+    bool take_body(std::span<char const> bytes) {
+        curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &head.status);
+        auto outcome = download.take(head, bytes);
+        if (!outcome) refused = outcome.error();
+        return outcome.ok();
+    }
+};
+
+struct HttpClient::State {
+    HttpOptions options;
+    CURLM* multi = nullptr;
+    std::map<DownloadId, std::unique_ptr<Transfer>> transfers;
+    DownloadId next_id = 1;
+};
+
+namespace {
+
+int errno_of(CURLcode code) {
+    switch (code) {
+    case CURLE_COULDNT_CONNECT: return ECONNREFUSED;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return EHOSTUNREACH;
+    case CURLE_OPERATION_TIMEDOUT: return ETIMEDOUT;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM: return ECONNRESET;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE: return EKEYREJECTED;
+    case CURLE_SSL_CONNECT_ERROR: return EPROTO;
+    case CURLE_UNSUPPORTED_PROTOCOL: return EPROTONOSUPPORT;
+    case CURLE_OUT_OF_MEMORY: return ENOMEM;
+    default: return EIO;
+    }
+}
+
+std::string host_of(std::string const& url) {
+    auto const start = url.find("://");
+    auto const from = start == url.npos ? 0 : start + 3;
+    return url.substr(from, url.find('/', from) - from);
+}
+
+Error describe(CURLcode code, std::string const& url, char const* detail) {
+    auto const host = host_of(url);
+    auto const said = *detail ? std::string(detail) : std::string(curl_easy_strerror(code));
+    switch (errno_of(code)) {
+    case ECONNREFUSED: return Error::of(ECONNREFUSED, "cannot connect to '{}' ({}); is it running, and is the host right?", host, said);
+    case EHOSTUNREACH: return Error::of(EHOSTUNREACH, "host '{}' is not known ({}); check the name and the network", host, said);
+    case ETIMEDOUT: return Error::of(ETIMEDOUT, "'{}' stopped answering ({}); run the same command again to go on", host, said);
+    case ECONNRESET: return Error::of(ECONNRESET, "'{}' broke the connection off ({}); run the same command again to go on", host, said);
+    case EKEYREJECTED: return Error::of(EKEYREJECTED, "the certificate of '{}' is not trusted ({}); install its authority, or use --tls-verify=false", host, said);
+    case EPROTO: return Error::of(EPROTO, "no TLS with '{}' ({}); for plain HTTP use --tls-verify=false", host, said);
+    case EPROTONOSUPPORT: return Error::of(EPROTONOSUPPORT, "'{}' sends us on to plain HTTP or to another protocol; --tls-verify=false allows plain HTTP", host);
+    default: return Error::of(errno_of(code), "talk to '{}': {}", host, said);
+    }
+}
+
+} // namespace
+
+HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>()) {
+    // Once a process; there is no other user of libcurl in it.
+    static auto const initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+    (void)initialised;
+    state_->options = options;
+    state_->multi = curl_multi_init();
+    curl_multi_setopt(state_->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    curl_multi_setopt(state_->multi, CURLMOPT_MAX_HOST_CONNECTIONS, 16L);
+}
+
+HttpClient::~HttpClient() {
+    for (auto& [id, transfer] : state_->transfers) curl_multi_remove_handle(state_->multi, transfer->handle);
+    state_->transfers.clear();
+    curl_multi_cleanup(state_->multi);
+}
+
+namespace {
+
+void set_protocols(CURL* handle, bool plain_allowed) {
+#if LIBCURL_VERSION_NUM >= 0x075500
+    char const* const allowed = plain_allowed ? "http,https" : "https";
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, allowed);
+    curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, allowed);
+#else
+    long const allowed = plain_allowed ? CURLPROTO_HTTP | CURLPROTO_HTTPS : CURLPROTO_HTTPS;
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS, allowed);
+    curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS, allowed);
+#endif
+}
+
+void set_options(CURL* handle, HttpOptions const& options, HttpRequest const& request) {
+    curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "bolt/" BOLT_VERSION);
+    // libcurl sends an Authorization header on to the same host and port only.
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(handle, CURLOPT_MAXREDIRS, 10L);
+    set_protocols(handle, options.plain_allowed);
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    curl_easy_setopt(handle, CURLOPT_PIPEWAIT, 1L);
+    curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 512L * 1024);
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_timeout.count()));
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.stall_timeout.count()));
+    if (options.verify == TlsVerify::no) {
+        curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (request.form) curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, request.form->c_str());
+}
+
+} // namespace
+
+HttpClient::DownloadId HttpClient::start(Download download) {
+    auto transfer = std::make_unique<Transfer>();
+    auto* const raw = transfer.get();
+    transfer->id = state_->next_id++;
+    transfer->download = std::move(download);
+    transfer->handle = curl_easy_init();
+    set_options(transfer->handle, state_->options, transfer->download.request);
+    for (auto const& header : transfer->download.request.headers) transfer->header_list = curl_slist_append(transfer->header_list, header.c_str());
+    curl_easy_setopt(transfer->handle, CURLOPT_HTTPHEADER, transfer->header_list);
+    curl_easy_setopt(transfer->handle, CURLOPT_ERRORBUFFER, transfer->error_text);
+    curl_easy_setopt(transfer->handle, CURLOPT_PRIVATE, raw);
+    curl_easy_setopt(transfer->handle, CURLOPT_HEADERDATA, raw);
+    curl_easy_setopt(transfer->handle, CURLOPT_HEADERFUNCTION, +[](char* text, size_t, size_t count, void* held) -> size_t {
+        static_cast<Transfer*>(held)->take_header({text, count});
+        return count;
+    });
+    curl_easy_setopt(transfer->handle, CURLOPT_WRITEDATA, raw);
+    curl_easy_setopt(transfer->handle, CURLOPT_WRITEFUNCTION, +[](char* bytes, size_t, size_t count, void* held) -> size_t {
+        return static_cast<Transfer*>(held)->take_body({bytes, count}) ? count : 0;
+    });
+    auto const id = transfer->id;
+    curl_multi_add_handle(state_->multi, transfer->handle);
+    state_->transfers.emplace(id, std::move(transfer));
+    return id;
+}
+
+void HttpClient::cancel(DownloadId id) {
+    auto const at = state_->transfers.find(id);
+    if (at == state_->transfers.end()) return;
+    curl_multi_remove_handle(state_->multi, at->second->handle);
+    state_->transfers.erase(at);
+}
+
+void HttpClient::collect_finished() {
+    int left = 0;
+    while (auto const* message = curl_multi_info_read(state_->multi, &left)) {
+        if (message->msg != CURLMSG_DONE) continue;
+        auto const code = message->data.result;
+        Transfer* raw = nullptr;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &raw);
+        curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &raw->head.status);
+        auto const at = state_->transfers.find(raw->id);
+        auto transfer = std::move(at->second);
+        state_->transfers.erase(at);
+        curl_multi_remove_handle(state_->multi, transfer->handle);
+        auto& end = transfer->download.end;
+        if (transfer->refused)
+            end(*transfer->refused);
+        else if (code != CURLE_OK)
+            end(describe(code, transfer->download.request.url, transfer->error_text));
+        else
+            end(std::move(transfer->head));
+    }
+}
+
+Result<void> HttpClient::run(std::chrono::milliseconds at_most) {
+    int running = 0;
+    auto status = curl_multi_perform(state_->multi, &running);
+    if (status == CURLM_OK && at_most.count() > 0) status = curl_multi_poll(state_->multi, nullptr, 0, static_cast<int>(at_most.count()), nullptr);
+    if (status == CURLM_OK) status = curl_multi_perform(state_->multi, &running);
+    if (status != CURLM_OK) return Error::of(EIO, "libcurl: {}", curl_multi_strerror(status));
+    collect_finished();
+    return {};
+}
+
+void HttpClient::wake() { curl_multi_wakeup(state_->multi); }
+
+Result<HttpResponse> HttpClient::fetch(HttpRequest const& request, std::size_t limit) {
+    HttpResponse response;
+    std::optional<Result<HttpHead>> ended;
+    Download download;
+    download.request = request;
+    download.take = [&](HttpHead const&, std::span<char const> bytes) -> Result<void> {
+        if (response.body.size() + bytes.size() > limit) return Error::of(EFBIG, "'{}' answered with more than {} bytes", host_of(request.url), limit);
+        response.body.append(bytes.data(), bytes.size());
+        return {};
+    };
+    download.end = [&](Result<HttpHead> head) { ended = std::move(head); };
+    auto const id = start(std::move(download));
+    while (!ended) {
+        if (auto const ran = run(std::chrono::milliseconds(1000)); !ran) {
+            cancel(id);
+            return ran.error();
+        }
+    }
+    response.head = TRY(std::move(*ended));
+    return response;
+}
+
+} // namespace bolt::transfer

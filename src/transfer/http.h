@@ -1,0 +1,74 @@
+// HTTP and HTTPS through libcurl: many requests at once on one thread, connections kept and used again.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace bolt::transfer {
+
+enum class TlsVerify { yes, no };
+
+struct HttpOptions {
+    TlsVerify verify = TlsVerify::yes;
+    bool plain_allowed = false;                     // http:// too; redirects included
+    std::chrono::seconds connect_timeout{15};
+    std::chrono::seconds stall_timeout{30};         // without a byte
+};
+
+struct HttpRequest {
+    std::string url;
+    std::vector<std::string> headers;               // "Name: value"
+    std::optional<std::string> form;                // a POST of application/x-www-form-urlencoded
+};
+
+struct HttpHead {
+    long status = 0;
+    std::map<std::string, std::string, std::less<>> headers; // names in lower case; of the last response, after redirects
+    std::string header(std::string_view lowercase_name) const;
+};
+struct HttpResponse {
+    HttpHead head;
+    std::string body;
+};
+
+class HttpClient {
+public:
+    explicit HttpClient(HttpOptions options);
+    HttpClient(HttpClient&&) = delete;
+    ~HttpClient();
+
+    // Waits for the whole answer, whatever its status; downloads go on meanwhile. EFBIG over `limit` bytes. Errors of the
+    // connection: ECONNREFUSED, EHOSTUNREACH (the name is unknown), ETIMEDOUT, ECONNRESET (it broke off), EPROTO (TLS).
+    Result<HttpResponse> fetch(HttpRequest const& request, std::size_t limit);
+
+    // A download in the background. Both callbacks are called from run() and fetch(). An error that `take` returns ends it.
+    struct Download {
+        HttpRequest request;
+        std::function<Result<void>(HttpHead const&, std::span<char const>)> take;
+        std::function<void(Result<HttpHead>)> end;
+    };
+    using DownloadId = std::uint64_t;
+    DownloadId start(Download download);
+    // Its callbacks are not called any more.
+    void cancel(DownloadId id);
+    // Waits for something to happen at most so long, and deals with it.
+    Result<void> run(std::chrono::milliseconds at_most);
+    // Ends a wait in run(); from any thread.
+    void wake();
+
+private:
+    struct Transfer;
+    struct State;
+    void collect_finished();
+    std::unique_ptr<State> state_;
+};
+
+} // namespace bolt::transfer

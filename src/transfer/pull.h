@@ -1,0 +1,61 @@
+// An image from a registry, or from the images that are shipped with bolt, into the local store.
+//
+// Situation: the process is inside the user's user namespace (or root) and has no other threads when it calls this; the layout
+//            was computed before it went in. Layers are downloaded, verified and unpacked side by side.
+// On failure: nothing new is in the store but downloads that can be resumed, and whole layers that a next pull uses.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "image/reference.h"
+#include "image/unpack.h"
+#include "store/intake.h"
+#include "transfer/registry.h"
+
+namespace bolt::transfer {
+
+// What is shown while it goes on. All calls come from the calling thread.
+class Progress {
+public:
+    virtual ~Progress() = default;
+    enum class LayerState { waiting, downloading, unpacking, done, there_already, elsewhere };
+    struct Layer {
+        std::string name;           // twelve hex digits of the blob's digest
+        LayerState state = LayerState::waiting;
+        std::uint64_t received = 0, total = 0;
+        std::optional<pid_t> holder; // elsewhere: the process that downloads it
+    };
+    // A sentence about the whole.
+    virtual void note(std::string const& text) = 0;
+    virtual void warn(std::string const& text) = 0;
+    // Several times a second, and whenever a state changes. Lowest layer first.
+    virtual void layers(std::vector<Layer> const& layers) = 0;
+};
+
+enum class PullPolicy { always, missing };
+
+struct PullOptions {
+    std::optional<spec::ImagePlatform> platform;   // absent: this machine's
+    PullPolicy policy = PullPolicy::always;
+    RegistryOptions registry;
+    image::UnmappedIds unmapped_ids = image::UnmappedIds::refuse;
+    store::Sync sync = store::Sync::whole_file_system;
+    std::optional<HostPath> shipped_images;        // an OCI layout; absent: none are known
+    std::function<bool()> cancelled;               // asked several times a second
+};
+
+struct Pulled {
+    image::Reference reference;       // as it is in the store now
+    image::Digest id, manifest;
+    image::Digest repository;         // what the name stands for in the registry
+    enum class Status { downloaded, up_to_date } status;
+};
+
+// ECANCELED when `cancelled` said so.
+Result<Pulled> pull(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress);
+
+} // namespace bolt::transfer

@@ -1,0 +1,226 @@
+#include "transfer/registry.h"
+
+#include <thread>
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "image/hasher.h"
+#include "spec/image_manifest.h"
+#include "transfer/challenge.h"
+
+namespace bolt::transfer {
+
+namespace {
+
+constexpr std::size_t longest_manifest = 16u << 20;
+constexpr std::size_t longest_token = 1u << 20;
+
+// "host", "host:port", "[v6]:port" without the port.
+std::string without_port(std::string_view host) {
+    if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
+    return std::string(host.substr(0, host.find(':')));
+}
+
+// The registry's own words: {"errors":[{"code":…,"message":…}]}.
+std::string message_in(std::string_view body) {
+    auto const document = Json::parse(body);
+    auto const* errors = document ? document.value().find("errors") : nullptr;
+    if (!errors || !errors->find_array() || errors->find_array()->empty()) return "";
+    auto const& first = errors->find_array()->front();
+    auto message = first.string_or("message", "");
+    if (!message || message.value().empty()) message = first.string_or("code", "");
+    return message ? message.value().substr(0, 200) : "";
+}
+
+} // namespace
+
+bool is_loopback(std::string_view host_and_port) {
+    auto const host = without_port(host_and_port);
+    if (host == "localhost" || host.ends_with(".localhost")) return true;
+    in_addr v4{};
+    if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+    in6_addr v6{};
+    return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool is_worth_retrying(long status) { return status == 408 || status == 429 || (status >= 500 && status != 501); }
+bool is_worth_retrying(Error const& error) { return error.is(ECONNRESET) || error.is(ETIMEDOUT); }
+
+std::chrono::milliseconds pause_before_retry(HttpHead const* head, int tries) {
+    using std::chrono::milliseconds;
+    auto const asked = head ? head->header("retry-after") : "";
+    if (auto const seconds = parse_unsigned(asked)) return milliseconds(1000 * std::min<std::uint64_t>(seconds.value(), 60));
+    if (auto const date = asked.empty() ? -1 : curl_getdate(asked.c_str(), nullptr); date > 0)
+        return milliseconds(1000 * std::clamp<std::int64_t>(date - time(nullptr), 0, 60));
+    return milliseconds(500 << std::min(tries - 1, 5));
+}
+
+Registry::Registry(image::Reference const& reference, Access access, RegistryOptions options)
+    : reference_(reference), access_(access), options_(std::move(options)) {
+    HttpOptions http;
+    http.verify = options_.verify;
+    http.plain_allowed = options_.verify == TlsVerify::no || is_loopback(host());
+    http.stall_timeout = options_.stall_timeout;
+    client_ = std::make_unique<HttpClient>(http);
+}
+
+std::string Registry::base_url() const {
+    // Docker's registry answers to another name than its images carry.
+    auto const host = reference_.domain() == "docker.io" ? std::string("registry-1.docker.io") : reference_.domain();
+    return fmt::format("{}://{}/v2/{}", scheme_.empty() ? "https" : scheme_, host, reference_.repository());
+}
+
+Error Registry::explain(long status, std::string_view body, std::string_view what) const {
+    auto const said = message_in(body);
+    auto const detail = said.empty() ? fmt::format("{}", status) : fmt::format("{}: {}", status, said);
+    if (status == 404) return Error::of(ENOENT, "{} does not exist in registry '{}' ({}); check the name and the tag", what, host(), detail);
+    if (status == 401 || status == 403)
+        return Error::of(EACCES, "{} does not exist or needs a login ({}); check the name, or log in to '{}' so that ~/.docker/config.json or $REGISTRY_AUTH_FILE has it", what, detail, host());
+    if (status == 429) return Error::of(EAGAIN, "registry '{}' takes no more requests for now ({}); try again later, or log in", host(), detail);
+    if (status >= 500) return Error::of(EIO, "registry '{}' failed ({}); try again later", host(), detail);
+    return Error::of(EIO, "registry '{}' answered {} for {}", host(), detail, what);
+}
+
+Result<void> Registry::load_credentials() {
+    if (credentials_loaded_) return {};
+    credentials_ = TRY(find_credentials(credential_files(options_.credentials_file), host(), reference_.repository()));
+    credentials_loaded_ = true;
+    return {};
+}
+
+Result<void> Registry::wait(std::chrono::milliseconds pause) {
+    auto const end = std::chrono::steady_clock::now() + pause;
+    while (std::chrono::steady_clock::now() < end) {
+        if (options_.cancelled && options_.cancelled()) return Error::of(ECANCELED, "interrupted");
+        std::this_thread::sleep_for(std::min(pause, std::chrono::milliseconds(50)));
+    }
+    return {};
+}
+
+Result<HttpResponse> Registry::ask_for_token(std::string const& realm, std::string const& query) {
+    HttpRequest request;
+    if (credentials_ && !credentials_->identity_token.empty()) {
+        request.url = realm;
+        request.form = fmt::format("grant_type=refresh_token&client_id=bolt&refresh_token={}&{}", percent_encode(credentials_->identity_token), query);
+    } else {
+        request.url = realm + (realm.find('?') == realm.npos ? "?" : "&") + query;
+        if (credentials_) request.headers.push_back("Authorization: Basic " + encode_base64(credentials_->user + ":" + credentials_->password));
+    }
+    for (int tries = 1;; ++tries) {
+        auto response = client_->fetch(request, longest_token);
+        bool const again = response ? is_worth_retrying(response.value().head.status) : is_worth_retrying(response.error());
+        if (!again || tries >= most_tries) return response;
+        TRY(wait(pause_before_retry(response ? &response.value().head : nullptr, tries)));
+    }
+}
+
+Result<void> Registry::fetch_token(std::string const& realm, std::string const& service, std::string scope) {
+    bool const plain = realm.starts_with("http://");
+    if (!realm.starts_with("https://") && !plain) return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is no address", host(), realm);
+    // Credentials must not leave in the clear: libcurl refuses too, but does not say why.
+    if (plain && scheme_ != "http") return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is not encrypted", host(), realm);
+    if (scope.empty()) scope = fmt::format("repository:{}:{}", reference_.repository(), access_ == Access::pull ? "pull" : "pull,push");
+    auto query = fmt::format("scope={}", percent_encode(scope));
+    if (!service.empty()) query += "&service=" + percent_encode(service);
+    auto const response = TRY(ask_for_token(realm, query).while_doing("get a token"));
+    if (response.head.status == 401 || response.head.status == 403) return explain(response.head.status, response.body, fmt::format("'{}'", reference_.text()));
+    if (response.head.status != 200) return explain(response.head.status, response.body, "the token");
+    auto const document = TRY(Json::parse(response.body).while_doing("the token of '{}'", realm));
+    auto token = TRY(document.string_or("token", ""));
+    if (token.empty()) token = TRY(document.string_or("access_token", ""));
+    if (token.empty() || token.find_first_of("\r\n") != token.npos) return Error::of(EPROTO, "'{}' gave no token", realm);
+    authorization_ = "Bearer " + token;
+    return {};
+}
+
+Result<void> Registry::authenticate(HttpHead const& refusal) {
+    TRY(load_credentials());
+    auto const challenges = parse_challenges(refusal.header("www-authenticate"));
+    for (auto const& challenge : challenges)
+        if (challenge.scheme == "bearer") return fetch_token(challenge.parameter("realm"), challenge.parameter("service"), challenge.parameter("scope"));
+    for (auto const& challenge : challenges) {
+        if (challenge.scheme != "basic") continue;
+        if (!credentials_ || credentials_->user.empty()) return explain(401, "", fmt::format("'{}'", reference_.text()));
+        authorization_ = "Basic " + encode_base64(credentials_->user + ":" + credentials_->password);
+        return {};
+    }
+    return explain(401, "", fmt::format("'{}'", reference_.text()));
+}
+
+Result<HttpResponse> Registry::get_once(std::string const& path, std::vector<std::string> const& accept, std::size_t limit) {
+    HttpRequest request{base_url() + path, {}, {}};
+    for (auto const& type : accept) request.headers.push_back("Accept: " + type);
+    if (!authorization_.empty()) request.headers.push_back("Authorization: " + authorization_);
+    auto response = client_->fetch(request, limit);
+    if (!scheme_.empty()) return response;
+    // The first answer tells the scheme. A registry without TLS breaks the handshake off at once.
+    bool const plain_allowed = options_.verify == TlsVerify::no || is_loopback(host());
+    if (!response && plain_allowed && (response.error().is(EPROTO) || response.error().is(ECONNRESET) || response.error().is(ECONNREFUSED))) {
+        scheme_ = "http";
+        request.url = base_url() + path;
+        return client_->fetch(request, limit);
+    }
+    if (response) scheme_ = "https";
+    return response;
+}
+
+Result<HttpResponse> Registry::get(std::string const& path, std::vector<std::string> const& accept, std::size_t limit, std::string const& what) {
+    bool authenticated = false;
+    for (int tries = 1;; ++tries) {
+        if (options_.cancelled && options_.cancelled()) return Error::of(ECANCELED, "interrupted");
+        auto response = get_once(path, accept, limit);
+        if (response && response.value().head.status == 401 && !authenticated) {
+            authenticated = true;
+            TRY(authenticate(response.value().head));
+            --tries;
+            continue;
+        }
+        if (response && response.value().head.status == 200) return response;
+        bool const again = response ? is_worth_retrying(response.value().head.status) : is_worth_retrying(response.error());
+        if (!again || tries >= most_tries) return response ? Result<HttpResponse>(explain(response.value().head.status, response.value().body, what)) : response;
+        auto const pause = pause_before_retry(response ? &response.value().head : nullptr, tries);
+        if (options_.say)
+            options_.say(fmt::format("{}; trying again in {} ms", response ? explain(response.value().head.status, response.value().body, what).text() : response.error().text(), pause.count()));
+        TRY(wait(pause));
+    }
+}
+
+Result<Registry::Document> Registry::manifest(std::string const& tag_or_digest) {
+    std::vector<std::string> accept;
+    for (auto const type : {spec::media_type::oci_index, spec::media_type::oci_manifest, spec::media_type::docker_list, spec::media_type::docker_manifest})
+        accept.emplace_back(type);
+    auto response = TRY(get("/manifests/" + tag_or_digest, accept, longest_manifest, fmt::format("'{}'", reference_.text())));
+    auto const stated = image::Digest::parse(response.head.header("docker-content-digest"));
+    auto const wanted = image::Digest::parse(tag_or_digest);
+    auto digest = image::Hasher::of(response.body, wanted ? wanted.value().algorithm() : stated ? stated.value().algorithm() : image::Digest::Algorithm::sha256);
+    if (wanted && digest != wanted.value())
+        return Error::of(EBADMSG, "registry '{}' answered with the wrong contents for manifest {}: they have digest {}; try again, or tell whoever runs it", host(), wanted.value(), digest);
+    if (!wanted && stated && digest != stated.value())
+        return Error::of(EBADMSG, "registry '{}' says that '{}' is {}, but its contents have digest {}; try again, or tell whoever runs it", host(), reference_.text(), stated.value(), digest);
+    return Document{std::move(response.body), response.head.header("content-type"), std::move(digest)};
+}
+
+Result<std::string> Registry::blob(image::Digest const& digest, std::uint64_t size) {
+    if (size > longest_manifest) return Error::of(EFBIG, "blob {} is said to have {} bytes, which is too much for a configuration", digest, size);
+    auto response = TRY(get("/blobs/" + digest.text(), {}, longest_manifest, fmt::format("blob {}", digest)));
+    auto const found = image::Hasher::of(response.body, digest.algorithm());
+    if (found != digest)
+        return Error::of(EBADMSG, "registry '{}' answered with the wrong contents for blob {}: they have digest {}; try again, or tell whoever runs it", host(), digest, found);
+    return std::move(response.body);
+}
+
+HttpRequest Registry::blob_request(image::Digest const& digest, std::uint64_t offset, std::string const& validator) const {
+    HttpRequest request{fmt::format("{}/blobs/{}", base_url(), digest.text()), {}, {}};
+    if (!authorization_.empty()) request.headers.push_back("Authorization: " + authorization_);
+    if (offset > 0) {
+        request.headers.push_back(fmt::format("Range: bytes={}-", offset));
+        // Weak validators are not allowed there.
+        if (!validator.empty() && !validator.starts_with("W/")) request.headers.push_back("If-Range: " + validator);
+    }
+    return request;
+}
+
+} // namespace bolt::transfer

@@ -1,0 +1,82 @@
+// One repository of one registry: OCI distribution specification 1.1, with Docker's token authentication.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "image/digest.h"
+#include "image/reference.h"
+#include "transfer/credentials.h"
+#include "transfer/http.h"
+
+namespace bolt::transfer {
+
+// What one wants to do there, for the token's scope.
+enum class Access { pull, push };
+
+struct RegistryOptions {
+    TlsVerify verify = TlsVerify::yes;
+    std::optional<HostPath> credentials_file;
+    std::chrono::seconds stall_timeout{30};
+    std::function<bool()> cancelled;                  // asked while waiting; may be empty
+    std::function<void(std::string const&)> say;      // why something takes long; may be empty
+};
+
+class Registry {
+public:
+    // Nothing is sent yet.
+    Registry(image::Reference const& reference, Access access, RegistryOptions options);
+
+    // A manifest or an index, by tag or digest. When asked for by digest, the bytes are verified. The registry's refusals:
+    // ENOENT (no such image), EACCES (it needs a login or does not exist), EAGAIN (429), EIO (5xx).
+    struct Document {
+        std::string bytes;
+        std::string content_type;
+        image::Digest digest;
+    };
+    Result<Document> manifest(std::string const& tag_or_digest);
+    // A small blob, verified.
+    Result<std::string> blob(image::Digest const& digest, std::uint64_t size);
+
+    // The request for a blob's bytes from `offset` on, with the authorisation that is valid now.
+    HttpRequest blob_request(image::Digest const& digest, std::uint64_t offset, std::string const& validator) const;
+    // After a download was answered 401: gets a new token. EACCES when that does not help.
+    Result<void> authenticate(HttpHead const& refusal);
+    // One sentence for a refused download; the body may hold the registry's own words.
+    Error explain(long status, std::string_view body, std::string_view what) const;
+
+    HttpClient& client() { return *client_; }
+    std::string const& host() const { return reference_.domain(); }
+
+private:
+    Result<HttpResponse> get(std::string const& path, std::vector<std::string> const& accept, std::size_t limit, std::string const& what);
+    Result<HttpResponse> get_once(std::string const& path, std::vector<std::string> const& accept, std::size_t limit);
+    Result<void> fetch_token(std::string const& realm, std::string const& service, std::string scope);
+    Result<HttpResponse> ask_for_token(std::string const& realm, std::string const& query);
+    Result<void> wait(std::chrono::milliseconds pause);
+    std::string base_url() const;
+    Result<void> load_credentials();
+
+    image::Reference reference_;
+    Access access_;
+    RegistryOptions options_;
+    std::string scheme_;                  // "https" or "http" once the registry has answered
+    std::unique_ptr<HttpClient> client_;
+    std::string authorization_;           // the header's value
+    std::optional<Credentials> credentials_;
+    bool credentials_loaded_ = false;
+};
+
+// 429 and 5xx are worth trying again; so is a connection that broke.
+bool is_worth_retrying(long status);
+bool is_worth_retrying(Error const& error);
+// How long to wait before the try after `tries` failed ones: what Retry-After says (at most a minute), else 0.5 s doubled each time.
+std::chrono::milliseconds pause_before_retry(HttpHead const* head, int tries);
+inline constexpr int most_tries = 5;
+
+// Whether a host of a reference is this machine itself: then plain HTTP may be used.
+bool is_loopback(std::string_view host);
+
+} // namespace bolt::transfer
