@@ -29,8 +29,10 @@ struct Record {
     std::vector<std::string> command;  // entrypoint and arguments as run
     std::vector<std::pair<std::string, std::string>> labels;
     Json monitor_request;         // monitor/request.h, complete: `start` needs nothing else
-    std::vector<std::string> volumes;  // named and anonymous volumes it uses; anonymous ones are marked
+    std::vector<std::string> volumes;           // all that it uses, by name
+    std::vector<std::string> anonymous_volumes; // those of them that were made for it and go with it
     bool remove = false, terminal = false, interactive = false;
+    bool default_seccomp = false; // the built-in program goes with the request when it is started
     Json options;                 // what inspect shows under HostConfig and Config
 };
 

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -102,6 +103,12 @@ Result<void> write_all(FdRef fd, std::string_view bytes) {
             return Error::from_errno("write");
     }
     return {};
+}
+
+Result<UniqueFd> make_memory_file(char const* name) {
+    UniqueFd file(memfd_create(name, MFD_CLOEXEC));
+    if (!file.is_open()) return Error::from_errno("make the memory file '{}'", name);
+    return file;
 }
 
 Result<Pipe> make_pipe() {

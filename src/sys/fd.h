@@ -76,5 +76,7 @@ struct Pipe {
 };
 Result<Pipe> make_pipe();
 Result<UniqueFd> open_null();
+// memfd_create(2): a file without a place, for what a child reads. The name is for /proc only.
+Result<UniqueFd> make_memory_file(char const* name);
 
 } // namespace bolt

@@ -1,0 +1,42 @@
+#include "engine/container_image.h"
+
+#include "image/platform.h"
+#include "sys/process.h"
+
+namespace bolt::engine {
+
+namespace {
+
+Result<bool> has_wanted_platform(store::Image const& image, std::optional<std::string> const& wanted) {
+    if (!wanted) return true;
+    return image::distance(image::normalised(TRY(image::parse_platform(*wanted))), image::normalised(image.platform)).has_value();
+}
+
+Result<void> pull(Installation const& here, ContainerOptions const& options) {
+    SpawnOptions spawned;
+    spawned.arguments = {"bolt-transfer", "pull"};
+    if (options.platform) spawned.arguments.insert(spawned.arguments.end(), {"--platform", *options.platform});
+    spawned.arguments.insert(spawned.arguments.end(), {"--", options.image});
+    spawned.output = FdRef(2); // the container's output has stdout for itself
+    auto transfer = TRY(spawn(here.transfer, spawned));
+    auto const ended = TRY(transfer.wait());
+    if (ended.shell_code() != 0) return Error::of(ENOENT, "image '{}' could not be pulled (bolt-transfer {}, and says why above)", options.image, ended.text());
+    return {};
+}
+
+} // namespace
+
+Result<store::Image> get_image(Installation const& here, ContainerOptions const& options) {
+    if (options.pull != PullPolicy::always) {
+        if (auto found = TRY(store::find_image_by_text(here.layout, options.image)); found && TRY(has_wanted_platform(*found, options.platform)))
+            return std::move(*found);
+        if (options.pull == PullPolicy::never)
+            return Error::of(ENOENT, "image '{}' is not in the local store, and --pull=never forbids to get it; pull it (bolt pull {})", options.image, options.image);
+    }
+    (void)TRY(image::Reference::parse(options.image)); // a bad name is told before a program is started for it
+    TRY(pull(here, options));
+    if (auto found = TRY(store::find_image_by_text(here.layout, options.image))) return std::move(*found);
+    return Error::of(ENOENT, "image '{}' was pulled, but is not in the local store; it may have been removed at the same time: try again", options.image);
+}
+
+} // namespace bolt::engine

@@ -1,0 +1,26 @@
+#include "engine/container_lock.h"
+
+#include "engine/monitor_calls.h"
+#include "sys/file.h"
+
+namespace bolt::engine {
+
+Result<FileLock> lock_stopped_container(Installation const& here, Container const& container) {
+    auto const file = here.layout.containers() / container.record.id / "lock";
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    Backoff backoff;
+    for (;;) {
+        auto lock = FileLock::find(file, LockMode::exclusive);
+        if (!lock && lock.error().is(ENOENT)) return Error::of(ENOENT, "{} was removed meanwhile", title_of(container));
+        if (!lock) return std::move(lock).error();
+        if (lock.value()) return std::move(*lock.value());
+        auto const state = TRY(monitor::find_state(run_directory_of(here, container)));
+        if (state && (state->status == monitor::Status::running || state->status == monitor::Status::restarting))
+            return Error::of(EALREADY, "{} runs already", title_of(container));
+        if (std::chrono::steady_clock::now() >= end)
+            return Error::of(EBUSY, "{} is being started or removed by another command; try again when that has ended", title_of(container));
+        backoff.wait();
+    }
+}
+
+} // namespace bolt::engine

@@ -1,0 +1,235 @@
+// Making a container: everything is decided here, and written down last.
+#include <csignal>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "engine/as_namespace_root.h"
+#include "engine/capabilities.h"
+#include "engine/container_image.h"
+#include "engine/container_mounts.h"
+#include "engine/container_spec.h"
+#include "engine/containers.h"
+#include "engine/host_files.h"
+#include "engine/record.h"
+#include "engine/seccomp_profile.h"
+#include "engine/shown_options.h"
+#include "engine/unfinished_container.h"
+#include "monitor/user.h"
+#include "sys/file.h"
+#include "sys/user_namespace.h"
+
+namespace bolt::engine {
+
+namespace {
+
+Result<void> check_limits(Limits const& limits) {
+    if (limits.memory && limits.memory->count < (6u << 20))
+        return Error::of(EINVAL, "a memory limit of {} bytes is less than the 6 MiB that a container needs at least", limits.memory->count);
+    auto const processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (limits.cpus && (*limits.cpus < 0.01 || *limits.cpus > static_cast<double>(processors)))
+        return Error::of(EINVAL, "--cpus is {}, but must be between 0.01 and {}, the number of this machine's CPUs", *limits.cpus, processors);
+    return {};
+}
+
+Result<void> check(ContainerOptions const& options) {
+    TRY(check_limits(options.limits));
+    if (options.remove && options.restart.policy != monitor::RestartPolicy::no) return Error::of(EINVAL, "--rm and --restart contradict each other; leave one of them out");
+    if (options.user_namespace == UserNamespaceMode::keep_id)
+        return Error::of(EOPNOTSUPP, "--userns=keep-id is not there yet; with --userns=host (the default) root in the container is you, and so owns your files");
+    if (options.user_namespace == UserNamespaceMode::automatic)
+        return Error::of(EOPNOTSUPP, "--userns=auto is not there yet; leave it out, and the container gets your own range of ids");
+    if (options.working_directory && !options.working_directory->starts_with('/'))
+        return Error::of(EINVAL, "the working directory '{}' is not an absolute path", *options.working_directory);
+    if (options.hostname && (options.hostname->empty() || options.hostname->size() > 64 || options.hostname->find_first_of("/ \t\n") != std::string::npos))
+        return Error::of(EINVAL, "'{}' is not a host name: 1 to 64 characters without blanks", *options.hostname);
+    return {};
+}
+
+std::string choose_hostname(ContainerOptions const& options, ContainerId const& id) {
+    if (options.hostname) return *options.hostname;
+    utsname host{};
+    if (options.network == net::Mode::host && uname(&host) == 0) return host.nodename;
+    return id.brief();
+}
+
+Result<monitor::ContainerUser> choose_user(ContainerOptions const& options, spec::ImageConfig const& image, ImageTree const& tree) {
+    auto const passwd = TRY(tree.read_text(TRY(RootPath::parse("etc/passwd"))));
+    auto const group = TRY(tree.read_text(TRY(RootPath::parse("etc/group"))));
+    return monitor::resolve_user(options.user.value_or(image.user), passwd, group).while_doing("find the user to run as");
+}
+
+struct Seccomp {
+    Json document;            // null: none in the configuration
+    bool is_built_in = false; // the program that was compiled with bolt
+};
+
+Result<Seccomp> choose_seccomp(SecurityOptions const& security, ContainerOptions const& options, std::vector<std::string> const& capabilities) {
+    if (security.seccomp == SeccompChoice::unconfined) return Seccomp{};
+    if (security.seccomp == SeccompChoice::file) {
+        auto const path = TRY(HostPath::absolute(security.seccomp_file));
+        auto const text = TRY(read_file(path).while_doing("read the seccomp profile"));
+        auto const file = TRY(Json::parse(text).while_doing("read the seccomp profile '{}'", path));
+        utsname host{};
+        uname(&host);
+        return Seccomp{TRY(seccomp_document_of_file(file, capabilities, host.release).while_doing("read the seccomp profile '{}'", path)), false};
+    }
+    bool const usual = std::ranges::equal(capabilities, TRY(choose_capabilities({}, {})));
+    if (usual && !options.runtime) return Seccomp{Json(), true};
+    return Seccomp{seccomp_document(capabilities), false};
+}
+
+// Where a container of an ordinary user may write what it changes. The top directory looks like the image's.
+Result<void> make_writable_layer(Installation const& here, HostPath const& directory, ImageTree const& tree) {
+    auto const& top = tree.top().status;
+    auto const upper = directory / "upper";
+    TRY(make_directory(upper, 0755));
+    TRY(make_directory(directory / "work", 0700));
+    if (top.st_uid != here.user.uid || top.st_gid != here.user.gid)
+        TRY(do_as_namespace_root(here, "give the root directory its owner", [&]() -> Result<void> {
+            struct stat inside {};
+            if (fstat(tree.top().directories.front().number(), &inside) < 0 || chown(upper.c_str(), inside.st_uid, inside.st_gid) < 0)
+                return Error::from_errno("give '{}' the owner that the image's root directory has", upper);
+            return {};
+        }));
+    if (chmod(upper.c_str(), top.st_mode & 07777) < 0) return Error::from_errno("set the mode of '{}'", upper);
+    return {};
+}
+
+Result<void> add_init(Installation const& here, SpecPlan& plan) {
+    // In /dev, which is the container's own tmpfs: no trace is left in its files.
+    constexpr auto place = "/dev/bolt-init";
+    plan.mounts.push_back({place, "bind", here.init.text(), {"bind", "rprivate", "ro"}});
+    plan.arguments.insert(plan.arguments.begin(), {place, "--"});
+    return {};
+}
+
+Result<monitor::Request> plan_request(Installation const& here, ContainerOptions const& options, store::Image const& image, UnfinishedContainer const& container) {
+    monitor::Request request;
+    request.id = container.id().text();
+    request.run_directory = here.layout.run_containers() / request.id;
+    request.container_directory = container.directory();
+    request.user_namespace_holders = here.user_namespace_holders;
+    oci::OverlayRoot overlay;
+    overlay.lowers = image.layers;
+    overlay.upper = container.directory() / "upper";
+    overlay.work = container.directory() / "work";
+    overlay.is_volatile = options.remove; // thrown away at its end: nothing of it needs to reach the disk
+    overlay.in_user_namespace = here.user.uid != 0;
+    request.overlay = std::move(overlay);
+    if (options.runtime) request.runtime = TRY(find_program(*options.runtime).while_doing("find the runtime"));
+    request.network = options.network;
+    request.ports = options.ports;
+    request.log.file = container.directory() / "log";
+    request.terminal = options.terminal;
+    request.input_open = options.interactive;
+    request.input_closes_with_client = options.interactive && !options.detached;
+    request.restart = options.restart.policy;
+    request.most_restarts = options.restart.most;
+    request.stop_signal = options.stop_signal ? *options.stop_signal : image.config.stop_signal.empty() ? SIGTERM : TRY(parse_signal(image.config.stop_signal));
+    if (options.stop_timeout) request.stop_timeout = *options.stop_timeout;
+    request.limits_requested = options.limits.memory || options.limits.cpus || options.limits.processes;
+    return request;
+}
+
+std::vector<HostPath> paths_to_remove(Installation const& here, Record const& record) {
+    std::vector<HostPath> paths{here.layout.names() / record.name, here.layout.containers() / record.id};
+    for (auto const& volume : record.anonymous_volumes) paths.push_back(here.layout.volumes() / volume);
+    paths.push_back(here.layout.run_containers() / record.id);
+    return paths;
+}
+
+} // namespace
+
+namespace {
+
+struct Sources {
+    store::Image image;
+    ImageTree tree;
+    SecurityOptions security;
+};
+
+Result<SpecPlan> plan_spec(Installation const& here, ContainerOptions const& options, Sources const& from, UnfinishedContainer& container) {
+    SpecPlan plan;
+    plan.privilege = here.user.uid == 0 ? Privilege::root : Privilege::user_namespace;
+    plan.maps_terminal_group = plan.privilege == Privilege::root || TRY(mappings_of(here.user)).groups.size() > 1;
+    plan.network = options.network;
+    plan.hostname = choose_hostname(options, container.id());
+    plan.user = TRY(choose_user(options, from.image.config, from.tree));
+    plan.arguments = TRY(choose_command(options, from.image.config));
+    plan.environment = TRY(choose_environment(options, from.image.config, plan.hostname, plan.user.home));
+    plan.working_directory = options.working_directory.value_or(from.image.config.working_dir);
+    if (!plan.working_directory.starts_with('/')) plan.working_directory.insert(0, "/");
+    plan.capabilities = TRY(choose_capabilities(options.add_capabilities, options.drop_capabilities));
+    plan.no_new_privileges = from.security.no_new_privileges.value_or(plan.privilege == Privilege::user_namespace);
+    plan.terminal = options.terminal;
+    plan.read_only_root = options.read_only;
+    plan.hidden = hidden_paths(from.security);
+    plan.limits = options.limits;
+    if (plan.privilege == Privilege::root) plan.cgroup = fmt::format("/bolt/{}", container.id().text());
+    return plan;
+}
+
+// The user's own mount at one of the three files' places replaces it.
+void add_host_files(SpecPlan& plan, HostPath const& run_directory) {
+    auto const own = plan.mounts;
+    for (auto& mount : host_file_mounts(run_directory))
+        if (std::ranges::find(own, mount.destination, &PlannedMount::destination) == own.end()) plan.mounts.insert(plan.mounts.begin(), std::move(mount));
+}
+
+Result<Record> make_record(Installation const& here, ContainerOptions const& options, Sources const& from, UnfinishedContainer& container) {
+    Record record;
+    record.id = container.id().text();
+    record.image = options.image;
+    record.image_id = from.image.id.text();
+    record.created = std::chrono::time_point_cast<Time::duration>(Clock::now());
+    record.remove = options.remove;
+    record.terminal = options.terminal;
+    record.interactive = options.interactive;
+
+    auto plan = TRY(plan_spec(here, options, from, container));
+    auto seccomp = TRY(choose_seccomp(from.security, options, plan.capabilities));
+    record.default_seccomp = seccomp.is_built_in;
+    plan.seccomp = std::move(seccomp.document);
+    record.command = plan.arguments;
+    auto request = TRY(plan_request(here, options, from.image, container));
+
+    // From here on things are made.
+    record.name = TRY(container.take_name(options.name));
+    request.name = record.name;
+    auto mounts = TRY(prepare_mounts(here, options, from.image.config, from.tree, container));
+    plan.mounts = std::move(mounts.planned);
+    record.volumes = std::move(mounts.volumes);
+    record.anonymous_volumes = std::move(mounts.anonymous_volumes);
+    add_host_files(plan, request.run_directory);
+    if (options.init) TRY(add_init(here, plan));
+    TRY(make_writable_layer(here, container.directory(), from.tree));
+
+    record.options = shown_options(options, from.image.config, plan, std::move(mounts.shown));
+    if (auto const labels = record.options.find("Config")->string_map("Labels")) record.labels = labels.value();
+    request.spec = container_spec(plan);
+    if (options.remove) request.remove_at_exit = paths_to_remove(here, record);
+    record.monitor_request = to_json(request);
+    return record;
+}
+
+} // namespace
+
+Result<Made> create_container(Installation const& here, ContainerOptions const& options) {
+    TRY(check(options));
+    auto security = TRY(parse_security_options(options.security_options));
+    TRY(here.layout.prepare());
+    auto image = TRY(get_image(here, options));
+    auto const hold = TRY(store::LayerHold::acquire(here.layout, image));
+    auto tree = TRY(ImageTree::open(image.layers));
+    Sources const from{std::move(image), std::move(tree), std::move(security)};
+    auto container = TRY(UnfinishedContainer::make(here));
+    auto record = TRY(make_record(here, options, from, container));
+    TRY(write_record(here.layout, record));
+    container.keep();
+    return Made{std::move(record), {}};
+}
+
+} // namespace bolt::engine

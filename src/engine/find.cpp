@@ -1,0 +1,77 @@
+// Containers looked up and listed. Readers take no lock: records and states are only ever replaced by rename, and what
+// vanished meanwhile is as if it had never been there.
+#include <algorithm>
+
+#include "engine/containers.h"
+#include "engine/record.h"
+#include "sys/file.h"
+
+namespace bolt::engine {
+
+namespace {
+
+// After a reboot, or before the first start, there is no state file; the exit record then says how the last run ended.
+Result<monitor::State> find_current_state(store::Layout const& layout, std::string const& id) {
+    if (auto state = TRY(monitor::find_state(layout.run_containers() / id))) return std::move(*state);
+    if (auto ended = TRY(monitor::find_exit_record(layout.containers() / id))) return std::move(*ended);
+    return monitor::State{};
+}
+
+Result<std::optional<Container>> find_by_id(Installation const& here, std::string const& id) {
+    auto record = TRY(find_record(here.layout, id));
+    if (!record) return std::optional<Container>();
+    auto state = TRY(find_current_state(here.layout, id));
+    return std::optional(Container{std::move(*record), std::move(state)});
+}
+
+Error not_found(std::string_view name) { return Error::of(ENOENT, "there is no container '{}'; `bolt ps -a` lists them", name); }
+
+bool is_hexadecimal(std::string_view text) { return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef") == text.npos; }
+
+Result<std::optional<std::string>> find_id_by_prefix(Installation const& here, std::string_view prefix) {
+    auto const ids = list_directory(here.layout.containers());
+    if (!ids) return ids.error().is(ENOENT) ? Result<std::optional<std::string>>(std::nullopt) : ids.error();
+    std::optional<std::string> found;
+    for (auto const& id : ids.value()) {
+        if (!id.starts_with(prefix) || !exists(here.layout.containers() / id / "config.json")) continue;
+        if (found) return Error::of(EEXIST, "several containers' ids begin with '{}', {} and {} among them; write more of it", prefix, found->substr(0, 12), id.substr(0, 12));
+        found = id;
+    }
+    return found;
+}
+
+} // namespace
+
+Result<Container> find_container(Installation const& here, std::string_view name) {
+    if (ContainerId::parse(name))
+        if (auto found = TRY(find_by_id(here, std::string(name)))) return std::move(*found);
+    // Names come before beginnings of ids, as with docker. A check first: a text with a '/' is no name but would be a path.
+    if (check_object_name(name)) {
+        auto const holder = read_symlink(here.layout.names() / name);
+        if (!holder && !holder.error().is(ENOENT)) return holder.error();
+        if (holder)
+            if (auto found = TRY(find_by_id(here, holder.value()))) return std::move(*found);
+    }
+    if (!is_hexadecimal(name)) return not_found(name);
+    auto const id = TRY(find_id_by_prefix(here, name));
+    if (!id) return not_found(name);
+    auto found = TRY(find_by_id(here, *id));
+    if (!found) return not_found(name);
+    return std::move(*found);
+}
+
+Result<Listing> list_containers(Installation const& here) {
+    Listing listing;
+    auto const ids = list_directory(here.layout.containers());
+    if (!ids) return ids.error().is(ENOENT) ? Result<Listing>(std::move(listing)) : ids.error();
+    listing.containers.reserve(ids.value().size());
+    for (auto const& id : ids.value()) {
+        auto found = find_by_id(here, id);
+        if (!found) listing.warnings.push_back(fmt::format("container {} is left out: {}", id.substr(0, 12), found.error().text()));
+        else if (found.value()) listing.containers.push_back(std::move(*found.value()));
+    }
+    std::ranges::sort(listing.containers, std::greater(), [](Container const& container) { return container.record.created; });
+    return listing;
+}
+
+} // namespace bolt::engine

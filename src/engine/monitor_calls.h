@@ -1,0 +1,30 @@
+// One question to a container's monitor and its answer.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "engine/containers.h"
+#include "monitor/messages.h"
+
+namespace bolt::engine {
+
+// The container's run directory: state.json, control.sock, the three host files.
+HostPath run_directory_of(Installation const& here, Container const& container);
+
+// "container 'web'".
+std::string title_of(Container const& container);
+
+// Sends and waits for an answer of the wanted type; other messages (output) are passed over. The monitor's `failed` is this
+// call's error; ESRCH when it ends without an answer.
+Result<std::string> await(Channel const& channel, monitor::Type wanted);
+Result<std::string> ask(Channel const& channel, monitor::Type question, std::string_view payload, monitor::Type wanted);
+
+// The error in a `failed` message, and docker's exit code with it.
+struct Failure {
+    Error error;
+    int exit_code;
+};
+Failure parse_failure(std::string_view payload);
+
+} // namespace bolt::engine

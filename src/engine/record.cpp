@@ -1,0 +1,61 @@
+#include "engine/record.h"
+
+#include "sys/file.h"
+
+namespace bolt::engine {
+
+namespace {
+Json map_json(std::vector<std::pair<std::string, std::string>> const& pairs) {
+    Json::Object members;
+    for (auto const& [key, value] : pairs) members.emplace_back(key, value);
+    return members;
+}
+} // namespace
+
+Json to_json(Record const& record) {
+    Json document;
+    document.set("id", record.id).set("name", record.name).set("image", record.image).set("image_id", record.image_id);
+    document.set("created", format_rfc3339(record.created)).set("command", record.command).set("labels", map_json(record.labels));
+    document.set_unless_empty("volumes", record.volumes).set_unless_empty("anonymous_volumes", record.anonymous_volumes);
+    document.set("remove", record.remove).set("terminal", record.terminal).set("interactive", record.interactive);
+    document.set("default_seccomp", record.default_seccomp).set("options", record.options).set("request", record.monitor_request);
+    return document;
+}
+
+Result<Record> parse_record(Json const& document) {
+    Record record;
+    record.id = TRY(ContainerId::parse(TRY(document.string_or("id", "")))).text();
+    record.name = TRY(document.string_or("name", ""));
+    record.image = TRY(document.string_or("image", ""));
+    record.image_id = TRY(document.string_or("image_id", ""));
+    record.created = TRY(parse_rfc3339(TRY(document.string_or("created", ""))));
+    record.command = TRY(document.strings("command"));
+    record.labels = TRY(document.string_map("labels"));
+    record.volumes = TRY(document.strings("volumes"));
+    record.anonymous_volumes = TRY(document.strings("anonymous_volumes"));
+    record.remove = TRY(document.bool_or("remove", false));
+    record.terminal = TRY(document.bool_or("terminal", false));
+    record.interactive = TRY(document.bool_or("interactive", false));
+    record.default_seccomp = TRY(document.bool_or("default_seccomp", false));
+    if (auto const* const options = document.find("options")) record.options = *options;
+    auto const* const request = document.find("request");
+    if (!request) return Error::of(EINVAL, "field 'request' is missing");
+    record.monitor_request = *request;
+    return record;
+}
+
+Result<void> write_record(store::Layout const& layout, Record const& record) {
+    auto const file = layout.containers() / record.id / "config.json";
+    return write_file(file, to_json(record).dump(), 0600, record.remove ? Durability::none : Durability::synced);
+}
+
+Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id) {
+    auto const file = layout.containers() / id / "config.json";
+    auto const text = TRY(find_file(file));
+    if (!text) return std::optional<Record>();
+    auto document = Json::parse(*text).while_doing("read the container's record '{}'", file);
+    if (!document) return std::move(document).error();
+    return std::optional(TRY(parse_record(document.value()).while_doing("read the container's record '{}'", file)));
+}
+
+} // namespace bolt::engine

@@ -1,0 +1,20 @@
+// A container's record on disk: store/containers/ID/config.json, written once, by rename, when everything else is there.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "engine/containers.h"
+#include "store/layout.h"
+
+namespace bolt::engine {
+
+Json to_json(Record const& record);
+Result<Record> parse_record(Json const& document);
+
+// Durable unless it is removed at its end anyway.
+Result<void> write_record(store::Layout const& layout, Record const& record);
+// None when there is no such container (any more). EINVAL for a damaged record, naming the file.
+Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id);
+
+} // namespace bolt::engine

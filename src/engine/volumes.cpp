@@ -1,0 +1,69 @@
+#include "engine/volumes.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "engine/as_namespace_root.h"
+#include "engine/tree_copy.h"
+#include "sys/file.h"
+#include "sys/lock.h"
+#include "sys/random.h"
+
+namespace bolt::engine {
+
+namespace {
+
+// Mode 0755 of the namespace's root, which is what a fresh directory of ours is: then nobody else's help is needed.
+bool is_plain_and_empty(ImageNode const& directory) {
+    auto const names = ImageTree::list(directory);
+    return names && names.value().empty() && directory.status.st_uid == geteuid() && directory.status.st_gid == getegid() && (directory.status.st_mode & 07777) == 0755;
+}
+
+Result<void> fill(Installation const& here, ImageTree const& image, VolumeWish const& wish, HostPath const& content) {
+    auto const source = TRY(image.find(wish.target));
+    if (!source || !source->is_directory() || is_plain_and_empty(*source)) return {};
+    return do_as_namespace_root(here, "copy the image's files into a volume", [&]() -> Result<void> {
+        auto const target = TRY(open_file(content, O_RDONLY | O_DIRECTORY));
+        return wish.copies_image_content ? copy_tree(*source, target) : copy_attributes(*source, target);
+    });
+}
+
+Result<void> stage(Installation const& here, ImageTree const& image, VolumeWish const& wish, HostPath const& staging) {
+    TRY(make_directory(staging, 0700));
+    TRY(make_directory(staging / "data", 0755));
+    if (chmod((staging / "data").c_str(), 0755) < 0) return Error::from_errno("set the mode of '{}'", staging / "data");
+    TRY(fill(here, image, wish, staging / "data"));
+    Json meta;
+    meta.set("name", wish.name).set("created", format_rfc3339(Clock::now())).set("anonymous", wish.kind == VolumeKind::anonymous);
+    return write_file(staging / "meta.json", meta.dump(), 0600, wish.kind == VolumeKind::named ? Durability::synced : Durability::none);
+}
+
+} // namespace
+
+Result<Volume> ensure_volume(Installation const& here, ImageTree const& image, VolumeWish const& wish) {
+    auto const place = here.layout.volumes() / wish.name;
+    if (wish.kind == VolumeKind::named && exists(place)) return Volume{place / "data", false};
+    auto const staging = here.layout.tmp() / TRY(random_name());
+    auto const lock_file = here.layout.tmp() / fmt::format("{}.lock", staging.name());
+    auto const lock = TRY(FileLock::acquire(lock_file, LockMode::exclusive, std::chrono::seconds(1)));
+    TRY(make_directories(here.layout.volumes(), 0700));
+    auto done = stage(here, image, wish, staging);
+    if (done) done = rename_to_new(staging, place);
+    // Somebody else made it at the same time: then that one is the volume.
+    bool const was_first = done.ok();
+    if (!was_first) (void)remove_tree_of_container(here, staging); // the error to tell is the first one
+    (void)remove_file(lock_file); // staging without a lock is dead, and there is none any more
+    if (!was_first && !done.error().is(EEXIST)) return std::move(done).while_doing("make volume '{}'", wish.name).error();
+    return Volume{place / "data", was_first};
+}
+
+Result<void> remove_volume(Installation const& here, std::string_view name) {
+    auto const trash = here.layout.trash() / TRY(random_name());
+    auto const moved = rename_file(here.layout.volumes() / name, trash);
+    if (!moved) return moved.error().is(ENOENT) ? Result<void>() : moved.error();
+    return remove_tree_of_container(here, trash).while_doing("remove volume '{}'", name);
+}
+
+} // namespace bolt::engine
