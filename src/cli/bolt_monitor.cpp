@@ -14,7 +14,7 @@ namespace {
 using namespace bolt;
 
 struct Arguments {
-    std::optional<int> request, channel;
+    std::optional<int> request, channel, lock;
     bool help = false, version = false;
 };
 
@@ -38,6 +38,11 @@ constexpr Option options[] = {
     {"--channel-fd", "N", "descriptor of a SEQPACKET socket to whoever starts the container",
      [](Arguments& arguments, std::string_view text) -> Result<void> {
          arguments.channel = TRY(parse_descriptor(text));
+         return {};
+     }},
+    {"--lock-fd", "N", "descriptor of the container's lock, held to the end",
+     [](Arguments& arguments, std::string_view text) -> Result<void> {
+         arguments.lock = TRY(parse_descriptor(text));
          return {};
      }},
     {"--help", "", "show this text",
@@ -89,8 +94,10 @@ int main(int argc, char** argv) {
         auto const text = arguments.value().help ? help_text() : fmt::format("bolt-monitor {}\n", BOLT_VERSION);
         return write_all(FdRef(1), text) ? 0 : 1;
     }
-    UniqueFd request(*arguments.value().request), channel(*arguments.value().channel);
-    for (auto const* const fd : {&request, &channel})
+    UniqueFd request(*arguments.value().request), channel(*arguments.value().channel), lock(arguments.value().lock.value_or(-1));
+    for (auto const* const fd : {&request, &channel, &lock}) {
+        if (!fd->is_open()) continue; // only the lock may be missing
         if (auto const set = set_on_exec(*fd, OnExec::close); !set) return fail(set.error());
+    }
     return monitor::run_monitor(Channel(std::move(channel)), std::move(request));
 }
