@@ -157,8 +157,11 @@ def forwarding(host, *arguments, user=None, program=FORWARD, limit=None):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        complaint = process.stderr.read().decode(errors="replace")
         process.stdout.close()
         process.stderr.close()
+        # A test may have killed it; everything else that is not a success is a crash.
+        assert process.returncode in (0, -signal.SIGKILL), f"ended with {process.returncode}: {complaint}"
 
 
 def wait_until(holds, what, patience=10):

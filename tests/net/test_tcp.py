@@ -80,7 +80,7 @@ def test_a_server_on_loopback_alone_stays_private(network):
         with forward.place.entered():
             subprocess.run(["ip", "address", "add", "10.9.0.5/24", "dev", "lo"], check=True)
         serve(forward.place.server("127.0.0.1", 80), echo)
-        with outside.client("198.18.0.1", 8080) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), outside.client("198.18.0.1", 8080) as client:
             client.recv(1)
 
 
@@ -177,7 +177,7 @@ def test_server_that_ends_first_still_reads(host):
 def test_nobody_listens_inside(host):
     with forwarding(host, "-p", "8080:80") as forward:
         for address in ("127.0.0.1", "::1"):
-            with host.client(address, 8080) as client, pytest.raises(ConnectionResetError):
+            with pytest.raises(ConnectionResetError), host.client(address, 8080) as client:
                 client.recv(1)
         wait_until(lambda: forward.ask("active") == 0, "the connections to end")
 
