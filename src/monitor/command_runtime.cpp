@@ -82,6 +82,9 @@ int code_of_complaint(std::string_view complaint) {
     return EIO;
 }
 
+// Of this process, which runs one container after the other: entered once.
+NamespaceState mount_namespace = NamespaceState::shared;
+
 class CommandRuntime final : public Runtime {
 public:
     explicit CommandRuntime(HostPath program) : program_(std::move(program)) {}
@@ -156,7 +159,7 @@ Result<Json> CommandRuntime::bundle_spec(Request const& request) {
 Result<void> CommandRuntime::create(Request const& request, ContainerEnds const& ends) {
     bundle_ = request.run_directory;
     id_ = request.id;
-    if (request.overlay) overlay_.emplace(TRY(MountedOverlay::mount(*request.overlay, bundle_ / "rootfs")));
+    if (request.overlay) overlay_.emplace(TRY(MountedOverlay::mount(*request.overlay, bundle_ / "rootfs", mount_namespace)));
     auto const spec = TRY(bundle_spec(request));
     TRY(write_file(bundle_ / "config.json", spec.dump(), 0600, Durability::none));
     std::vector<std::string> arguments{"create", "--bundle", bundle_.text(), "--pid-file", (bundle_ / "pid").text()};

@@ -87,7 +87,8 @@ void Monitor::tell_the_end() {
 }
 
 void Monitor::close_if_told() {
-    if (!exited_told_ || !clients_.is_idle()) return;
+    if (!exited_told_ || closed_ || !clients_.is_idle()) return;
+    closed_ = true;
     clients_.close_all();
     loop_.stop();
 }

@@ -45,16 +45,29 @@ Result<void> LogWriter::rotate() {
     return {};
 }
 
+// How many of the bytes go into the current file: whole entries, and at least one into an empty file.
+std::size_t LogWriter::fitting(std::string_view entries) const {
+    if (limits_.largest_file.count == 0 || size_ + entries.size() <= limits_.largest_file.count) return entries.size();
+    auto const room = limits_.largest_file.count - std::min(size_, limits_.largest_file.count);
+    auto const last = room == 0 ? entries.npos : entries.rfind('\n', room - 1);
+    if (last != entries.npos) return last + 1;
+    return size_ > 0 ? 0 : entries.find('\n') + 1;
+}
+
 Result<void> LogWriter::append(std::string_view entries) {
-    // A log whose rotation fails goes on growing: better too large than lost.
-    if (limits_.largest_file.count != 0 && size_ > 0 && size_ + entries.size() > limits_.largest_file.count) (void)rotate().ok();
-    auto written = write_all(fd_, entries);
-    if (!written) {
-        // What was begun would run into the next entry.
-        if (ftruncate(fd_.number(), static_cast<off_t>(size_)) < 0) return Error::from_errno("cut the log");
-        return written;
+    while (!entries.empty()) {
+        auto piece = entries.substr(0, fitting(entries));
+        // A log whose rotation fails goes on growing: better too large than lost.
+        if (piece.empty() && !rotate()) piece = entries;
+        auto const written = write_all(fd_, piece);
+        if (!written) {
+            // What was begun would run into the next entry.
+            if (ftruncate(fd_.number(), static_cast<off_t>(size_)) < 0) return Error::from_errno("cut the log");
+            return written;
+        }
+        size_ += piece.size();
+        entries.remove_prefix(piece.size());
     }
-    size_ += entries.size();
     return {};
 }
 

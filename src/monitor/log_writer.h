@@ -40,6 +40,7 @@ public:
 private:
     LogWriter(HostPath file, LogLimits limits, UniqueFd fd, std::uint64_t size) : file_(std::move(file)), limits_(limits), fd_(std::move(fd)), size_(size) {}
     Result<void> rotate();
+    std::size_t fitting(std::string_view entries) const;
     Result<void> append(std::string_view entries);
 
     HostPath file_;

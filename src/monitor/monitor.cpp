@@ -1,11 +1,11 @@
 #include "monitor/monitor.h"
 
-#include <malloc.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/json.h"
 #include "sys/file.h"
+#include "sys/memory.h"
 
 namespace bolt::monitor {
 
@@ -119,6 +119,8 @@ void Monitor::give_up_creation(Error const& error) {
     clients_.stop_listening();
     remove_files();
     clients_.post_failure(clients_.all().front(), error, exit_code_of_failure(error));
+    exited_told_ = true;
+    close_if_told();
 }
 
 Result<void> Monitor::start_container() {
@@ -143,7 +145,7 @@ void Monitor::settle() {
         request_.seccomp_program.reset();
         request_.overlay.reset();
         if (runtime_) runtime_->settle();
-        malloc_trim(0);
+        hand_back_memory();
     });
 }
 

@@ -45,7 +45,7 @@ public:
     // Makes everything up to the waiting init and says `created` to the engine. On failure all is undone, `failed` was said.
     Result<void> create(Channel engine);
     // Until the container has ended for good and the clients know.
-    Result<void> run() { return loop_.run(); }
+    Result<void> run() { return closed_ ? Result<void>() : loop_.run(); }
 
 private:
     enum class Phase { creating, created, running, draining, restarting, ended };
@@ -113,6 +113,7 @@ private:
     bool shutting_down_ = false;  // by a signal to this process
     bool restart_asked_ = false;
     bool exited_told_ = false;
+    bool closed_ = false;         // every client has been told everything
 };
 
 // The whole program, after its arguments were read. The exit status is for nobody but a person who looks: 0 unless the

@@ -7,11 +7,14 @@
 
 namespace bolt::monitor {
 
+// The mount namespace of the calling process.
+enum class NamespaceState { shared, own };
+
 class MountedOverlay {
 public:
-    // In a mount namespace of the calling process's own, which is made when it has none yet: the mount is nobody else's, and
+    // In a mount namespace of the calling process's own, which is made when it is still shared: the mount is nobody else's, and
     // ends with the process whatever happens. The target directory is made.
-    static Result<MountedOverlay> mount(oci::OverlayRoot const& layers, HostPath target);
+    static Result<MountedOverlay> mount(oci::OverlayRoot const& layers, HostPath target, NamespaceState& entered);
     Result<void> unmount();
 
 private:

@@ -1,0 +1,22 @@
+// An overlay mounted at a path of the host's tree, in a mount namespace of the process's own: for programs that want a ready
+// directory. mount(2), mount_namespaces(7).
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sys/path.h"
+
+namespace bolt {
+
+// unshare(CLONE_NEWNS). What the host mounts and unmounts goes on to show; what is mounted here is nobody else's and ends with
+// the namespace. EPERM without CAP_SYS_ADMIN in the user namespace.
+Result<void> enter_own_mount_namespace();
+
+// Topmost layer first. `options` are overlay's own, "userxattr,volatile". The layers are named to the kernel by descriptors, so
+// that 200 of them fit into mount(2)'s page of options however long their paths are; E2BIG beyond.
+Result<void> mount_layers(std::vector<HostPath> const& lowers, HostPath const& upper, HostPath const& work, std::string_view options, HostPath const& target);
+Result<void> unmount_layers(HostPath const& target);
+
+} // namespace bolt
