@@ -1,0 +1,39 @@
+#include "cli/commands.h"
+
+namespace bolt::cli {
+
+namespace {
+
+constexpr Command const* all[] = {
+    &run_command,  &exec_command,    &ps_command,   &pull_command, &images_command,  &version_command, &info_command,
+    &attach_command, &create_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
+    &rmi_command,  &start_command,   &stop_command, &wait_command, &help_command,
+};
+
+constexpr GroupedCommand grouped[] = {
+    {"container", "attach", &attach_command, {}},   {"container", "create", &create_command, {}},
+    {"container", "exec", &exec_command, {}},       {"container", "inspect", &inspect_command, "--type=container"},
+    {"container", "kill", &kill_command, {}},       {"container", "list", &ps_command, {}},
+    {"container", "logs", &logs_command, {}},       {"container", "ls", &ps_command, {}},
+    {"container", "ps", &ps_command, {}},           {"container", "remove", &rm_command, {}},
+    {"container", "restart", &restart_command, {}}, {"container", "rm", &rm_command, {}},
+    {"container", "run", &run_command, {}},         {"container", "start", &start_command, {}},
+    {"container", "stop", &stop_command, {}},       {"container", "wait", &wait_command, {}},
+    {"image", "inspect", &inspect_command, "--type=image"},
+    {"image", "list", &images_command, {}},         {"image", "ls", &images_command, {}},
+    {"image", "pull", &pull_command, {}},           {"image", "remove", &rmi_command, {}},
+    {"image", "rm", &rmi_command, {}},              {"system", "info", &info_command, {}},
+};
+
+} // namespace
+
+std::span<Command const* const> all_commands() { return all; }
+std::span<GroupedCommand const> grouped_commands() { return grouped; }
+
+Command const* find_command(std::string_view name) {
+    for (auto const* const command : all)
+        if (command->name == name) return command;
+    return nullptr;
+}
+
+} // namespace bolt::cli

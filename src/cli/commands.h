@@ -1,0 +1,27 @@
+// All commands.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "cli/command.h"
+
+namespace bolt::cli {
+
+extern Command const run_command, create_command, ps_command, logs_command, exec_command, attach_command, wait_command, stop_command,
+    start_command, restart_command, kill_command, rm_command, inspect_command, images_command, rmi_command, pull_command, version_command,
+    info_command, help_command;
+
+// In the order in which help shows them.
+std::span<Command const* const> all_commands();
+Command const* find_command(std::string_view name); // nullptr when there is none
+
+// Docker's grouped spelling: `bolt container ls` is `bolt ps`.
+struct GroupedCommand {
+    std::string_view group, word;
+    Command const* command;
+    std::string_view option; // given before the user's: "--type=image", or empty
+};
+std::span<GroupedCommand const> grouped_commands();
+
+} // namespace bolt::cli

@@ -1,0 +1,92 @@
+// bolt exec.
+#include "cli/attached.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/perform.h"
+#include "cli/run_options.h"
+#include "engine/environment.h"
+#include "sys/file.h"
+
+namespace bolt::cli {
+
+namespace {
+
+struct ExecOptions {
+    bool detached = false, interactive = false, terminal = false, privileged = false;
+    std::vector<std::string> environment, environment_files;
+    std::optional<std::string> user, working_directory;
+};
+
+// The container's own variables, then the files', then those of -e.
+Result<std::vector<std::string>> variables_for(engine::Container const& container, ExecOptions const& options) {
+    engine::Environment environment;
+    if (auto const* const config = container.record.options.find("Config"))
+        for (auto const& variable : TRY(config->strings("Env"))) environment.set(variable);
+    if (options.terminal) environment.set_unless_there("TERM=xterm");
+    for (auto const& file : options.environment_files) {
+        auto const path = TRY(HostPath::absolute(file));
+        TRY(engine::add_given(environment, TRY(parse_environment_file(TRY(read_file(path))).while_doing("environment file '{}'", file))));
+    }
+    TRY(engine::add_given(environment, options.environment));
+    return environment.list();
+}
+
+// Whose user is the container's own has its HOME; for another it is looked up anew.
+void forget_home(std::vector<std::string>& environment, ExecOptions const& options) {
+    if (options.user) std::erase_if(environment, [&](std::string const& variable) {
+        return variable.starts_with("HOME=") && std::find(options.environment.begin(), options.environment.end(), variable) == options.environment.end();
+    });
+}
+
+Result<int> relay(engine::ExecStarted started, ClientTerminal& terminal, RelayOptions const& options) {
+    auto const outcome = TRY(relay_tenant(started.channel, std::move(started.console), terminal, options));
+    terminal.restore();
+    if (outcome.end == RelayEnd::output_closed) die_of(SIGPIPE);
+    if (outcome.end == RelayEnd::exited) return outcome.exit_code;
+    return Error::of(ECONNRESET, "the container ended, and the command in it");
+}
+
+Result<int> exec(ExecOptions& options, Words const& words) {
+    bool const takes_input = options.interactive && !options.detached;
+    if (takes_input && options.terminal && !is_terminal(FdRef(0))) return refuse_without_terminal();
+    auto const here = TRY(engine::open_installation());
+    auto const container = TRY(engine::find_container(here, words[0]));
+    monitor::ExecRequest request{.arguments = {words.begin() + 1, words.end()}, .user = options.user, .working_directory = options.working_directory,
+                                 .terminal = options.terminal && !options.detached, .privileged = options.privileged};
+    request.environment = TRY(variables_for(container, options));
+    forget_home(request.environment, options);
+    auto const null = TRY(open_null());
+    RelayOptions const relay_options{takes_input && request.terminal, request.terminal, ""};
+    auto terminal = TRY(ClientTerminal::take(relay_options));
+    if (auto const size = request.terminal ? terminal.size() : std::nullopt) request.rows = size->rows, request.columns = size->columns;
+    engine::StartFailure failure{};
+    auto const ours = [&](int number) { return options.detached ? FdRef(null) : FdRef(number); };
+    auto started = engine::exec_in_container(here, container, request, takes_input ? FdRef(0) : FdRef(null), ours(1), ours(2), failure);
+    if (!started) {
+        terminal.restore();
+        say(started.error().text());
+        return failure.exit_code == own_failure ? 1 : failure.exit_code; // docker: 126 and 127 are the command's, the rest is 1
+    }
+    if (options.detached) return 0;
+    return relay(std::move(started).value(), terminal, relay_options);
+}
+
+using set = Set<ExecOptions>;
+constexpr Option table[] = {
+    {"detach", 'd', "", "Detached mode: run command in the background", set::flag<&ExecOptions::detached>},
+    {"env", 'e', "list", "Set environment variables", set::parsed_list<&ExecOptions::environment, check_variable>},
+    {"env-file", 0, "list", "Read in a file of environment variables", set::list<&ExecOptions::environment_files>, offers_files},
+    {"interactive", 'i', "", "Keep STDIN open even if not attached", set::flag<&ExecOptions::interactive>},
+    {"privileged", 0, "", "Give extended privileges to the command", set::flag<&ExecOptions::privileged>},
+    {"tty", 't', "", "Allocate a pseudo-TTY", set::flag<&ExecOptions::terminal>},
+    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", set::text<&ExecOptions::user>},
+    {"workdir", 'w', "string", "Working directory inside the container", set::text<&ExecOptions::working_directory>},
+};
+
+} // namespace
+
+constexpr Command exec_command{
+    .name = "exec", .arguments = "CONTAINER COMMAND [ARG...]", .summary = "Execute a command in a running container", .options = table, .least = 2, .most = -1,
+    .options_end = OptionsEnd::at_first_argument, .names = Names::running_containers, .perform = perform<ExecOptions, exec>};
+
+} // namespace bolt::cli

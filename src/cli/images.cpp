@@ -1,0 +1,150 @@
+// bolt images, bolt rmi.
+#include "cli/commands.h"
+#include "cli/container_row.h"
+#include "cli/filters.h"
+#include "cli/image_document.h"
+#include "cli/list_format.h"
+#include "cli/output.h"
+#include "cli/perform.h"
+#include "engine/installation.h"
+#include "store/images.h"
+#include "sys/user_namespace.h"
+
+namespace bolt::cli {
+
+namespace {
+
+struct ImagesOptions {
+    bool all = false, quiet = false, full = false, digests = false;
+    std::vector<Filter> filters;
+    std::string format;
+};
+
+constexpr std::string_view default_table = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+constexpr std::string_view digest_table = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+constexpr ListColumn columns[] = {
+    {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"}, {"Digest", "DIGEST"}, {"ID", "IMAGE ID"}, {"Repository", "REPOSITORY"}, {"Size", "SIZE"}, {"Tag", "TAG"},
+};
+constexpr std::string_view filter_keys[] = {"dangling", "label", "before", "since", "reference"};
+
+// An image under one of its names; none for one that has lost them all.
+struct Named {
+    store::Image const* image;
+    std::string reference;
+};
+
+ListRow row_of(Named const& named, Width width, Time now) {
+    auto const& image = *named.image;
+    auto const name = named.reference.empty() ? ShownName{"<none>", "<none>"} : shown_name(named.reference);
+    ListRow row;
+    row.labels = image.config.labels;
+    row.fields.set("CreatedAt", created_text(image.created)).set("CreatedSince", image.created == Time() ? "N/A" : format_age(now - image.created) + " ago");
+    row.fields.set("Digest", image.repository_digest ? image.repository_digest->text() : "<none>").set("ID", width == Width::full ? image.id.text() : image.id.brief());
+    row.fields.set("Repository", name.repository).set("Size", format_bytes(image.size)).set("Tag", name.tag);
+    return row;
+}
+
+Result<bool> holds(Named const& named, Filter const& filter, std::vector<store::Image> const& all) {
+    if (filter.key == "dangling") return (filter.value == "true" || filter.value == "1") == named.reference.empty();
+    if (filter.key == "label") return has_label(named.image->config.labels, filter.value);
+    if (filter.key == "reference") {
+        if (named.reference.empty()) return false;
+        for (auto const& text : {named.reference, familiar_text(named.reference), shown_name(named.reference).repository})
+            if (matches_pattern(filter.value, text)) return true;
+        return false;
+    }
+    for (auto const& other : all) {
+        bool is_it = other.id.hex().starts_with(filter.value) || other.id.text().starts_with(filter.value);
+        for (auto const& reference : other.references) is_it = is_it || reference == filter.value || familiar_text(reference) == filter.value || shown_name(reference).repository == filter.value;
+        if (is_it) return filter.key == "before" ? named.image->created < other.created : named.image->created > other.created;
+    }
+    return Error::of(ENOENT, "filter '{}': there is no image '{}'", filter.key, filter.value);
+}
+
+// docker images NAME[:TAG].
+bool is_asked_for(Named const& named, Words const& words) {
+    if (words.empty()) return true;
+    if (named.reference.empty()) return false;
+    auto const wanted = image::Reference::parse(words[0]);
+    auto const name = shown_name(named.reference);
+    bool const has_tag = words[0].find(':', words[0].rfind('/') == words[0].npos ? 0 : words[0].rfind('/')) != words[0].npos;
+    if (wanted) return wanted.value().familiar_name() == name.repository && (!has_tag || wanted.value().tag() == name.tag);
+    return matches_pattern(words[0], name.repository);
+}
+
+Result<std::vector<Named>> choose(std::vector<store::Image> const& all, ImagesOptions const& options, Words const& words) {
+    TRY(check_filter_keys(options.filters, filter_keys));
+    std::vector<Named> chosen;
+    for (auto const& image : all) {
+        auto references = image.references;
+        if (references.empty()) references.emplace_back();
+        for (auto const& reference : references) {
+            Named const named{&image, reference};
+            bool let_through = is_asked_for(named, words);
+            for (auto const& filter : options.filters) let_through = let_through && TRY(holds(named, filter, all));
+            if (let_through) chosen.push_back(named);
+        }
+    }
+    return chosen;
+}
+
+Result<int> images(ImagesOptions& options, Words const& words) {
+    auto const here = TRY(engine::open_installation());
+    auto const list = TRY(store::list_images(here.layout));
+    warn_all(list.warnings);
+    auto const now = std::chrono::time_point_cast<Time::duration>(Clock::now());
+    std::vector<ListRow> rows;
+    for (auto const& named : TRY(choose(list.images, options, words))) rows.push_back(row_of(named, options.full ? Width::full : Width::brief, now));
+    bool const only_ids = options.quiet && (options.format.empty() || options.format == "table");
+    TRY(print(TRY(format_list(only_ids ? "{{.ID}}" : options.format, options.digests ? digest_table : default_table, columns, rows))));
+    return 0;
+}
+
+using set = Set<ImagesOptions>;
+constexpr Option images_table[] = {
+    {"all", 'a', "", "Show all images (bolt keeps no intermediate ones)", set::flag<&ImagesOptions::all>},
+    {"digests", 0, "", "Show digests", set::flag<&ImagesOptions::digests>},
+    {"filter", 'f', "filter", "Filter output: dangling, label, before, since or reference, as KEY=VALUE", set::parsed_list<&ImagesOptions::filters, parse_filter>,
+     "dangling= label= before= since= reference="},
+    {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.Repository}}'", set::text<&ImagesOptions::format>, "table json"},
+    {"no-trunc", 0, "", "Don't truncate output", set::flag<&ImagesOptions::full>},
+    {"quiet", 'q', "", "Only show image IDs", set::flag<&ImagesOptions::quiet>},
+};
+
+struct RemoveOptions {
+    bool force = false;
+};
+
+Result<int> remove(RemoveOptions& options, Words const& words) {
+    auto const here = TRY(engine::open_installation());
+    TRY(here.layout.prepare());
+    // Layers hold files of the user's subordinate ids, which only the user's namespace may delete.
+    TRY(enter_user_namespace_of_caller(here.user_namespace_holders));
+    int code = 0;
+    for (auto const& name : words) {
+        auto const removed = store::remove_image(here.layout, name, options.force ? store::Removal::force : store::Removal::refuse_used);
+        if (!removed) {
+            say(removed.error().text());
+            code = 1;
+            continue;
+        }
+        std::string text;
+        for (auto const& reference : removed.value().untagged) text += fmt::format("Untagged: {}\n", familiar_text(reference));
+        for (auto const& digest : removed.value().deleted) text += fmt::format("Deleted: {}\n", digest);
+        TRY(print(text));
+    }
+    return code;
+}
+
+constexpr Option remove_table[] = {
+    {"force", 'f', "", "Force removal of the image", Set<RemoveOptions>::flag<&RemoveOptions::force>},
+};
+
+} // namespace
+
+constexpr Command images_command{.name = "images", .arguments = "[REPOSITORY[:TAG]]", .summary = "List images", .options = images_table, .most = 1, .names = Names::images,
+                                 .perform = perform<ImagesOptions, images>};
+constexpr Command rmi_command{.name = "rmi", .arguments = "IMAGE [IMAGE...]", .summary = "Remove one or more images", .options = remove_table, .least = 1, .most = -1,
+                              .names = Names::images, .perform = perform<RemoveOptions, remove>};
+
+} // namespace bolt::cli

@@ -1,0 +1,79 @@
+// bolt logs.
+#include "cli/commands.h"
+#include "cli/moments.h"
+#include "cli/output.h"
+#include "cli/perform.h"
+#include "engine/containers.h"
+#include "sys/fd.h"
+
+namespace bolt::cli {
+
+namespace {
+
+struct LogsOptions : engine::LogOptions {
+    std::optional<std::string> since_text, until_text;
+};
+
+Result<void> set_tail(LogsOptions& options, std::string_view text) {
+    options.tail.reset();
+    // Docker: "all", and what is no number or below zero, too.
+    if (text == "all" || text.starts_with('-')) return {};
+    options.tail = TRY(parse_unsigned(text));
+    return {};
+}
+
+// Lines of both streams in order, written in large pieces unless somebody is watching them come.
+class LogPrinter {
+public:
+    explicit LogPrinter(LogsOptions const& options) : options_(options) {}
+
+    Result<void> take(engine::LogEntry const& entry) {
+        if (entry.is_error != is_error_) TRY(flush());
+        is_error_ = entry.is_error;
+        bool& continues = entry.is_error ? error_continues_ : output_continues_;
+        if (options_.timestamps && !continues) text_ += format_rfc3339(entry.time) + ' ';
+        text_ += entry.text;
+        if (!entry.is_partial) text_ += '\n';
+        continues = entry.is_partial;
+        return options_.follow || text_.size() > 32 * 1024 ? flush() : Result<void>();
+    }
+    Result<void> flush() {
+        auto const text = std::exchange(text_, {});
+        if (!is_error_) return print(text);
+        return write_all(FdRef(2), text).while_doing("standard error");
+    }
+
+private:
+    LogsOptions const& options_;
+    std::string text_;
+    bool is_error_ = false, output_continues_ = false, error_continues_ = false;
+};
+
+Result<int> logs(LogsOptions& options, Words const& words) {
+    auto const now = std::chrono::time_point_cast<Time::duration>(Clock::now());
+    if (options.since_text) options.since = TRY(parse_moment(*options.since_text, now).while_doing("option '--since'"));
+    if (options.until_text) options.until = TRY(parse_moment(*options.until_text, now).while_doing("option '--until'"));
+    auto const here = TRY(engine::open_installation());
+    auto const container = TRY(engine::find_container(here, words[0]));
+    LogPrinter printer(options);
+    auto const read = engine::read_logs(here, container, options, [&](engine::LogEntry const& entry) { return printer.take(entry); });
+    TRY(printer.flush());
+    if (!read) return read.error();
+    return 0;
+}
+
+using set = Set<LogsOptions>;
+constexpr Option table[] = {
+    {"follow", 'f', "", "Follow log output", set::flag<&LogsOptions::follow>},
+    {"since", 0, "string", "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::text<&LogsOptions::since_text>},
+    {"tail", 'n', "string", "Number of lines to show from the end of the logs (default \"all\")", set::by<set_tail>},
+    {"timestamps", 't', "", "Show timestamps", set::flag<&LogsOptions::timestamps>},
+    {"until", 0, "string", "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::text<&LogsOptions::until_text>},
+};
+
+} // namespace
+
+constexpr Command logs_command{.name = "logs", .arguments = "CONTAINER", .summary = "Fetch the logs of a container", .options = table, .least = 1, .most = 1,
+                               .names = Names::containers, .perform = perform<LogsOptions, logs>};
+
+} // namespace bolt::cli
