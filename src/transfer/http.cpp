@@ -193,10 +193,12 @@ void HttpClient::cancel(DownloadId id) {
     state_->transfers.erase(at);
 }
 
-void HttpClient::collect_finished() {
+bool HttpClient::collect_finished() {
     int left = 0;
+    bool found = false;
     while (auto const* message = curl_multi_info_read(state_->multi, &left)) {
         if (message->msg != CURLMSG_DONE) continue;
+        found = true;
         auto const code = message->data.result;
         Transfer* raw = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &raw);
@@ -213,11 +215,14 @@ void HttpClient::collect_finished() {
         else
             end(std::move(transfer->head));
     }
+    return found;
 }
 
 Result<void> HttpClient::run(std::chrono::milliseconds at_most) {
     int running = 0;
     auto status = curl_multi_perform(state_->multi, &running);
+    // What is over already would not end the wait.
+    if (status == CURLM_OK && collect_finished()) return {};
     if (status == CURLM_OK && at_most.count() > 0) status = curl_multi_poll(state_->multi, nullptr, 0, static_cast<int>(at_most.count()), nullptr);
     if (status == CURLM_OK) status = curl_multi_perform(state_->multi, &running);
     if (status != CURLM_OK) return Error::of(EIO, "libcurl: {}", curl_multi_strerror(status));

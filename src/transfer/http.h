@@ -67,7 +67,7 @@ public:
 private:
     struct Transfer;
     struct State;
-    void collect_finished();
+    bool collect_finished(); // whether there was any
     std::unique_ptr<State> state_;
 };
 
