@@ -1,15 +1,15 @@
-// A container's life, runtime.md's operations as calls. Plain functions over the caller's own objects: the monitor calls
-// them in its process, bolt-oci wraps a command line and a state file around them.
+// A container's life, runtime.md's operations as calls, in the calling process: create, start, exec, and what undoes them.
+// bolt-oci calls them once a process, the monitor for as long as it lives. The caller has no threads.
 #pragma once
 
-#include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
-#include "oci/cgroup.h"
+#include "oci/cgroups.h"
 #include "spec/runtime.h"
 #include "sys/channel.h"
 #include "sys/fd.h"
@@ -20,65 +20,58 @@ namespace bolt::oci {
 
 // The root file system as overlay layers, mounted inside the container's own mount namespace: no mount is left outside.
 struct OverlayRoot {
-    std::vector<HostPath> lowers;     // topmost first
+    std::vector<HostPath> lowers;   // topmost first
     HostPath upper, work;
-    bool is_volatile = false;         // the upper layer need not survive a crash: unmounting costs nothing
-    bool in_user_namespace = false;   // overlay's own marks are user.* attributes (userxattr)
+    bool is_volatile = false;       // the upper layer need not survive a crash: unmounting costs nothing
+    bool in_user_namespace = false; // overlay's own marks are user.* attributes (userxattr)
 };
-
-enum class RootEntry { pivot_root, move_and_chroot /* --no-pivot, for initramfs: the host's root stays mounted below */ };
-enum class Keyring { new_session, inherited };
-enum class CgroupUse { cgroupfs, disabled };
 
 struct CreateRequest {
     std::string id;
-    spec::Runtime const* spec = nullptr;            // must outlive the container's objects
-    HostPath bundle;                                // relative root.path and bind sources are taken from here
-    std::optional<OverlayRoot> overlay;             // in place of spec.root.path
-    FdRef input{0}, output{1}, error{2};            // when process.terminal is false
-    int preserved_descriptors = 0;                  // how many of 3, 4… the process gets
-    std::span<unsigned char const> seccomp_program; // ready BPF (struct sock_filter array); empty: compiled from linux.seccomp
-    std::optional<HostPath> state_directory;        // bolt-oci: where the socket for a later `start` lives; none in the monitor
-    bool dies_with_parent = false;                  // SIGKILL to init when the caller ends; not for bolt-oci's create
-    RootEntry root_entry = RootEntry::pivot_root;
-    Keyring keyring = Keyring::new_session;
-    CgroupUse cgroups = CgroupUse::cgroupfs;
+    spec::Runtime const* spec = nullptr;        // must outlive the container's objects
+    HostPath bundle;                            // relative root.path and bind sources are taken from here
+    std::optional<OverlayRoot> overlay;         // in place of spec.root.path
+    FdRef input{0}, output{1}, error{2};        // the process's streams, without a terminal
+    int preserved_descriptors = 0;              // 3 … 2 + this go to the process
+    std::optional<std::string> seccomp_program; // ready BPF (struct sock_filter); absent: compiled from linux.seccomp
+    std::optional<HostPath> start_socket;       // where `start` connects when it is another process; absent: Created::start
+    bool dies_with_parent = false;              // SIGKILL for init when the caller dies; not for bolt-oci's create
+    CgroupUse cgroup_use = CgroupUse::when_possible;
 };
 
-// A container in the state `created`: init waits for start.
+// A container in the state `created`: init waits for the start.
 struct Created {
     Process init;      // our child; killed and reaped when this goes out of scope, unless released
-    UniqueFd console;  // the terminal's master when process.terminal
-    Channel start;     // to init; not open when state_directory was given
-    Cgroup cgroup;     // what was made
-    std::vector<std::string> warnings; // what the specification wants said though it is no failure
-    spec::Runtime const* spec = nullptr;
-    std::string id;
-    HostPath bundle;
+    UniqueFd console;  // the terminal's master, with process.terminal
+    Channel start;     // to init; not open when there is a start socket
+    Cgroup cgroup;
 };
-
-// runtime.md, Create: steps 1 to 4 of the lifecycle. EINVAL and ENOTSUP name the field of config.json. What was made is
-// taken back when something fails.
+// runtime.md, create: everything up to the process itself. EINVAL and ENOTSUP name the field of config.json; nothing is left
+// when something fails. ENOENT and EACCES mean that the command does not exist or cannot be executed, and nothing else has
+// these two codes.
 Result<Created> create(CreateRequest const& request);
 
-// runtime.md, Start: startContainer hooks, exec, poststart hooks. Returns after exec succeeded, or with init's error: code
-// ENOENT for a command that does not exist, EACCES for one that cannot be executed; callers exit 127 and 126.
-Result<void> start(Created& container);
+// runtime.md, start: startContainer hooks, exec, poststart hooks. Returns after exec succeeded, or with init's error. ENOENT
+// and EACCES as for create; callers exit 127 and 126.
+Result<void> start(Created& container, CreateRequest const& request);
+// The same from another process, without the poststart hooks.
+Result<void> start_over_socket(HostPath const& socket);
+// The hooks of the other half of start, and of delete. Every one runs; what they complain of is told and changes nothing.
+ErrorList run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle);
+ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle);
 
-// runtime.md, Delete, after init has ended (SIGKILL reaches whatever is left in the cgroup): cgroup, poststop hooks. Goes on
-// after a failure.
-ErrorList remove(Created& container);
+// runtime.md, delete: kills and reaps what is left, removes the cgroup, runs the poststop hooks. Goes on after a failure.
+ErrorList remove(Created& container, CreateRequest const& request);
 
 // One process more inside a running container.
 struct TenantRequest {
-    FdRef init_pidfd{-1};
     pid_t init_pid = 0;
-    spec::Process const* process = nullptr;
-    FdRef input{0}, output{1}, error{2};            // when process->terminal is false
+    spec::Runtime const* spec = nullptr;        // the container's
+    spec::Process const* process = nullptr;     // what to run
+    FdRef input{0}, output{1}, error{2};
     int preserved_descriptors = 0;
-    std::span<unsigned char const> seccomp_program; // empty: compiled from the container's linux.seccomp
-    Cgroup const* cgroup = nullptr;
-    spec::Runtime const* spec = nullptr;            // the container's
+    std::optional<std::string> seccomp_program;
+    Cgroup const* cgroup = nullptr;             // to be a member of
     bool dies_with_parent = false;
 };
 struct Tenant {
@@ -87,5 +80,8 @@ struct Tenant {
 };
 // Returns after exec succeeded; error codes as for start.
 Result<Tenant> exec(TenantRequest const& request);
+
+// The state document that hooks read and `bolt-oci state` prints (runtime.md, state).
+Json state_document(spec::Runtime const& spec, std::string_view id, std::string_view status, pid_t pid, HostPath const& bundle);
 
 } // namespace bolt::oci

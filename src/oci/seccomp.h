@@ -1,21 +1,17 @@
-// seccomp profiles: linux.seccomp of config.json to a BPF program, by libseccomp. No process is touched here.
+// linux.seccomp compiled to a BPF program, by libseccomp.
 #pragma once
 
 #include <string>
 
-#include "base/json.h"
 #include "base/result.h"
 #include "spec/runtime.h"
 
 namespace bolt::oci {
 
-// The bytes of a struct sock_filter array. EINVAL names the field; system calls that libseccomp does not know are passed
-// over, as the specification's authors do (profiles name calls of every architecture and of newer kernels).
-Result<std::string> compile_seccomp(spec::Seccomp const& profile);
-// The same from the JSON object that `linux.seccomp` is.
-Result<std::string> compile_seccomp(Json const& document);
-
-// seccomp(2)'s flags for loading, from the profile's list.
-Result<unsigned> seccomp_load_flags(spec::Seccomp const& profile);
+// An array of struct sock_filter as bytes. EINVAL and ENOTSUP name the field; a syscall that this libseccomp does not know is
+// passed over, as the specification's users expect of profiles that are newer than the host.
+Result<std::string> compile_seccomp(spec::Seccomp const& seccomp);
+// SECCOMP_FILTER_FLAG_… of linux.seccomp.flags.
+Result<unsigned> seccomp_flags(spec::Seccomp const& seccomp);
 
 } // namespace bolt::oci

@@ -1,0 +1,265 @@
+// runtime.md's lifecycle as the runtime sees it; the numbers are its steps.
+#include "oci/container.h"
+
+#include <csignal>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "oci/hooks.h"
+#include "oci/init.h"
+#include "oci/messages.h"
+#include "sys/credentials.h"
+#include "sys/file.h"
+#include "sys/namespaces.h"
+#include "sys/user_namespace.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+namespace bolt::oci {
+
+namespace {
+
+int clone_flag(spec::NamespaceType type) {
+    switch (type) {
+    case spec::NamespaceType::pid: return CLONE_NEWPID;
+    case spec::NamespaceType::network: return CLONE_NEWNET;
+    case spec::NamespaceType::mount: return CLONE_NEWNS;
+    case spec::NamespaceType::ipc: return CLONE_NEWIPC;
+    case spec::NamespaceType::uts: return CLONE_NEWUTS;
+    case spec::NamespaceType::user: return CLONE_NEWUSER;
+    case spec::NamespaceType::cgroup: return CLONE_NEWCGROUP;
+    case spec::NamespaceType::time: return CLONE_NEWTIME;
+    }
+    return 0;
+}
+
+// How init is cloned, and what must be entered before that (pid and user namespaces are entered by a child only).
+struct CloneStage {
+    unsigned long new_namespaces = 0;
+    std::vector<InitPlan::Join> before; // by whoever clones
+    bool needs_intermediate() const { return !before.empty(); }
+};
+
+Result<CloneStage> plan_namespaces(spec::Runtime const& spec, InitPlan& plan) {
+    CloneStage stage;
+    for (auto const& entry : spec.linux_.namespaces) {
+        int const flag = clone_flag(entry.type);
+        if (entry.path.empty()) {
+            stage.new_namespaces |= static_cast<unsigned long>(flag);
+            continue;
+        }
+        auto name_space = TRY(open_file(TRY(HostPath::parse(entry.path)), O_RDONLY).while_doing("linux.namespaces: '{}'", to_text(entry.type)));
+        InitPlan::Join join{std::move(name_space), flag};
+        bool const early = entry.type == spec::NamespaceType::pid || entry.type == spec::NamespaceType::user || entry.type == spec::NamespaceType::time;
+        // The user namespace first: it gives the privilege to join the others.
+        if (entry.type == spec::NamespaceType::user) stage.before.insert(stage.before.begin(), std::move(join));
+        else (early ? stage.before : plan.joined).push_back(std::move(join));
+    }
+    plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
+    // A user namespace that is joined owns what is made after it; a new one is made in the same clone as the rest.
+    return stage;
+}
+
+IdMappings id_mappings(spec::Linux const& section) {
+    IdMappings mappings;
+    for (auto const& map : section.uid_mappings) mappings.users.push_back({map.container_id, map.host_id, map.size});
+    for (auto const& map : section.gid_mappings) mappings.groups.push_back({map.container_id, map.host_id, map.size});
+    return mappings;
+}
+
+// Joins what only children enter, clones init as the caller's own child, and tells its pid. Ends at once.
+Result<Process> clone_by_intermediate(CloneStage const& stage, CloneOptions options, std::function<int()> const& body) {
+    auto [ours, theirs] = TRY(Channel::make_pair());
+    auto intermediate = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs] {
+        ours.close();
+        pid_t pid = 0;
+        auto const outcome = [&]() -> Result<void> {
+            for (auto const& join : stage.before) TRY(join_namespace(join.name_space, static_cast<unsigned long>(join.type)).while_doing("linux.namespaces"));
+            options.parent_of_caller = true;
+            auto init = TRY(clone_process(options, body));
+            pid = init.release();
+            return {};
+        }();
+        bool const told = send_report(theirs, outcome) && (!outcome || theirs.send({reinterpret_cast<char const*>(&pid), sizeof pid}));
+        return told ? 0 : 1;
+    }));
+    theirs.close();
+    TRY(receive_report(ours, intermediate, "join namespaces"));
+    auto const message = TRY(ours.receive());
+    pid_t pid = 0;
+    if (!message || message->bytes.size() != sizeof pid) return Error::of(ECHILD, "the process that joins namespaces ended early");
+    std::memcpy(&pid, message->bytes.data(), sizeof pid);
+    TRY(intermediate.wait());
+    return Process(pid, TRY(open_pidfd(pid)));
+}
+
+Result<UniqueFd> listen_for_start(HostPath const& path) {
+    UniqueFd listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    if (!listener.is_open()) return Error::from_errno("make the start socket");
+    // A path may be longer than a socket address holds: bind by the directory's descriptor.
+    auto const directory = TRY(open_file(path.parent(), O_PATH | O_DIRECTORY));
+    auto const name = fmt::format("/proc/self/fd/{}/{}", directory.number(), path.name());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (name.size() >= sizeof address.sun_path) return Error::from_code(ENAMETOOLONG, fmt::format("make the start socket '{}'", path));
+    std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
+    if (bind(listener.number(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0 || listen(listener.number(), 1) < 0)
+        return Error::from_errno("make the start socket '{}'", path);
+    return listener;
+}
+
+Result<InitPlan> plan_init(CreateRequest const& request) {
+    auto const& spec = *request.spec;
+    if (!spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
+    if (!request.overlay && spec.root_path.empty()) return Error::of(EINVAL, "field 'root' is missing");
+    InitPlan plan;
+    plan.request = &request;
+    plan.mounts = TRY(plan_mounts(spec, request.bundle));
+    plan.identity = TRY(plan_identity(*spec.process, spec.linux_.seccomp, request.seccomp_program));
+    if (request.start_socket) plan.start_listener = TRY(listen_for_start(*request.start_socket));
+    return plan;
+}
+
+// What init may need from outside before it goes on.
+Result<void> place_init(CreateRequest const& request, Created const& created, InitPlan const& plan, CloneStage const& stage) {
+    if (!plan.waits_to_be_placed) return {};
+    if ((stage.new_namespaces & CLONE_NEWUSER) != 0) TRY(write_id_maps(created.init.pid(), id_mappings(request.spec->linux_)).while_doing("linux.uidMappings"));
+    if (created.cgroup.exists() && !created.cgroup.birthplace().is_open()) TRY(created.cgroup.add(created.init.pid()));
+    return created.start.send(word_go);
+}
+
+// Everything that init says until it is created.
+Result<void> follow_init(CreateRequest const& request, Created& created) {
+    auto const& spec = *request.spec;
+    for (;;) {
+        auto message = TRY(created.start.receive());
+        if (!message) {
+            auto const ended = TRY(created.init.wait());
+            return Error::of(ECHILD, "init {} while it set up the container", ended.text());
+        }
+        if (message->bytes == word_runtime_hooks) {
+            // 4, 5: prestart and createRuntime hooks, in the runtime's namespaces.
+            auto const state = state_document(spec, request.id, "creating", created.init.pid(), request.bundle).dump();
+            TRY(run_hooks("prestart", spec.hooks.prestart, state));
+            TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state));
+            TRY(created.start.send(word_go));
+        } else if (message->bytes == word_console && message->descriptors.size() == 1) {
+            created.console = std::move(message->descriptors.front());
+        } else if (message->bytes.size() == sizeof(Report)) {
+            Report report{};
+            std::memcpy(&report, message->bytes.data(), sizeof report);
+            report.text[sizeof report.text - 1] = '\0';
+            if (report.verdict == Report::Verdict::failure) return Error(report.code, report.text);
+            return {};
+        } else {
+            return Error::of(EPROTO, "init said something that is not in the protocol");
+        }
+    }
+}
+
+} // namespace
+
+Json state_document(spec::Runtime const& spec, std::string_view id, std::string_view status, pid_t pid, HostPath const& bundle) {
+    Json state;
+    state.set("ociVersion", spec.oci_version).set("id", id).set("status", status);
+    if (pid > 0) state.set("pid", static_cast<std::int64_t>(pid));
+    state.set("bundle", bundle.text());
+    Json annotations = Json::object();
+    for (auto const& [name, value] : spec.annotations) annotations.set(name, value);
+    state.set_unless_empty("annotations", std::move(annotations));
+    return state;
+}
+
+Result<Created> create(CreateRequest const& request) {
+    auto const& spec = *request.spec;
+    // 1: the document is checked as far as it can be without doing anything.
+    auto plan = TRY(plan_init(request));
+    auto const stage = TRY(plan_namespaces(spec, plan));
+    // 2: the runtime environment, according to the document.
+    Created created;
+    created.cgroup = TRY(Cgroup::make(spec.linux_.cgroups_path, request.id, spec.linux_.resources, request.cgroup_use));
+    bool const born_in_cgroup = created.cgroup.birthplace().is_open();
+    plan.waits_to_be_placed = (stage.new_namespaces & CLONE_NEWUSER) != 0 || (created.cgroup.exists() && !born_in_cgroup);
+    plan.hook_state = state_document(spec, request.id, "creating", 0, request.bundle).dump();
+    auto made = [&]() -> Result<void> {
+        auto [ours, theirs] = TRY(Channel::make_pair());
+        CloneOptions const options{.namespaces = stage.new_namespaces, .cgroup = created.cgroup.birthplace()};
+        auto const body = [&plan, &ours = ours, &theirs = theirs] {
+            ours.close();
+            return run_init(plan, theirs);
+        };
+        created.init = TRY(stage.needs_intermediate() ? clone_by_intermediate(stage, options, body) : clone_process(options, body));
+        created.start = std::move(ours);
+        theirs.close();
+        TRY(place_init(request, created, plan, stage));
+        return follow_init(request, created);
+    }();
+    if (made) {
+        if (request.start_socket) created.start.close();
+        return created;
+    }
+    // Undo, innermost first. What that complains of would hide why.
+    created.init = Process();
+    created.cgroup.kill_all();
+    (void)created.cgroup.remove();
+    if (request.start_socket) unlink(request.start_socket->c_str());
+    return std::move(made).error();
+}
+
+Result<void> start(Created& container, CreateRequest const& request) {
+    // 8: startContainer hooks and the process itself are init's.
+    TRY(container.start.send(word_start).while_doing("start the container"));
+    TRY(await_execution(container.start));
+    container.start.close();
+    // 10: their failure is told and changes nothing.
+    for (auto const& error : run_poststart_hooks(*request.spec, request.id, container.init.pid(), request.bundle)) (void)error;
+    return {};
+}
+
+Result<void> start_over_socket(HostPath const& path) {
+    UniqueFd connection(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    if (!connection.is_open()) return Error::from_errno("start the container");
+    auto const directory = TRY(open_file(path.parent(), O_PATH | O_DIRECTORY));
+    auto const name = fmt::format("/proc/self/fd/{}/{}", directory.number(), path.name());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (name.size() >= sizeof address.sun_path) return Error::from_code(ENAMETOOLONG, "start the container");
+    std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
+    if (connect(connection.number(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0) return Error::from_errno("start the container");
+    Channel const channel(std::move(connection));
+    TRY(channel.send(word_start));
+    TRY(await_execution(channel));
+    unlink(path.c_str());
+    return {};
+}
+
+ErrorList run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle) {
+    if (spec.hooks.poststart.empty()) return {};
+    return run_all_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump());
+}
+
+ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle) {
+    if (spec.hooks.poststop.empty()) return {};
+    return run_all_hooks("poststop", spec.hooks.poststop, state_document(spec, id, "stopped", 0, bundle).dump());
+}
+
+ErrorList remove(Created& container, CreateRequest const& request) {
+    // 12: what the create made is taken back.
+    container.init = Process();
+    container.start.close();
+    container.console.close();
+    container.cgroup.kill_all();
+    auto errors = container.cgroup.remove();
+    if (request.start_socket) unlink(request.start_socket->c_str());
+    // 13
+    for (auto& error : run_poststop_hooks(*request.spec, request.id, request.bundle)) errors.push_back(std::move(error));
+    return errors;
+}
+
+} // namespace bolt::oci

@@ -1,0 +1,71 @@
+#include "oci/hooks.h"
+
+#include <csignal>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/fd.h"
+#include "sys/process.h"
+
+namespace bolt::oci {
+
+namespace {
+
+// A file and not a pipe: a hook need not read it, and one that prints much does not block.
+Result<UniqueFd> file_with(char const* name, std::string_view text) {
+    auto file = TRY(make_memory_file(name));
+    TRY(write_all(file, text));
+    if (lseek(file.number(), 0, SEEK_SET) < 0) return Error::from_errno("rewind a memory file");
+    return file;
+}
+
+std::string end_of_output(FdRef output) {
+    constexpr off_t shown = 1024;
+    auto const size = lseek(output.number(), 0, SEEK_END);
+    if (size <= 0 || lseek(output.number(), std::max<off_t>(0, size - shown), SEEK_SET) < 0) return "";
+    auto const text = read_to_end(output);
+    return text && !trim(text.value()).empty() ? fmt::format(": {}", trim(text.value())) : "";
+}
+
+Result<ExitStatus> wait_at_most(Process& process, std::optional<int> seconds) {
+    if (!seconds || !process.pidfd().is_open()) return process.wait();
+    pollfd watched{process.pidfd().number(), POLLIN, 0};
+    int const ready = poll(&watched, 1, *seconds * 1000);
+    if (ready != 0) return process.wait();
+    TRY(process.kill(SIGKILL));
+    TRY(process.wait());
+    return Error::of(ETIMEDOUT, "it did not end within {} seconds and was killed", *seconds);
+}
+
+Result<void> run_hook(spec::Hook const& hook, std::string const& state) {
+    auto const input = TRY(file_with("hook-state", state));
+    auto const output = TRY(make_memory_file("hook-output"));
+    SpawnOptions options;
+    options.arguments = hook.args.empty() ? std::vector{hook.path} : hook.args;
+    options.environment = hook.env;
+    options.input = input;
+    options.output = output;
+    options.error = output;
+    auto process = TRY(spawn(TRY(HostPath::parse(hook.path)), options));
+    auto const ended = TRY(wait_at_most(process, hook.timeout));
+    if (ended.shell_code() != 0) return Error::of(ECHILD, "it {}{}", ended.text(), end_of_output(output));
+    return {};
+}
+
+} // namespace
+
+Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state) {
+    for (auto const& hook : hooks) TRY(run_hook(hook, state).while_doing("{} hook '{}'", kind, hook.path));
+    return {};
+}
+
+ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state) {
+    ErrorList errors;
+    for (auto const& hook : hooks)
+        if (auto ran = run_hook(hook, state).while_doing("{} hook '{}'", kind, hook.path); !ran) errors.push_back(std::move(ran).error());
+    return errors;
+}
+
+} // namespace bolt::oci

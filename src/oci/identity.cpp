@@ -1,0 +1,174 @@
+#include "oci/identity.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "oci/seccomp.h"
+#include "sys/credentials.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+namespace bolt::oci {
+
+namespace {
+
+Result<CapabilitySet> parse_set(std::vector<std::string> const& names, std::string_view which) {
+    CapabilitySet set = 0;
+    for (auto const& name : names) set |= CapabilitySet{1} << TRY(parse_capability(name).while_doing("process.capabilities.{}", which));
+    return set;
+}
+
+Result<CapabilitySets> parse_sets(spec::Capabilities const& names) {
+    CapabilitySets sets;
+    sets.bounding = TRY(parse_set(names.bounding, "bounding"));
+    sets.effective = TRY(parse_set(names.effective, "effective"));
+    sets.permitted = TRY(parse_set(names.permitted, "permitted"));
+    sets.inheritable = TRY(parse_set(names.inheritable, "inheritable"));
+    sets.ambient = TRY(parse_set(names.ambient, "ambient"));
+    return sets;
+}
+
+} // namespace
+
+Result<Identity> plan_identity(spec::Process const& process, std::optional<spec::Seccomp> const& seccomp, std::optional<std::string> const& ready_program) {
+    Identity identity{.process = &process};
+    if (process.capabilities) TRY(parse_sets(*process.capabilities));
+    for (auto const& limit : process.rlimits) TRY(parse_rlimit(limit.type).while_doing("process.rlimits"));
+    if (ready_program) identity.seccomp_program = *ready_program;
+    else if (seccomp) identity.seccomp_program = TRY(compile_seccomp(*seccomp));
+    if (seccomp) identity.seccomp_flags = TRY(seccomp_flags(*seccomp));
+    return identity;
+}
+
+Result<ProcHandle> ProcHandle::open() {
+    ProcHandle handle;
+    handle.self = TRY(open_file(TRY(HostPath::parse("/proc/self")), O_PATH | O_DIRECTORY));
+    struct statfs status {};
+    if (fstatfs(handle.self.number(), &status) < 0) return Error::from_errno("look at /proc");
+    if (status.f_type != PROC_SUPER_MAGIC) return Error::of(ENOTSUP, "/proc is not a procfs");
+    return handle;
+}
+
+Result<void> ProcHandle::write(std::string_view name, std::string_view text) const {
+    auto const fd = TRY(open_at(self, name, O_WRONLY | O_NOFOLLOW));
+    return write_all(fd, text).while_doing("write /proc/self/{}", name);
+}
+
+namespace {
+
+Result<void> set_labels(spec::Process const& process, ProcHandle const& proc) {
+    if (!process.apparmor_profile.empty()) {
+        // Since Linux 5.8 AppArmor has a directory of its own; the file above it belongs to whichever module is first.
+        auto const text = "exec " + process.apparmor_profile;
+        if (!proc.write("attr/apparmor/exec", text)) TRY(proc.write("attr/exec", text).while_doing("process.apparmorProfile"));
+    }
+    if (!process.selinux_label.empty()) TRY(proc.write("attr/exec", process.selinux_label).while_doing("process.selinuxLabel"));
+    return {};
+}
+
+Result<void> set_limits(spec::Process const& process) {
+    for (auto const& limit : process.rlimits)
+        TRY(set_rlimit(TRY(parse_rlimit(limit.type)), limit.soft, limit.hard)
+                .while_doing("process.rlimits: {} (raising a hard limit needs CAP_SYS_RESOURCE on the host)", limit.type));
+    return {};
+}
+
+Result<void> set_oom_score(spec::Process const& process, ProcHandle const& proc) {
+    if (!process.oom_score_adj) return {};
+    auto const wanted = fmt::format("{}", *process.oom_score_adj);
+    auto written = proc.write("oom_score_adj", wanted);
+    if (written) return {};
+    // Lowering needs CAP_SYS_RESOURCE on the host; what is there already needs nothing.
+    if (auto const now = read_file_at(proc.self, "oom_score_adj"); now && trim(now.value()) == wanted) return {};
+    return std::move(written).while_doing("process.oomScoreAdj");
+}
+
+} // namespace
+
+Result<void> assume_identity(Identity const& identity, ProcHandle const& proc) {
+    auto const& process = *identity.process;
+    TRY(set_oom_score(process, proc));
+    TRY(set_labels(process, proc));
+    TRY(set_limits(process));
+    CapabilitySets sets;
+    if (process.capabilities) {
+        sets = TRY(parse_sets(*process.capabilities));
+        TRY(drop_bounding_capabilities_for_good(sets.bounding).while_doing("process.capabilities.bounding"));
+        TRY(keep_capabilities_over_user_change());
+    }
+    if (process.no_new_privileges) TRY(set_no_new_privileges());
+    // Without no_new_privs the kernel wants CAP_SYS_ADMIN for a filter: it must be loaded while it is there.
+    if (!identity.seccomp_program.empty() && !process.no_new_privileges) TRY(load_seccomp(identity.seccomp_program, identity.seccomp_flags).while_doing("linux.seccomp"));
+    auto const& user = process.user;
+    TRY(become_user(user.uid, user.gid, user.additional_gids).while_doing("process.user"));
+    if (user.umask) umask(*user.umask);
+    if (process.capabilities) TRY(set_capabilities_for_good(sets).while_doing("process.capabilities"));
+    if (chdir(process.cwd.c_str()) < 0) {
+        int const failure = errno;
+        return Error::of(failure == ENOENT || failure == EACCES ? ENOTDIR : failure, "process.cwd: enter '{}': {}", process.cwd, strerror(failure));
+    }
+    // A working directory outside the root would be a door to the host (CVE-2024-21626): getcwd fails there.
+    char here[2];
+    if (!getcwd(here, sizeof here) && errno == ENOENT) return Error::of(EPERM, "process.cwd: '{}' is not inside the container", process.cwd);
+    return {};
+}
+
+Result<void> seal_identity(Identity const& identity) {
+    if (!identity.seccomp_program.empty() && identity.process->no_new_privileges)
+        return load_seccomp(identity.seccomp_program, identity.seccomp_flags).while_doing("linux.seccomp");
+    return {};
+}
+
+namespace {
+std::string_view path_of(spec::Process const& process) {
+    for (auto const& variable : process.env)
+        if (variable.starts_with("PATH=")) return std::string_view(variable).substr(5);
+    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
+} // namespace
+
+Result<std::string> find_command(spec::Process const& process) {
+    auto const& name = process.args.front();
+    if (name.empty()) return Error::of(ENOENT, "exec '': there is no such file");
+    auto const refuse = [&](int code) { return Error::of(code, "exec '{}': {}", name, code == ENOENT ? "not found in the container" : strerror(code)); };
+    auto const check = [](std::string const& path) -> int {
+        struct stat status {};
+        if (stat(path.c_str(), &status) < 0) return errno == ENOTDIR ? ENOENT : errno;
+        if (S_ISDIR(status.st_mode)) return EACCES;
+        return faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) < 0 ? errno : 0;
+    };
+    if (name.find('/') != name.npos) {
+        int const failure = check(name);
+        return failure == 0 ? Result<std::string>(name) : refuse(failure == ENOENT ? ENOENT : EACCES);
+    }
+    bool denied = false;
+    for (auto const directory : split(path_of(process), ':')) {
+        auto candidate = fmt::format("{}/{}", directory.empty() ? "." : directory, name);
+        int const failure = check(candidate);
+        if (failure == 0) return candidate;
+        denied = denied || failure == EACCES;
+    }
+    return refuse(denied ? EACCES : ENOENT);
+}
+
+Error execute(spec::Process const& process) {
+    auto const found = find_command(process);
+    if (!found) return found.error();
+    std::vector<char*> argv, envp;
+    for (auto const& argument : process.args) argv.push_back(const_cast<char*>(argument.c_str())); // execve's signature
+    for (auto const& variable : process.env) envp.push_back(const_cast<char*>(variable.c_str()));
+    argv.push_back(nullptr);
+    envp.push_back(nullptr);
+    execve(found.value().c_str(), argv.data(), envp.data());
+    int const failure = errno;
+    // A script whose interpreter is missing is ENOENT too; the file itself is there.
+    if (failure == ENOENT) return Error::of(ENOENT, "exec '{}': its interpreter is missing in the container", process.args.front());
+    if (failure == ENOEXEC) return Error::of(EACCES, "exec '{}': Exec format error (is the image for another architecture?)", process.args.front());
+    return Error::of(EACCES, "exec '{}': {}", process.args.front(), strerror(failure));
+}
+
+} // namespace bolt::oci

@@ -1,0 +1,40 @@
+// Who the container's process is: limits, user, capabilities, labels, system call filter. Used by init and tenants alike.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "spec/runtime.h"
+#include "sys/fd.h"
+
+namespace bolt::oci {
+
+// Everything parsed and looked up while there is still somebody to tell: what is left for the child cannot fail for its text.
+struct Identity {
+    spec::Process const* process = nullptr;
+    std::string seccomp_program; // "": none
+    unsigned seccomp_flags = 0;
+};
+Result<Identity> plan_identity(spec::Process const& process, std::optional<spec::Seccomp> const& seccomp, std::optional<std::string> const& ready_program);
+
+// /proc/self's files that the identity needs, opened while the host's procfs is what /proc is: a container could mount
+// anything there. Verified to be procfs.
+struct ProcHandle {
+    UniqueFd self; // /proc/self as a directory
+    static Result<ProcHandle> open();
+    Result<void> write(std::string_view name, std::string_view text) const;
+};
+
+// Situation:    in all namespaces and in the container's root, with every privilege that the user namespace gives.
+// Must:         set limits, labels, user, groups, capabilities; load the filter now when no_new_privs does not allow it later.
+// Must not yet: exec; startContainer hooks come first, and run as what this leaves.
+Result<void> assume_identity(Identity const& identity, ProcHandle const& proc);
+// The last step before exec.
+Result<void> seal_identity(Identity const& identity);
+
+// execve(2) of args[0], looked up in the environment's PATH. Returns only with an error: ENOENT and EACCES as the shell has them.
+Error execute(spec::Process const& process);
+// What execute() would find, without executing: for telling early.
+Result<std::string> find_command(spec::Process const& process);
+
+} // namespace bolt::oci

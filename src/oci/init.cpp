@@ -1,0 +1,204 @@
+// runtime.md's lifecycle as pid 1 sees it.
+#include "oci/init.h"
+
+#include <csignal>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "oci/hooks.h"
+#include "oci/messages.h"
+#include "oci/rootfs.h"
+#include "sys/credentials.h"
+#include "sys/file.h"
+#include "sys/namespaces.h"
+
+namespace bolt::oci {
+
+namespace {
+
+Result<void> join_namespaces(InitPlan const& plan) {
+    for (auto const& join : plan.joined) TRY(join_namespace(join.name_space, static_cast<unsigned long>(join.type)).while_doing("linux.namespaces"));
+    return {};
+}
+
+// Names and sysctls are the namespaces' own: written through the host's procfs, which shows those of whoever looks.
+Result<void> set_names_and_sysctls(spec::Runtime const& spec) {
+    if (!spec.hostname.empty()) TRY(set_host_name(spec.hostname));
+    if (!spec.domainname.empty()) TRY(set_domain_name(spec.domainname));
+    for (auto const& [name, value] : spec.linux_.sysctl) {
+        std::string path = name;
+        std::replace(path.begin(), path.end(), '.', '/');
+        auto const file = TRY(RootPath::parse(path).while_doing("linux.sysctl '{}'", name));
+        auto const fd = TRY(open_file(TRY(HostPath::parse("/proc/sys")) / file.text(), O_WRONLY).while_doing("linux.sysctl '{}'", name));
+        TRY(write_all(fd, value).while_doing("linux.sysctl '{}'", name));
+    }
+    return {};
+}
+
+// Situation:    pid 1; all namespaces joined or new; still the host's root directory.
+// Must:         leave every mount under the root handle.
+// Must not yet: drop capabilities (mounting needs them) or enter the root (hooks come first).
+Result<Root> set_up_mounts(InitPlan const& plan) {
+    auto root = TRY(attach_rootfs(*plan.request));
+    // Masks and read-only paths come last in the plan: sysctls are written before /proc/sys becomes read-only.
+    for (auto const& step : plan.mounts) TRY(perform(step, root));
+    return root;
+}
+
+Result<void> run_runtime_hooks(InitPlan const& plan, Channel const& channel) {
+    auto const& hooks = plan.request->spec->hooks;
+    if (hooks.prestart.empty() && hooks.create_runtime.empty()) return {};
+    TRY(channel.send(word_runtime_hooks));
+    return await_word(channel, word_go);
+}
+
+// The specification asks for the working directory only that it is there; runc makes a missing one, and images rely on it.
+Result<void> make_working_directory(Root const& root, std::string const& path) {
+    auto const made = root.make_directories(TRY(RootPath::parse_clamped(path)), 0755);
+    if (!made && !made.error().is(EROFS)) return Error::of(ENOTDIR, "process.cwd: {}", made.error().text());
+    return {};
+}
+
+} // namespace
+
+Result<UniqueFd> open_terminal(Root const& root, spec::Process const& process, bool binds_console) {
+    auto opened = root.open_path(TRY(RootPath::parse("dev/pts/ptmx")), O_RDWR | O_NOCTTY);
+    if (!opened && opened.error().is(ENOENT)) opened = open_file(TRY(HostPath::parse("/dev/ptmx")), O_RDWR | O_NOCTTY);
+    auto master = TRY(std::move(opened).while_doing("open a terminal"));
+    int const unlocked = 0;
+    if (ioctl(master.number(), TIOCSPTLCK, &unlocked) < 0) return Error::from_errno("unlock the terminal");
+    // The other end by descriptor: its name could be something else inside the container (Linux 4.13).
+    UniqueFd const other(ioctl(master.number(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (!other.is_open()) return Error::from_errno("open the terminal's other end");
+    if (process.console_size) {
+        winsize const size{process.console_size->height, process.console_size->width, 0, 0};
+        if (ioctl(other.number(), TIOCSWINSZ, &size) < 0) return Error::from_errno("process.consoleSize");
+    }
+    if (process.user.uid != 0 && fchown(other.number(), process.user.uid, static_cast<gid_t>(-1)) < 0) return Error::from_errno("give the terminal to user {}", process.user.uid);
+    if (binds_console) TRY(bind_console(root, other));
+    for (int number = 0; number < 3; ++number) TRY(duplicate_onto(other, number));
+    if (ioctl(0, TIOCSCTTY, 0) < 0) return Error::from_errno("take the terminal as the controlling one");
+    return master;
+}
+
+Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int preserved) {
+    // Copies above every target first, so that no target is overwritten before it is used.
+    UniqueFd copies[3];
+    FdRef const streams[] = {input, output, error};
+    for (int number = 0; number < 3; ++number) {
+        copies[number] = UniqueFd(fcntl(streams[number].number(), F_DUPFD_CLOEXEC, 3 + preserved));
+        if (!copies[number].is_open()) return Error::from_errno("duplicate standard stream {}", number);
+    }
+    for (int number = 0; number < 3; ++number) TRY(duplicate_onto(copies[number], number));
+    for (int number = 3; number < 3 + preserved; ++number) TRY(set_on_exec(FdRef(number), OnExec::inherit).while_doing("--preserve-fds"));
+    return {};
+}
+
+namespace {
+
+// A process that changed its user must still be able to open /dev/stdout again: pipes and terminals become its own. Files
+// keep their owner.
+void give_streams_to(uid_t uid) {
+    for (int number = 0; number < 3; ++number) {
+        struct stat status {};
+        if (fstat(number, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) && status.st_uid != uid)
+            (void)!fchown(number, uid, static_cast<gid_t>(-1)); // ignoring: only a convenience, and not allowed for foreign pipes
+    }
+}
+
+// Everything up to the wait for the start.
+Result<void> set_up(InitPlan const& plan, Channel const& channel) {
+    auto const& request = *plan.request;
+    auto const& spec = *request.spec;
+    auto const& process = *spec.process;
+    // What this process's own kernel state is, before anything that could be traced or killed by others.
+    if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
+    if (plan.waits_to_be_placed) TRY(await_word(channel, word_go));
+    TRY(join_namespaces(plan));
+    if (plan.has_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the user namespace"));
+    if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
+    auto const proc = TRY(ProcHandle::open());
+
+    auto root = TRY(set_up_mounts(plan));
+    TRY(set_names_and_sysctls(spec));
+    TRY(run_runtime_hooks(plan, channel));
+    TRY(run_hooks("createContainer", spec.hooks.create_container, plan.hook_state));
+    TRY(make_working_directory(root, process.cwd));
+
+    if (process.terminal) {
+        auto const master = TRY(open_terminal(root, process, true));
+        int const sent[] = {master.number()};
+        TRY(channel.send(word_console, sent));
+        TRY(lay_out_descriptors(FdRef(0), FdRef(1), FdRef(2), request.preserved_descriptors));
+    } else {
+        TRY(lay_out_descriptors(request.input, request.output, request.error, request.preserved_descriptors));
+        if (process.user.uid != 0) give_streams_to(process.user.uid);
+    }
+
+    TRY(enter_root_for_good(root.top()));
+    TRY(finish_root(spec));
+    // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
+    TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
+    TRY(assume_identity(plan.identity, proc));
+    // Changing credentials cleared it.
+    if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
+    return {};
+}
+
+// ENOENT and EACCES are kept for the command: callers exit 127 and 126 for it.
+Result<void> find_what_to_run(InitPlan const& plan, Result<void> set_up) {
+    if (!set_up) return set_up.error().is(ENOENT) || set_up.error().is(EACCES) ? Error(EINVAL, set_up.error().text()) : set_up.error();
+    auto const found = find_command(*plan.request->spec->process);
+    if (!found) return found.error();
+    return {};
+}
+
+// Situation:    complete but for the process itself.
+// Must:         wait, however long; run startContainer hooks; report; exec.
+Result<Channel> await_start(InitPlan const& plan, Channel const& channel) {
+    if (!plan.start_listener.is_open()) {
+        TRY(await_word(channel, word_start));
+        return Channel(TRY(duplicate(channel.fd())));
+    }
+    for (;;) {
+        Channel starter(UniqueFd(accept4(plan.start_listener.number(), nullptr, nullptr, SOCK_CLOEXEC)));
+        // Somebody who connects and says nothing does not start the container.
+        if (starter.fd().is_open() && await_word(starter, word_start)) return starter;
+    }
+}
+
+void reset_signals() {
+    for (int number = 1; number < NSIG; ++number)
+        if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+} // namespace
+
+int run_init(InitPlan const& plan, Channel const& channel) noexcept {
+    auto const created = find_what_to_run(plan, set_up(plan, channel));
+    bool const told = send_report(channel, created).ok();
+    if (!created || !told) return 1;
+    auto starter = await_start(plan, channel);
+    if (!starter) return 1; // the runtime is gone: nobody will ever start this
+    auto const& spec = *plan.request->spec;
+    auto ready = run_hooks("startContainer", spec.hooks.start_container, plan.hook_state);
+    // The filter may forbid what a report needs, so the report comes first; a failure of the filter is a second one.
+    (void)send_report(starter.value(), ready).ok();
+    if (!ready) return 1;
+    reset_signals();
+    auto sealed = seal_identity(plan.identity);
+    Error const failure = sealed ? execute(*spec.process) : std::move(sealed).error();
+    (void)send_report(starter.value(), failure).ok();
+    return failure.is(ENOENT) ? 127 : 126;
+}
+
+} // namespace bolt::oci

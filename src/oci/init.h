@@ -1,0 +1,41 @@
+// Pid 1 before it becomes the container's process.
+#pragma once
+
+#include <optional>
+
+#include "base/result.h"
+#include "oci/container.h"
+#include "oci/identity.h"
+#include "oci/mount_plan.h"
+#include "sys/channel.h"
+#include "sys/fd.h"
+#include "sys/root.h"
+
+namespace bolt::oci {
+
+// All that init needs, decided before it is cloned: it works through it and decides nothing.
+struct InitPlan {
+    CreateRequest const* request = nullptr;
+    std::vector<MountStep> mounts;
+    Identity identity;
+    struct Join {
+        UniqueFd name_space;
+        int type;
+    };
+    std::vector<Join> joined;    // namespaces that exist already
+    UniqueFd start_listener;     // the start socket
+    std::string hook_state;      // for createContainer and startContainer hooks; pid filled in by the runtime
+    bool waits_to_be_placed = false;
+    bool has_user_namespace = false;
+};
+
+// Runs as the clone's body; returns an exit status only when it failed. The failure has been reported by then.
+int run_init(InitPlan const& plan, Channel const& channel) noexcept;
+
+// Makes the terminal of the container's own devpts the process's controlling terminal and standard streams, and returns its
+// master. `root` is where dev/pts is looked for; the host's ptmx serves when there is none.
+Result<UniqueFd> open_terminal(Root const& root, spec::Process const& process, bool binds_console);
+// The standard streams and the preserved descriptors: everything else is closed at exec.
+Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int preserved);
+
+} // namespace bolt::oci

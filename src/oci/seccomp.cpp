@@ -1,0 +1,113 @@
+#include "oci/seccomp.h"
+
+#include <memory>
+
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sys/fd.h"
+
+namespace bolt::oci {
+
+namespace {
+
+Result<std::uint32_t> parse_action(std::string const& action, std::optional<unsigned> errno_return) {
+    auto const number = static_cast<std::uint16_t>(errno_return.value_or(EPERM));
+    if (action == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(number);
+    if (action == "SCMP_ACT_TRACE") return SCMP_ACT_TRACE(number);
+    if (errno_return) return Error::of(EINVAL, "action '{}' has no errnoRet", action);
+    constexpr std::pair<std::string_view, std::uint32_t> plain[] = {
+        {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},         {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD}, {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
+        {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS}, {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},  {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+    };
+    for (auto const& [name, value] : plain)
+        if (name == action) return value;
+    if (action == "SCMP_ACT_NOTIFY") return Error::of(ENOTSUP, "action 'SCMP_ACT_NOTIFY' is not supported by this version of bolt");
+    return Error::of(EINVAL, "'{}' is not an action", action);
+}
+
+Result<scmp_compare> parse_operator(std::string const& op) {
+    constexpr std::pair<std::string_view, scmp_compare> operators[] = {
+        {"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_LE", SCMP_CMP_LE},   {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+        {"SCMP_CMP_GE", SCMP_CMP_GE}, {"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
+    for (auto const& [name, value] : operators)
+        if (name == op) return value;
+    return Error::of(EINVAL, "'{}' is not a comparison", op);
+}
+
+Result<std::vector<scmp_arg_cmp>> parse_arguments(std::vector<spec::SeccompArgument> const& arguments) {
+    std::vector<scmp_arg_cmp> compared;
+    for (auto const& argument : arguments) {
+        if (argument.index > 5) return Error::of(EINVAL, "a syscall has no argument {}", argument.index);
+        auto const op = TRY(parse_operator(argument.op));
+        compared.push_back({argument.index, op, argument.value, argument.value_two});
+    }
+    return compared;
+}
+
+using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
+
+Result<void> add_architectures(Filter const& filter, std::vector<std::string> const& architectures) {
+    for (auto const& name : architectures) {
+        std::string lower = name.starts_with("SCMP_ARCH_") ? name.substr(10) : name;
+        for (char& c : lower) c = static_cast<char>(tolower(static_cast<unsigned char>(c)));
+        auto const token = seccomp_arch_resolve_name(lower.c_str());
+        if (token == 0) return Error::of(EINVAL, "'{}' is not an architecture", name);
+        if (int const failure = seccomp_arch_add(filter.get(), token); failure < 0 && failure != -EEXIST)
+            return Error::from_code(-failure, fmt::format("add architecture '{}'", name));
+    }
+    return {};
+}
+
+Result<void> add_rule(Filter const& filter, spec::SeccompRule const& rule, std::uint32_t default_action) {
+    auto const action = TRY(parse_action(rule.action, rule.errno_return));
+    if (action == default_action) return {}; // libseccomp refuses rules that change nothing
+    auto const compared = TRY(parse_arguments(rule.args));
+    // Two comparisons of one argument cannot stand in one rule: each is one of its own then, as libseccomp's documentation says.
+    bool repeated = false;
+    for (auto const& a : compared)
+        repeated = repeated || std::count_if(compared.begin(), compared.end(), [&](auto const& b) { return b.arg == a.arg; }) > 1;
+    for (auto const& name : rule.names) {
+        int const number = seccomp_syscall_resolve_name(name.c_str());
+        if (number == __NR_SCMP_ERROR) continue;
+        int failure = 0;
+        if (repeated)
+            for (auto const& one : compared) failure = std::min(failure, seccomp_rule_add_array(filter.get(), action, number, 1, &one));
+        else
+            failure = seccomp_rule_add_array(filter.get(), action, number, static_cast<unsigned>(compared.size()), compared.data());
+        if (failure < 0) return Error::from_code(-failure, fmt::format("add a rule for '{}'", name));
+    }
+    return {};
+}
+
+} // namespace
+
+Result<std::string> compile_seccomp(spec::Seccomp const& seccomp) {
+    auto const default_action = TRY(parse_action(seccomp.default_action, seccomp.default_errno_return).while_doing("seccomp.defaultAction"));
+    Filter const filter(seccomp_init(default_action), seccomp_release);
+    if (!filter) return Error::of(ENOMEM, "seccomp: libseccomp could not make a filter");
+    TRY(add_architectures(filter, seccomp.architectures).while_doing("seccomp.architectures"));
+    // A binary tree instead of a list: the cost of every syscall in the container. libseccomp 2.5.
+    (void)seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    for (auto const& rule : seccomp.syscalls) TRY(add_rule(filter, rule, default_action).while_doing("seccomp.syscalls"));
+    UniqueFd const file(memfd_create("seccomp", MFD_CLOEXEC));
+    if (!file.is_open()) return Error::from_errno("seccomp: make a memory file");
+    if (int const failure = seccomp_export_bpf(filter.get(), file.number()); failure < 0) return Error::from_code(-failure, "seccomp: compile");
+    if (lseek(file.number(), 0, SEEK_SET) < 0) return Error::from_errno("seccomp: rewind");
+    return read_to_end(file);
+}
+
+Result<unsigned> seccomp_flags(spec::Seccomp const& seccomp) {
+    unsigned flags = 0;
+    for (auto const& name : seccomp.flags) {
+        if (name == "SECCOMP_FILTER_FLAG_TSYNC") continue; // one thread: nothing to do
+        if (name == "SECCOMP_FILTER_FLAG_LOG") flags |= SECCOMP_FILTER_FLAG_LOG;
+        else if (name == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+        else return Error::of(ENOTSUP, "seccomp.flags: '{}' is not supported", name);
+    }
+    return flags;
+}
+
+} // namespace bolt::oci

@@ -1,0 +1,57 @@
+// Who a process is and what it may: credentials(7), capabilities(7), setrlimit(2), seccomp(2), keyrings(7).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+
+namespace bolt {
+
+// A set of capabilities: bit N for capability N.
+using CapabilitySet = std::uint64_t;
+
+// "CAP_NET_ADMIN" to its number; EINVAL names a text that is no capability.
+Result<unsigned> parse_capability(std::string_view name);
+std::vector<std::string> capability_names(); // all that are known, in order
+CapabilitySet own_bounding_set();
+
+struct CapabilitySets {
+    CapabilitySet bounding = 0, effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+};
+// The calling thread's own; the ambient set is left out.
+Result<CapabilitySets> own_capabilities();
+// Everything outside the set leaves the bounding set. EPERM without CAP_SETPCAP.
+Result<void> drop_bounding_capabilities_for_good(CapabilitySet kept);
+// The permitted set outlives the next change of user.
+Result<void> keep_capabilities_over_user_change();
+// All but the bounding set.
+Result<void> set_capabilities_for_good(CapabilitySets const& sets);
+
+// setgroups(2), setresgid(2), setresuid(2). Groups are left alone where the user namespace forbids setting them and none are
+// wanted.
+Result<void> become_user(uid_t uid, gid_t gid, std::vector<gid_t> const& groups);
+
+Result<void> set_no_new_privileges();
+// A BPF program, as bytes of a struct sock_filter array; flags are seccomp(2)'s. EACCES without CAP_SYS_ADMIN or
+// no_new_privileges.
+Result<void> load_seccomp(std::string_view program, unsigned flags);
+
+// "RLIMIT_NOFILE" to its number; EINVAL names a text that is no resource.
+Result<int> parse_rlimit(std::string_view name);
+std::vector<std::string> rlimit_names();
+// ~0 is no limit. EPERM for a hard limit above the present one without CAP_SYS_RESOURCE in the initial user namespace.
+Result<void> set_rlimit(int resource, std::uint64_t soft, std::uint64_t hard);
+// Another process's, by prlimit(2).
+Result<void> set_rlimit_of(pid_t pid, int resource, std::uint64_t soft, std::uint64_t hard);
+
+// A new session keyring of this name. Where keyrings are forbidden or used up this is an error to ignore.
+Result<void> join_session_keyring(std::string const& name);
+
+} // namespace bolt

@@ -1,0 +1,66 @@
+// Mounts: made detached, configured, then moved onto a descriptor, so that no path is looked at twice. fsopen(2),
+// open_tree(2), mount_setattr(2), move_mount(2).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/path.h"
+
+namespace bolt {
+
+enum class Depth { top, recursive }; // one mount, or the whole tree below it
+
+// mount_setattr(2): MOUNT_ATTR_… bits to set and to clear, and MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE or 0.
+struct MountAttributes {
+    std::uint64_t set = 0, clear = 0, propagation = 0;
+    bool any() const { return set != 0 || clear != 0 || propagation != 0; }
+    // What is said later wins.
+    constexpr MountAttributes& operator|=(MountAttributes const& later) {
+        set = (set & ~later.clear) | later.set;
+        clear = (clear & ~later.set) | later.clear;
+        if (later.propagation != 0) propagation = later.propagation;
+        return *this;
+    }
+    bool operator==(MountAttributes const&) const = default;
+};
+
+// A file system's own options in order; a flag has no value.
+using FilesystemOptions = std::vector<std::pair<std::string, std::string>>;
+
+// A mounted tree that is held by a descriptor.
+class Mount {
+public:
+    // A new file system; `attributes` are MOUNT_ATTR_… bits. EPERM where the namespaces in charge are not ours, ENODEV for an
+    // unknown type; the error has the kernel's own words where it says some.
+    static Result<Mount> make(std::string const& type, std::string const& source, FilesystemOptions const& options, std::uint64_t attributes = 0);
+    // A copy of what is mounted at a path, or at a descriptor: a bind mount. EINVAL for one of another mount namespace.
+    static Result<Mount> copy(HostPath const& source, Depth depth);
+    static Result<Mount> copy(FdRef source, Depth depth);
+
+    Result<void> set(MountAttributes const& attributes, Depth depth) const;
+    // Onto what `target` (O_PATH) refers to.
+    Result<void> attach(FdRef target) const;
+    // Onto the root directory of the calling process, whose look-ups go on below it: no directory is needed to mount on, and
+    // only enter_root_for_good makes it visible.
+    Result<void> attach_over_root() const;
+    FdRef top() const { return top_; }              // its top directory or file, for look-ups
+    UniqueFd take_top() { return std::move(top_); }
+
+private:
+    explicit Mount(UniqueFd top) : top_(std::move(top)) {}
+    UniqueFd top_;
+};
+
+// mount_setattr(2) on what is mounted at a descriptor.
+Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth depth);
+
+// pivot_root(2): the directory becomes the calling process's root and working directory, and the old root is gone from the
+// mount namespace.
+Result<void> enter_root_for_good(FdRef new_root);
+
+} // namespace bolt

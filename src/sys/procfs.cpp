@@ -1,0 +1,57 @@
+#include "sys/procfs.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "sys/file.h"
+
+namespace bolt {
+
+namespace {
+Result<void> check_is_procfs(FdRef fd) {
+    struct statfs system {};
+    if (fstatfs(fd.number(), &system) < 0) return Error::from_errno("look at /proc");
+    if (system.f_type != PROC_SUPER_MAGIC) return Error::of(EINVAL, "what is mounted at /proc is not procfs");
+    return {};
+}
+} // namespace
+
+Result<Procfs> Procfs::open() {
+    constexpr ino_t procfs_root = 1;
+    UniqueFd top(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!top.is_open()) return Error::from_errno("open /proc");
+    TRY(check_is_procfs(top));
+    if (TRY(stat_fd(top)).st_ino != procfs_root) return Error::of(EINVAL, "what is mounted at /proc is not procfs's root");
+    return Procfs(std::move(top));
+}
+
+Result<UniqueFd> Procfs::open_below(std::string const& path, int flags) const {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS;
+    UniqueFd fd(static_cast<int>(syscall(SYS_openat2, top_.number(), path.c_str(), &how, sizeof how)));
+    // Linux < 5.6: what was opened is looked at instead; a file bound over a procfs file from procfs itself stays unseen.
+    if (!fd.is_open() && (errno == ENOSYS || errno == EPERM)) {
+        fd = UniqueFd(openat(top_.number(), path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
+        if (fd.is_open()) TRY(check_is_procfs(fd));
+    }
+    if (!fd.is_open()) return Error::from_errno("open '/proc/{}'", path);
+    return fd;
+}
+
+Result<void> Procfs::write(std::string const& path, std::string_view text) const {
+    auto const fd = TRY(open_below(path, O_WRONLY));
+    return write_all(fd, text).while_doing("write '/proc/{}'", path);
+}
+
+Result<std::string> Procfs::read(std::string const& path) const {
+    auto const fd = TRY(open_below(path, O_RDONLY));
+    return read_to_end(fd).while_doing("'/proc/{}'", path);
+}
+
+} // namespace bolt
