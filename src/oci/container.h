@@ -26,6 +26,8 @@ struct OverlayRoot {
     bool in_user_namespace = false; // overlay's own marks are user.* attributes (userxattr)
 };
 
+enum class Keyring { new_session, inherited };
+
 struct CreateRequest {
     std::string id;
     spec::Runtime const* spec = nullptr;        // must outlive the container's objects
@@ -37,6 +39,7 @@ struct CreateRequest {
     std::optional<HostPath> start_socket;       // where `start` connects when it is another process; absent: Created::start
     bool dies_with_parent = false;              // SIGKILL for init when the caller dies; not for bolt-oci's create
     CgroupUse cgroup_use = CgroupUse::when_possible;
+    Keyring keyring = Keyring::new_session;
 };
 
 // A container in the state `created`: init waits for the start.

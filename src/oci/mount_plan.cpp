@@ -152,6 +152,22 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
     return steps;
 }
 
+std::vector<std::string> known_mount_options() {
+    std::vector<std::string> names{"bind", "rbind"};
+    for (auto const& option : attribute_options) {
+        names.emplace_back(option.name);
+        names.push_back(fmt::format("r{}", option.name));
+    }
+    for (std::string_view const type : {"private", "slave", "shared", "unbindable"}) {
+        names.emplace_back(type);
+        names.push_back(fmt::format("r{}", type));
+    }
+    names.insert(names.end(), std::begin(idle_options), std::end(idle_options));
+    names.insert(names.end(), std::begin(superblock_flags), std::end(superblock_flags));
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 namespace {
 std::string describe_attributes(MountAttributes const& own, MountAttributes const& below) {
     std::string text = fmt::format("set={:#x} clear={:#x}", own.set, own.clear);

@@ -53,6 +53,9 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
 // One line a step, for golden files.
 std::string describe(MountStep const& step);
 
+// The options of mounts that are not a file system's own, sorted: for `features`.
+std::vector<std::string> known_mount_options();
+
 // "rprivate", "slave" …; EINVAL names the text. `depth` says whether it began with r.
 struct Propagation {
     std::uint64_t type = 0;

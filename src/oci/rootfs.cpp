@@ -74,7 +74,7 @@ Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountA
     top.propagation = 0;
     if (top.any()) TRY(mount.set(top, Depth::top));
     TRY(mount.attach(target));
-    auto const propagation = own.propagation != 0 ? own.propagation : MS_PRIVATE;
+    std::uint64_t const propagation = own.propagation != 0 ? own.propagation : MS_PRIVATE;
     return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
 }
 
