@@ -51,7 +51,9 @@ public:
     ~Pasta() { stop(); }
 
     // Attaches pasta to the user and network namespaces of that process (mostly the caller itself) and returns when the
-    // interface is up and has its addresses and routes. None of pasta's own port forwards is used.
+    // interface is up and has its addresses and routes. None of pasta's own port forwards is used. ENETUNREACH when the host
+    // has no default route and pasta is Debian 12's, which cannot start then (Debian 13's gives link-local addresses): the
+    // caller may go on with a namespace that has only lo. ECHILD with pasta's own words for all else.
     Result<void> attach(pid_t owner_of_namespaces);
     // Readable, or hung up, when pasta ended by itself (or the keeper did): then find_end() says why.
     FdRef poll_fd() const { return channel_.fd(); }
