@@ -73,6 +73,34 @@ TEST_CASE("published ports that are wrong are refused by name") {
     CHECK(refusal("[::1]:80").find("host's port is missing") != std::string::npos);
 }
 
+TEST_CASE("whatever is taken as a published port says the same when it is written out again") {
+    constexpr std::string_view letters = "0123456789::--[]/.tcpud";
+    std::uint64_t state = 88172645463325252; // xorshift64: the same texts in every run
+    auto const next = [&](std::uint64_t below) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        return state % below;
+    };
+    std::size_t taken = 0;
+    for (int round = 0; round < 200000; ++round) {
+        std::string text;
+        for (auto length = next(14); length > 0; --length) text += letters[next(letters.size())];
+        auto const ports = parse_published(text);
+        if (!ports) {
+            if (!ports.error().is(EINVAL)) FAIL(text);
+            continue;
+        }
+        ++taken;
+        for (auto const& port : ports.value()) {
+            auto const address = port.address.find(':') == std::string::npos ? port.address : "[" + port.address + "]";
+            auto const again = parse_published(fmt::format("{}:{}:{}/{}", address, port.host_port, port.container_port, net::protocol_name(port.protocol)));
+            if (port.container_port == 0 || !again || again.value() != std::vector{port}) FAIL(text);
+        }
+    }
+    CHECK(taken > 1000);
+}
+
 TEST_CASE("published ports as docker ps prints them") {
     CHECK(format_published({"", 8080, 80, Protocol::tcp}) == "0.0.0.0:8080->80/tcp");
     CHECK(format_published({"127.0.0.1", 53, 53, Protocol::udp}) == "127.0.0.1:53->53/udp");
