@@ -1,0 +1,45 @@
+# Sourced by ./dev: what to install, and how to build.
+
+BUILD_PACKAGES="meson ninja-build pkg-config g++ ccache git libseccomp-dev libcap-dev libyajl-dev libfmt-dev libcurl4-openssl-dev
+ libssl-dev libzstd-dev libisal-dev zlib1g-dev catch2 busybox-static uidmap passt python3"
+TEST_PACKAGES="python3-pytest mmdebstrap skopeo docker-registry crun runc curl jq procps iproute2 mandoc zstd util-linux"
+BENCH_PACKAGES="podman conmon"
+
+say() { echo "dev: $*" >&2; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+        say "this needs root: install sudo, or run as root:  $*"
+        exit 1
+    fi
+}
+
+# install_missing PACKAGE…: one apt call for what dpkg does not have; nothing, and no root, when all is there.
+install_missing() {
+    missing=
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    say "installing with apt:$missing"
+    as_root apt-get update -qq || say "apt-get update failed; going on with the package lists there are"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# configure DIRECTORY OPTION…: sets the build directory up once, and again when the options change.
+configure() {
+    directory=$1
+    shift
+    if [ "$(cat "$directory/.options" 2>/dev/null)" != "$*" ] || [ ! -f "$directory/build.ninja" ]; then
+        rm -rf "$directory"
+        meson setup "$directory" "$@" >/dev/null || { meson setup "$directory" "$@" || :; exit 1; }
+        echo "$*" >"$directory/.options"
+    fi
+}
+
+build_release() {
+    configure build/release --buildtype=release -Db_lto=true -Dwerror=${CI:-false} --prefix "$PWD/build/stage"
+    say "building the release (build/release)"
+    ninja -C build/release --quiet
+    meson install -C build/release --quiet --no-rebuild
+}
