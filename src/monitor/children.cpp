@@ -42,7 +42,7 @@ void Monitor::reap() {
             tenant_ended(static_cast<std::size_t>(tenant - tenants_.begin()), status && status.value() ? *status.value() : ExitStatus{.signal = SIGKILL});
         } else if (surroundings_ && surroundings_->pasta() && surroundings_->pasta()->keeper_pid() == pid) {
             pasta_ended();
-        } else {
+        } else if (!runtime_ || !runtime_->reap_own(pid)) {
             waitpid(pid, nullptr, WNOHANG | __WALL);
         }
     }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -85,6 +86,57 @@ int code_of_complaint(std::string_view complaint) {
 // Of this process, which runs one container after the other: entered once.
 NamespaceState mount_namespace = NamespaceState::shared;
 
+// The network namespace is the monitor's own: the container is born in it.
+void drop_network_namespace(Json::Object& spec) {
+    for (auto& [key, part] : spec) {
+        if (key != "linux" || !part.find_object()) continue;
+        for (auto& [name, namespaces] : *part.find_object())
+            if (name == "namespaces" && namespaces.find_array())
+                std::erase_if(*namespaces.find_array(), [](Json const& entry) {
+                    auto const type = entry.find_string("type");
+                    return type && type.value() == "network" && !entry.find("path");
+                });
+    }
+}
+
+bool makes_pid_namespace(Json const& spec) {
+    auto const* const part = spec.find("linux");
+    auto const* const namespaces = part ? part->find("namespaces") : nullptr;
+    if (!namespaces || !namespaces->find_array()) return false;
+    return std::any_of(namespaces->find_array()->begin(), namespaces->find_array()->end(), [](Json const& entry) {
+        auto const type = entry.find_string("type");
+        return type && type.value() == "pid" && !entry.find("path");
+    });
+}
+
+// Ends the container when this process dies, however: its init is the runtime's making and has no parent-death signal of
+// ours. A child that holds nothing but the end of a channel, whose other end nobody has but us, and init's pidfd.
+class DeathWatch {
+public:
+    static Result<DeathWatch> begin(Process const& init) {
+        auto [ours, theirs] = TRY(Channel::make_pair());
+        auto const watched = init.pidfd();
+        auto watcher = TRY(clone_process({}, [&theirs = theirs, watched] {
+            (void)setsid();
+            // Out of each other's way first.
+            FdRef const channel(fcntl(theirs.fd().number(), F_DUPFD_CLOEXEC, 5)), init_pidfd(fcntl(watched.number(), F_DUPFD_CLOEXEC, 5));
+            if (!duplicate_onto(channel, 3) || !duplicate_onto(init_pidfd, 4) || !close_from(5, RangeAction::close)) return 1;
+            char byte{};
+            (void)!read(3, &byte, 1);
+            (void)signal_pidfd(FdRef(4), SIGKILL).ok(); // ended already, ignoring
+            return 0;
+        }));
+        return DeathWatch(std::move(ours), std::move(watcher));
+    }
+    bool is(pid_t pid) const { return watcher_.pid() == pid; }
+    void reap() { (void)watcher_.find_exit().ok(); } // killed by somebody; the container goes on
+
+private:
+    DeathWatch(Channel ours, Process watcher) : ours_(std::move(ours)), watcher_(std::move(watcher)) {}
+    Channel ours_;
+    Process watcher_; // killed and reaped with this
+};
+
 class CommandRuntime final : public Runtime {
 public:
     explicit CommandRuntime(HostPath program) : program_(std::move(program)) {}
@@ -98,6 +150,11 @@ public:
     Result<Tenant> exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) override;
     void kill_all() override;
     ErrorList remove() override;
+    bool reap_own(pid_t pid) override {
+        if (!death_watch_ || !death_watch_->is(pid)) return false;
+        death_watch_->reap();
+        return true;
+    }
 
 private:
     // With the container's streams where it passes them on; else with /dev/null.
@@ -110,6 +167,8 @@ private:
     bool made_ = false;
     std::optional<MountedOverlay> overlay_;
     Process init_;
+    std::optional<DeathWatch> death_watch_;
+    bool own_pid_namespace_ = false;
     UniqueFd console_;
     MemoryEvents memory_;
 };
@@ -144,9 +203,10 @@ Result<Process> CommandRuntime::read_pid_file() {
 
 Result<Json> CommandRuntime::bundle_spec(Request const& request) {
     auto spec = request.spec;
-    if (!request.overlay) return spec;
     auto* const members = spec.find_object();
     if (!members) return Error::of(EINVAL, "field 'spec' is {}, not an object", spec.kind());
+    drop_network_namespace(*members);
+    if (!request.overlay) return spec;
     Json root;
     root.set("path", (bundle_ / "rootfs").text());
     auto const* const old = spec.find("root");
@@ -161,6 +221,7 @@ Result<void> CommandRuntime::create(Request const& request, ContainerEnds const&
     id_ = request.id;
     if (request.overlay) overlay_.emplace(TRY(MountedOverlay::mount(*request.overlay, bundle_ / "rootfs", mount_namespace)));
     auto const spec = TRY(bundle_spec(request));
+    own_pid_namespace_ = makes_pid_namespace(spec);
     TRY(write_file(bundle_ / "config.json", spec.dump(), 0600, Durability::none));
     std::vector<std::string> arguments{"create", "--bundle", bundle_.text(), "--pid-file", (bundle_ / "pid").text()};
     std::optional<ConsoleSocket> console;
@@ -173,6 +234,7 @@ Result<void> CommandRuntime::create(Request const& request, ContainerEnds const&
     TRY(call(std::move(arguments), &ends));
     made_ = true;
     init_ = TRY(read_pid_file());
+    death_watch_.emplace(TRY(DeathWatch::begin(init_)));
     if (console) console_ = TRY(console->take());
     memory_ = MemoryEvents::of_process(init_.pid(), id_);
     return {};
@@ -199,8 +261,8 @@ Result<Tenant> CommandRuntime::exec(Request const& container, ExecRequest const&
 
 void CommandRuntime::kill_all() {
     // The rest goes with init's pid namespace; a container without one is the runtime's to empty.
-    if (init_.is_running()) (void)init_.kill(SIGKILL).ok();
-    else if (made_) (void)call({"kill", "--all", id_, "KILL"}).ok(); // nobody left is an error to runtimes, ignoring
+    if (init_.is_running()) (void)init_.kill(SIGKILL).ok(); // ended a moment ago, ignoring
+    if (!own_pid_namespace_ && made_) (void)call({"kill", "--all", id_, "KILL"}).ok(); // nobody left is an error to runtimes, ignoring
 }
 
 ErrorList CommandRuntime::remove() {
@@ -210,6 +272,7 @@ ErrorList CommandRuntime::remove() {
         made_ = false;
     }
     if (init_.is_running()) init_ = Process();
+    death_watch_.reset();
     if (overlay_)
         if (auto const unmounted = overlay_->unmount(); !unmounted) errors.push_back(unmounted.error());
     overlay_.reset();

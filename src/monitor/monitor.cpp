@@ -23,7 +23,15 @@ int exit_code_of_failure(Error const& error) { return error.is(ENOENT) ? 127 : e
 Result<Request> read_request(FdRef document) {
     if (lseek(document.number(), 0, SEEK_SET) < 0) return Error::from_errno("read the container's request");
     auto const text = TRY(read_to_end(document).while_doing("read the container's request"));
-    return parse_request(TRY(Json::parse(text).while_doing("read the container's request"))).while_doing("read the container's request");
+    auto json = TRY(Json::parse(text).while_doing("read the container's request"));
+    // The configuration is by far the largest part: moved, not copied.
+    Json spec;
+    if (auto* const members = json.find_object())
+        for (auto& [key, value] : *members)
+            if (key == "spec" && value.find_object()) spec = std::exchange(value, Json::object());
+    auto request = TRY(parse_request(json).while_doing("read the container's request"));
+    if (!spec.is_null()) request.spec = std::move(spec);
+    return request;
 }
 
 Monitor::Monitor(EventLoop& loop, FdRef document)
@@ -156,6 +164,8 @@ void Monitor::restart_now() {
     auto restarted = [&]() -> Result<void> {
         {
             auto const request = TRY(read_request(document_));
+            // Overlayfs refuses a volatile upper after a crash, and takes every second mount for that. There was none.
+            if (request.overlay && request.overlay->is_volatile) TRY(remove_tree(request.overlay->work / "work/incompat"));
             TRY(make_container(request));
         }
         // Docker counts the restarts of the policy, not those that were asked for.

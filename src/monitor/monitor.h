@@ -4,7 +4,8 @@
 //                                                       └──────────► ended: records, clients told, `--rm`
 //
 // Who dies with whom
-//   * This process dies, however: init gets SIGKILL (its parent-death signal), and as pid 1 takes its whole pid namespace with
+//   * This process dies, however: init gets SIGKILL (its parent-death signal; from a child of ours that
+//     watches for it, when another runtime made the container), and as pid 1 takes its whole pid namespace with
 //     it. A container that shares the host's pid namespace may leave processes behind; they are in its cgroup. The listeners
 //     close with the process; pasta's keeper sees its channel close and ends pasta. What is left on disk (state.json, the
 //     socket, the holder's entry) is recognised as dead by its readers: find_state says `exited`, 137.

@@ -40,6 +40,8 @@ public:
 
     // `request` is the container's, read again. The streams are the tenant's own.
     virtual Result<Tenant> exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) = 0;
+    // Whether this ended child is one of the runtime's own beside init; it is reaped then.
+    virtual bool reap_own(pid_t) { return false; }
     // SIGKILL to every process of the container.
     virtual void kill_all() = 0;
     // After init has ended, or to undo a create. Goes on after a failure.

@@ -101,7 +101,7 @@ class Box:
         for path in ("bin", "proc", "dev", "tmp", "etc", "sys"):
             os.makedirs(f"{self.rootfs}/{path}")
         shutil.copy(BUSYBOX, f"{self.rootfs}/bin/busybox")
-        for name in ("sh", "cat", "echo", "true", "sleep", "id", "stty", "head", "dd", "env", "pwd", "touch", "kill", "ls", "yes"):
+        for name in ("sh", "cat", "echo", "true", "sleep", "id", "stty", "head", "dd", "env", "pwd", "touch", "kill", "ls", "yes", "nc", "wc"):
             os.symlink("busybox", f"{self.rootfs}/bin/{name}")
         self.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nweb:x:33:34:web:/srv:/bin/sh\n")
         self.write("etc/group", "root:x:0:\nweb:x:34:\nlog:x:44:web\n")
@@ -117,6 +117,15 @@ class Box:
     def write(self, path, text):
         with open(f"{self.rootfs}/{path}", "w") as out:
             out.write(text)
+
+    def overlay(self):
+        """The root as an image's layer below an empty one."""
+        members = {"lowers": [self.rootfs], "upper": f"{self.top}/upper", "work": f"{self.top}/work", "volatile": True, "in_user_namespace": self.rootless}
+        for path in (members["upper"], members["work"]):
+            os.makedirs(path)
+            if self.rootless:
+                os.chown(path, USER, USER)
+        return members
 
     def spec(self, arguments, terminal=False):
         return {
