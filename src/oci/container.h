@@ -48,6 +48,7 @@ struct Created {
     UniqueFd console;  // the terminal's master, with process.terminal
     Channel start;     // to init; not open when there is a start socket
     Cgroup cgroup;
+    std::vector<std::string> warnings; // what the specification wants said though it is no failure
 };
 // runtime.md, create: everything up to the process itself. EINVAL and ENOTSUP name the field of config.json; nothing is left
 // when something fails. ENOENT and EACCES mean that the command does not exist or cannot be executed, and nothing else has

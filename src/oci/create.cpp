@@ -1,10 +1,7 @@
 // runtime.md's lifecycle as the runtime sees it; the numbers are its steps.
 #include "oci/container.h"
 
-#include <csignal>
-
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,70 +14,24 @@
 #include "sys/namespaces.h"
 #include "sys/user_namespace.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
-
 namespace bolt::oci {
 
 namespace {
 
-int clone_flag(spec::NamespaceType type) {
-    switch (type) {
-    case spec::NamespaceType::pid: return CLONE_NEWPID;
-    case spec::NamespaceType::network: return CLONE_NEWNET;
-    case spec::NamespaceType::mount: return CLONE_NEWNS;
-    case spec::NamespaceType::ipc: return CLONE_NEWIPC;
-    case spec::NamespaceType::uts: return CLONE_NEWUTS;
-    case spec::NamespaceType::user: return CLONE_NEWUSER;
-    case spec::NamespaceType::cgroup: return CLONE_NEWCGROUP;
-    case spec::NamespaceType::time: return CLONE_NEWTIME;
-    }
-    return 0;
-}
-
-// How init is cloned, and what must be entered before that (pid and user namespaces are entered by a child only).
-struct CloneStage {
-    unsigned long new_namespaces = 0;
-    std::vector<InitPlan::Join> before; // by whoever clones
-    bool needs_intermediate() const { return !before.empty(); }
-};
-
-Result<CloneStage> plan_namespaces(spec::Runtime const& spec, InitPlan& plan) {
-    CloneStage stage;
-    for (auto const& entry : spec.linux_.namespaces) {
-        int const flag = clone_flag(entry.type);
-        if (entry.path.empty()) {
-            stage.new_namespaces |= static_cast<unsigned long>(flag);
-            continue;
-        }
-        auto name_space = TRY(open_file(TRY(HostPath::parse(entry.path)), O_RDONLY).while_doing("linux.namespaces: '{}'", to_text(entry.type)));
-        InitPlan::Join join{std::move(name_space), flag};
-        bool const early = entry.type == spec::NamespaceType::pid || entry.type == spec::NamespaceType::user || entry.type == spec::NamespaceType::time;
-        // The user namespace first: it gives the privilege to join the others.
-        if (entry.type == spec::NamespaceType::user) stage.before.insert(stage.before.begin(), std::move(join));
-        else (early ? stage.before : plan.joined).push_back(std::move(join));
-    }
-    plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
-    // A user namespace that is joined owns what is made after it; a new one is made in the same clone as the rest.
-    return stage;
-}
-
-IdMappings id_mappings(spec::Linux const& section) {
-    IdMappings mappings;
-    for (auto const& map : section.uid_mappings) mappings.users.push_back({map.container_id, map.host_id, map.size});
-    for (auto const& map : section.gid_mappings) mappings.groups.push_back({map.container_id, map.host_id, map.size});
-    return mappings;
+Result<std::vector<InitPlan::Join>> open_namespaces(std::vector<std::pair<unsigned long, std::string>> const& paths) {
+    std::vector<InitPlan::Join> joins;
+    for (auto const& [flag, path] : paths) joins.push_back({TRY(open_file(TRY(HostPath::parse(path)), O_RDONLY).while_doing("linux.namespaces")), flag});
+    return joins;
 }
 
 // Joins what only children enter, clones init as the caller's own child, and tells its pid. Ends at once.
-Result<Process> clone_by_intermediate(CloneStage const& stage, CloneOptions options, std::function<int()> const& body) {
+Result<Process> clone_by_intermediate(std::vector<InitPlan::Join> const& before, CloneOptions options, std::function<int()> const& body) {
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto intermediate = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs] {
         ours.close();
         pid_t pid = 0;
         auto const outcome = [&]() -> Result<void> {
-            for (auto const& join : stage.before) TRY(join_namespace(join.name_space, static_cast<unsigned long>(join.type)).while_doing("linux.namespaces"));
+            for (auto const& join : before) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces"));
             options.parent_of_caller = true;
             auto init = TRY(clone_process(options, body));
             pid = init.release();
@@ -120,6 +71,11 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     if (!request.overlay && spec.root_path.empty()) return Error::of(EINVAL, "field 'root' is missing");
     InitPlan plan;
     plan.request = &request;
+    TRY(check_sysctls(spec.linux_));
+    plan.namespaces = TRY(plan_namespaces(spec.linux_));
+    plan.joined = TRY(open_namespaces(plan.namespaces.joined_by_init));
+    plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
+    plan.limited_from_outside = plan.has_user_namespace && geteuid() == 0;
     plan.mounts = TRY(plan_mounts(spec, request.bundle));
     plan.identity = TRY(plan_identity(*spec.process, spec.linux_.seccomp, request.seccomp_program));
     if (request.start_socket) plan.start_listener = TRY(listen_for_start(*request.start_socket));
@@ -127,9 +83,9 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
 }
 
 // What init may need from outside before it goes on.
-Result<void> place_init(CreateRequest const& request, Created const& created, InitPlan const& plan, CloneStage const& stage) {
+Result<void> place_init(Created const& created, InitPlan const& plan) {
     if (!plan.waits_to_be_placed) return {};
-    if ((stage.new_namespaces & CLONE_NEWUSER) != 0) TRY(write_id_maps(created.init.pid(), id_mappings(request.spec->linux_)).while_doing("linux.uidMappings"));
+    if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings"));
     if (created.cgroup.exists() && !created.cgroup.birthplace().is_open()) TRY(created.cgroup.add(created.init.pid()));
     return created.start.send(word_go);
 }
@@ -180,25 +136,27 @@ Result<Created> create(CreateRequest const& request) {
     auto const& spec = *request.spec;
     // 1: the document is checked as far as it can be without doing anything.
     auto plan = TRY(plan_init(request));
-    auto const stage = TRY(plan_namespaces(spec, plan));
+    auto const before = TRY(open_namespaces(plan.namespaces.joined_before));
     // 2: the runtime environment, according to the document.
     Created created;
+    if (!plan.has_user_namespace) created.warnings = warn_of_capabilities(*spec.process);
     created.cgroup = TRY(Cgroup::make(spec.linux_.cgroups_path, request.id, spec.linux_.resources, request.cgroup_use));
     bool const born_in_cgroup = created.cgroup.birthplace().is_open();
-    plan.waits_to_be_placed = (stage.new_namespaces & CLONE_NEWUSER) != 0 || (created.cgroup.exists() && !born_in_cgroup);
-    plan.hook_state = state_document(spec, request.id, "creating", 0, request.bundle).dump();
+    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || (created.cgroup.exists() && !born_in_cgroup);
     auto made = [&]() -> Result<void> {
         auto [ours, theirs] = TRY(Channel::make_pair());
-        CloneOptions const options{.namespaces = stage.new_namespaces, .cgroup = created.cgroup.birthplace()};
+        CloneOptions const options{.namespaces = plan.namespaces.made_by_clone, .cgroup = created.cgroup.birthplace()};
         auto const body = [&plan, &ours = ours, &theirs = theirs] {
             ours.close();
             return run_init(plan, theirs);
         };
-        created.init = TRY(stage.needs_intermediate() ? clone_by_intermediate(stage, options, body) : clone_process(options, body));
+        created.init = TRY(before.empty() ? clone_process(options, body) : clone_by_intermediate(before, options, body));
         created.start = std::move(ours);
         theirs.close();
-        TRY(place_init(request, created, plan, stage));
-        return follow_init(request, created);
+        TRY(place_init(created, plan));
+        TRY(follow_init(request, created));
+        if (plan.limited_from_outside) TRY(set_limits_and_score_of(created.init.pid(), *spec.process, TRY(Procfs::open())));
+        return {};
     }();
     if (made) {
         if (request.start_socket) created.start.close();

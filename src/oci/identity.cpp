@@ -1,9 +1,9 @@
 #include "oci/identity.h"
 
+#include <climits>
+
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -44,59 +44,74 @@ Result<Identity> plan_identity(spec::Process const& process, std::optional<spec:
     return identity;
 }
 
-Result<ProcHandle> ProcHandle::open() {
-    ProcHandle handle;
-    handle.self = TRY(open_file(TRY(HostPath::parse("/proc/self")), O_PATH | O_DIRECTORY));
-    struct statfs status {};
-    if (fstatfs(handle.self.number(), &status) < 0) return Error::from_errno("look at /proc");
-    if (status.f_type != PROC_SUPER_MAGIC) return Error::of(ENOTSUP, "/proc is not a procfs");
-    return handle;
-}
-
-Result<void> ProcHandle::write(std::string_view name, std::string_view text) const {
-    auto const fd = TRY(open_at(self, name, O_WRONLY | O_NOFOLLOW));
-    return write_all(fd, text).while_doing("write /proc/self/{}", name);
+std::vector<std::string> warn_of_capabilities(spec::Process const& process) {
+    std::vector<std::string> warnings;
+    if (!process.capabilities) return warnings;
+    auto const have = own_bounding_set();
+    for (auto const& name : process.capabilities->permitted)
+        if (auto const number = parse_capability(name); number && (have >> number.value() & 1) == 0)
+            warnings.push_back(fmt::format("process.capabilities: {} cannot be granted: this process does not have it", name));
+    return warnings;
 }
 
 namespace {
 
-Result<void> set_labels(spec::Process const& process, ProcHandle const& proc) {
+// config.md: what cannot be granted is no failure.
+Result<CapabilitySets> grantable(CapabilitySets sets) {
+    auto const have = TRY(own_capabilities());
+    sets.bounding &= have.bounding;
+    sets.permitted &= have.permitted;
+    sets.effective &= sets.permitted;
+    sets.inheritable &= have.permitted | have.inheritable;
+    sets.ambient &= sets.permitted & sets.inheritable;
+    return sets;
+}
+
+Result<void> set_labels(spec::Process const& process, Procfs const& proc) {
     if (!process.apparmor_profile.empty()) {
         // Since Linux 5.8 AppArmor has a directory of its own; the file above it belongs to whichever module is first.
         auto const text = "exec " + process.apparmor_profile;
-        if (!proc.write("attr/apparmor/exec", text)) TRY(proc.write("attr/exec", text).while_doing("process.apparmorProfile"));
+        if (!proc.write("self/attr/apparmor/exec", text)) TRY(proc.write("self/attr/exec", text).while_doing("process.apparmorProfile"));
     }
-    if (!process.selinux_label.empty()) TRY(proc.write("attr/exec", process.selinux_label).while_doing("process.selinuxLabel"));
+    if (!process.selinux_label.empty()) TRY(proc.write("self/attr/exec", process.selinux_label).while_doing("process.selinuxLabel"));
     return {};
 }
 
-Result<void> set_limits(spec::Process const& process) {
+Result<void> set_score(std::string const& file, spec::Process const& process, Procfs const& proc) {
+    if (!process.oom_score_adj) return {};
+    auto const wanted = fmt::format("{}", *process.oom_score_adj);
+    auto written = proc.write(file, wanted);
+    if (written) return {};
+    // Lowering needs CAP_SYS_RESOURCE on the host; what is there already needs nothing.
+    if (auto const now = proc.read(file); now && trim(now.value()) == wanted) return {};
+    return std::move(written).while_doing("process.oomScoreAdj: lowering it to {} needs CAP_SYS_RESOURCE on the host", wanted);
+}
+
+Result<void> set_limits(pid_t pid, spec::Process const& process) {
     for (auto const& limit : process.rlimits)
-        TRY(set_rlimit(TRY(parse_rlimit(limit.type)), limit.soft, limit.hard)
+        TRY(set_rlimit_of(pid, TRY(parse_rlimit(limit.type)), limit.soft, limit.hard)
                 .while_doing("process.rlimits: {} (raising a hard limit needs CAP_SYS_RESOURCE on the host)", limit.type));
     return {};
 }
 
-Result<void> set_oom_score(spec::Process const& process, ProcHandle const& proc) {
-    if (!process.oom_score_adj) return {};
-    auto const wanted = fmt::format("{}", *process.oom_score_adj);
-    auto written = proc.write("oom_score_adj", wanted);
-    if (written) return {};
-    // Lowering needs CAP_SYS_RESOURCE on the host; what is there already needs nothing.
-    if (auto const now = read_file_at(proc.self, "oom_score_adj"); now && trim(now.value()) == wanted) return {};
-    return std::move(written).while_doing("process.oomScoreAdj");
-}
-
 } // namespace
 
-Result<void> assume_identity(Identity const& identity, ProcHandle const& proc) {
+Result<void> set_limits_and_score(spec::Process const& process, Procfs const& proc) {
+    TRY(set_score("self/oom_score_adj", process, proc));
+    return set_limits(0, process);
+}
+
+Result<void> set_limits_and_score_of(pid_t pid, spec::Process const& process, Procfs const& proc) {
+    TRY(set_score(fmt::format("{}/oom_score_adj", pid), process, proc));
+    return set_limits(pid, process);
+}
+
+Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     auto const& process = *identity.process;
-    TRY(set_oom_score(process, proc));
     TRY(set_labels(process, proc));
-    TRY(set_limits(process));
     CapabilitySets sets;
     if (process.capabilities) {
-        sets = TRY(parse_sets(*process.capabilities));
+        sets = TRY(grantable(TRY(parse_sets(*process.capabilities))));
         TRY(drop_bounding_capabilities_for_good(sets.bounding).while_doing("process.capabilities.bounding"));
         TRY(keep_capabilities_over_user_change());
     }
@@ -111,9 +126,9 @@ Result<void> assume_identity(Identity const& identity, ProcHandle const& proc) {
         int const failure = errno;
         return Error::of(failure == ENOENT || failure == EACCES ? ENOTDIR : failure, "process.cwd: enter '{}': {}", process.cwd, strerror(failure));
     }
-    // A working directory outside the root would be a door to the host (CVE-2024-21626): getcwd fails there.
-    char here[2];
-    if (!getcwd(here, sizeof here) && errno == ENOENT) return Error::of(EPERM, "process.cwd: '{}' is not inside the container", process.cwd);
+    // A working directory outside the root would be a door to the host (CVE-2024-21626): it has no path there.
+    char here[PATH_MAX];
+    if (!getcwd(here, sizeof here) || here[0] != '/') return Error::of(EPERM, "process.cwd: '{}' is not inside the container", process.cwd);
     return {};
 }
 
@@ -133,8 +148,8 @@ std::string_view path_of(spec::Process const& process) {
 
 Result<std::string> find_command(spec::Process const& process) {
     auto const& name = process.args.front();
-    if (name.empty()) return Error::of(ENOENT, "exec '': there is no such file");
-    auto const refuse = [&](int code) { return Error::of(code, "exec '{}': {}", name, code == ENOENT ? "not found in the container" : strerror(code)); };
+    if (name.empty()) return Error::of(ENOENT, "exec '': No such file or directory");
+    auto const refuse = [&](int code) { return Error::from_code(code, fmt::format("exec '{}'", name)); };
     auto const check = [](std::string const& path) -> int {
         struct stat status {};
         if (stat(path.c_str(), &status) < 0) return errno == ENOTDIR ? ENOENT : errno;

@@ -5,7 +5,7 @@
 
 #include "base/result.h"
 #include "spec/runtime.h"
-#include "sys/fd.h"
+#include "sys/procfs.h"
 
 namespace bolt::oci {
 
@@ -17,18 +17,17 @@ struct Identity {
 };
 Result<Identity> plan_identity(spec::Process const& process, std::optional<spec::Seccomp> const& seccomp, std::optional<std::string> const& ready_program);
 
-// /proc/self's files that the identity needs, opened while the host's procfs is what /proc is: a container could mount
-// anything there. Verified to be procfs.
-struct ProcHandle {
-    UniqueFd self; // /proc/self as a directory
-    static Result<ProcHandle> open();
-    Result<void> write(std::string_view name, std::string_view text) const;
-};
+// Capabilities that are asked for and that the caller does not have to give: one sentence each.
+std::vector<std::string> warn_of_capabilities(spec::Process const& process);
 
 // Situation:    in all namespaces and in the container's root, with every privilege that the user namespace gives.
-// Must:         set limits, labels, user, groups, capabilities; load the filter now when no_new_privs does not allow it later.
+// Must:         set labels, user, groups, capabilities; load the filter now when no_new_privs does not allow it later.
 // Must not yet: exec; startContainer hooks come first, and run as what this leaves.
-Result<void> assume_identity(Identity const& identity, ProcHandle const& proc);
+// What needs the host's privileges comes first, while they are there; `proc` is the host's.
+Result<void> set_limits_and_score(spec::Process const& process, Procfs const& proc);
+// The same for another process, whose user namespace does not have them.
+Result<void> set_limits_and_score_of(pid_t pid, spec::Process const& process, Procfs const& proc);
+Result<void> assume_identity(Identity const& identity, Procfs const& proc);
 // The last step before exec.
 Result<void> seal_identity(Identity const& identity);
 

@@ -17,26 +17,27 @@
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
+#include "sys/network_namespace.h"
 
 namespace bolt::oci {
 
 namespace {
 
 Result<void> join_namespaces(InitPlan const& plan) {
-    for (auto const& join : plan.joined) TRY(join_namespace(join.name_space, static_cast<unsigned long>(join.type)).while_doing("linux.namespaces"));
+    for (auto const& join : plan.joined) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces"));
+    if (plan.namespaces.made_by_init != 0) TRY(make_own_namespaces(plan.namespaces.made_by_init).while_doing("linux.namespaces"));
+    if (plan.namespaces.makes(namespace_flag::network)) TRY(bring_loopback_up());
     return {};
 }
 
 // Names and sysctls are the namespaces' own: written through the host's procfs, which shows those of whoever looks.
-Result<void> set_names_and_sysctls(spec::Runtime const& spec) {
+Result<void> set_names_and_sysctls(spec::Runtime const& spec, Procfs const& proc) {
     if (!spec.hostname.empty()) TRY(set_host_name(spec.hostname));
     if (!spec.domainname.empty()) TRY(set_domain_name(spec.domainname));
     for (auto const& [name, value] : spec.linux_.sysctl) {
         std::string path = name;
-        std::replace(path.begin(), path.end(), '.', '/');
-        auto const file = TRY(RootPath::parse(path).while_doing("linux.sysctl '{}'", name));
-        auto const fd = TRY(open_file(TRY(HostPath::parse("/proc/sys")) / file.text(), O_WRONLY).while_doing("linux.sysctl '{}'", name));
-        TRY(write_all(fd, value).while_doing("linux.sysctl '{}'", name));
+        if (path.find('/') == path.npos) std::replace(path.begin(), path.end(), '.', '/');
+        TRY(proc.write("sys/" + path, value).while_doing("linux.sysctl: '{}'", name));
     }
     return {};
 }
@@ -49,6 +50,13 @@ Result<Root> set_up_mounts(InitPlan const& plan) {
     // Masks and read-only paths come last in the plan: sysctls are written before /proc/sys becomes read-only.
     for (auto const& step : plan.mounts) TRY(perform(step, root));
     return root;
+}
+
+// Without hooks nobody needs to know what the host calls this process.
+Result<std::string> hook_state(InitPlan const& plan, Procfs const& proc, std::vector<spec::Hook> const& hooks, std::string_view status) {
+    if (hooks.empty()) return std::string();
+    auto const& request = *plan.request;
+    return state_document(*request.spec, request.id, status, TRY(proc.own_pid()), request.bundle).dump();
 }
 
 Result<void> run_runtime_hooks(InitPlan const& plan, Channel const& channel) {
@@ -113,7 +121,7 @@ void give_streams_to(uid_t uid) {
 }
 
 // Everything up to the wait for the start.
-Result<void> set_up(InitPlan const& plan, Channel const& channel) {
+Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& channel) {
     auto const& request = *plan.request;
     auto const& spec = *request.spec;
     auto const& process = *spec.process;
@@ -123,12 +131,12 @@ Result<void> set_up(InitPlan const& plan, Channel const& channel) {
     TRY(join_namespaces(plan));
     if (plan.has_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the user namespace"));
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
-    auto const proc = TRY(ProcHandle::open());
+    if (request.keyring == Keyring::new_session) (void)join_session_keyring(fmt::format("_ses.{}", request.id)).ok(); // none left or none allowed, ignoring
 
     auto root = TRY(set_up_mounts(plan));
-    TRY(set_names_and_sysctls(spec));
+    TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
-    TRY(run_hooks("createContainer", spec.hooks.create_container, plan.hook_state));
+    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating"))));
     TRY(make_working_directory(root, process.cwd));
 
     if (process.terminal) {
@@ -145,6 +153,7 @@ Result<void> set_up(InitPlan const& plan, Channel const& channel) {
     TRY(finish_root(spec));
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
+    if (!plan.limited_from_outside) TRY(set_limits_and_score(process, proc));
     TRY(assume_identity(plan.identity, proc));
     // Changing credentials cleared it.
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
@@ -184,13 +193,16 @@ void reset_signals() {
 } // namespace
 
 int run_init(InitPlan const& plan, Channel const& channel) noexcept {
-    auto const created = find_what_to_run(plan, set_up(plan, channel));
+    // The host's, while it is what /proc is.
+    auto const proc = Procfs::open();
+    auto const created = find_what_to_run(plan, proc ? set_up(plan, proc.value(), channel) : Result<void>(proc.error()));
     bool const told = send_report(channel, created).ok();
     if (!created || !told) return 1;
     auto starter = await_start(plan, channel);
     if (!starter) return 1; // the runtime is gone: nobody will ever start this
     auto const& spec = *plan.request->spec;
-    auto ready = run_hooks("startContainer", spec.hooks.start_container, plan.hook_state);
+    auto const state = hook_state(plan, proc.value(), spec.hooks.start_container, "created");
+    auto ready = state ? run_hooks("startContainer", spec.hooks.start_container, state.value()) : Result<void>(state.error());
     // The filter may forbid what a report needs, so the report comes first; a failure of the filter is a second one.
     (void)send_report(starter.value(), ready).ok();
     if (!ready) return 1;

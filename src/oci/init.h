@@ -7,6 +7,7 @@
 #include "oci/container.h"
 #include "oci/identity.h"
 #include "oci/mount_plan.h"
+#include "oci/namespace_plan.h"
 #include "sys/channel.h"
 #include "sys/fd.h"
 #include "sys/root.h"
@@ -18,15 +19,16 @@ struct InitPlan {
     CreateRequest const* request = nullptr;
     std::vector<MountStep> mounts;
     Identity identity;
+    NamespacePlan namespaces;
     struct Join {
         UniqueFd name_space;
-        int type;
+        unsigned long flag;
     };
     std::vector<Join> joined;    // namespaces that exist already
     UniqueFd start_listener;     // the start socket
-    std::string hook_state;      // for createContainer and startContainer hooks; pid filled in by the runtime
     bool waits_to_be_placed = false;
     bool has_user_namespace = false;
+    bool limited_from_outside = false; // the runtime has privileges that the new user namespace has not
 };
 
 // Runs as the clone's body; returns an exit status only when it failed. The failure has been reported by then.

@@ -131,6 +131,18 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
     return {};
 }
 
+// Mount points and devices are made below a tmpfs after it: its "ro" has to wait for them.
+void seal_filesystems(std::vector<MountStep>& steps) {
+    std::vector<RootPath> late;
+    for (auto& step : steps) {
+        auto* const mount = std::get_if<MountFilesystem>(&step);
+        if (!mount || mount->type != "tmpfs" || (mount->attributes.set & MOUNT_ATTR_RDONLY) == 0) continue;
+        mount->attributes.set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+        late.push_back(mount->target);
+    }
+    for (auto& path : late) steps.emplace_back(SealFilesystem{std::move(path)});
+}
+
 } // namespace
 
 Result<Propagation> parse_propagation(std::string_view text) {
@@ -147,6 +159,7 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
     std::vector<MountStep> steps;
     for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, bundle).while_doing("mount '{}'", mount.destination)));
     TRY(plan_devices(spec, steps));
+    seal_filesystems(steps);
     for (auto const& path : spec.linux_.readonly_paths) steps.emplace_back(MakeReadOnly{TRY(RootPath::parse_clamped(path))});
     for (auto const& path : spec.linux_.masked_paths) steps.emplace_back(MaskPath{TRY(RootPath::parse_clamped(path))});
     return steps;
@@ -192,6 +205,7 @@ struct Describe {
     }
     std::string operator()(MakeLink const& step) const { return fmt::format("link {} -> {}", step.path, step.target); }
     std::string operator()(MaskPath const& step) const { return fmt::format("mask {}", step.path); }
+    std::string operator()(SealFilesystem const& step) const { return fmt::format("seal {}", step.path); }
     std::string operator()(MakeReadOnly const& step) const { return fmt::format("read-only {}", step.path); }
 };
 } // namespace

@@ -43,10 +43,14 @@ struct MakeLink {
 struct MaskPath {
     RootPath path;
 };
+// A tmpfs that was writable while what lies below it was made.
+struct SealFilesystem {
+    RootPath path;
+};
 struct MakeReadOnly {
     RootPath path;
 };
-using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevice, MakeLink, MaskPath, MakeReadOnly>;
+using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevice, MakeLink, MaskPath, MakeReadOnly, SealFilesystem>;
 
 // EINVAL names the mount and the option. `bundle` is where relative sources of bind mounts are taken from.
 Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "oci/cgroups.h"
 #include "sys/file.h"
+#include "sys/layered_mount.h"
 
 namespace bolt::oci {
 
@@ -17,18 +18,23 @@ namespace {
 
 Result<Mount> mount_overlay(OverlayRoot const& layers) {
     FilesystemOptions options;
-    std::string lowers;
-    for (auto const& lower : layers.lowers) {
-        lowers += lowers.empty() ? "" : ":";
-        // Overlayfs splits at ':' and takes a backslash before one for the character itself.
-        for (char const c : lower.text()) lowers += c == ':' || c == '\\' ? std::string("\\") + c : std::string(1, c);
-    }
-    options.emplace_back("lowerdir", std::move(lowers));
+    // One by one (Linux 6.5): a value of fsconfig(2) holds 255 bytes, which a list of paths soon exceeds.
+    for (auto const& lower : layers.lowers) options.emplace_back("lowerdir+", lower.text());
     options.emplace_back("upperdir", layers.upper.text());
     options.emplace_back("workdir", layers.work.text());
     if (layers.in_user_namespace) options.emplace_back("userxattr", "");
     if (layers.is_volatile) options.emplace_back("volatile", "");
     return Mount::make("overlay", "overlay", options);
+}
+
+// Before Linux 6.5, and for paths over 255 bytes. Mounted at the upper layer itself, which nobody else looks at in this
+// mount namespace.
+Result<UniqueFd> mount_overlay_by_path(OverlayRoot const& layers) {
+    std::string options;
+    if (layers.in_user_namespace) options += "userxattr";
+    if (layers.is_volatile) options += options.empty() ? "volatile" : ",volatile";
+    TRY(mount_layers(layers.lowers, layers.upper, layers.work, options, layers.upper));
+    return open_file(layers.upper, O_PATH | O_DIRECTORY);
 }
 
 // The host's mounts must not change with ours: slave (what the host unmounts goes here too) unless something else is asked for.
@@ -45,18 +51,17 @@ Result<void> cut_off_mount_namespace(std::string const& wanted) {
 Result<Root> attach_rootfs(CreateRequest const& request) {
     TRY(cut_off_mount_namespace(request.spec->linux_.rootfs_propagation));
     if (request.overlay) {
-        auto mount = TRY(mount_overlay(*request.overlay).while_doing("mount the image's layers"));
-        // A detached tree cannot be mounted on before Linux 6.15: it needs a place, and any directory of ours will do.
-        auto const place = TRY(open_file(request.overlay->work, O_PATH | O_DIRECTORY));
-        TRY(mount.attach(place));
-        return Root(mount.take_top());
+        auto mount = mount_overlay(*request.overlay);
+        if (!mount) return Root(TRY(mount_overlay_by_path(*request.overlay).while_doing("mount the image's layers")));
+        TRY(mount.value().attach_over_root());
+        return Root(mount.value().take_top());
     }
     auto const& text = request.spec->root_path;
     auto const path = text.starts_with('/') ? TRY(HostPath::parse(text)) : request.bundle / text;
     auto const place = TRY(open_file(path, O_PATH | O_DIRECTORY).while_doing("root.path"));
     auto mount = TRY(Mount::copy(place, Depth::recursive).while_doing("bind root.path '{}'", path));
     TRY(mount.set({.propagation = MS_PRIVATE}, Depth::recursive));
-    TRY(mount.attach(place));
+    TRY(mount.attach_over_root());
     return Root(mount.take_top());
 }
 
@@ -74,7 +79,7 @@ Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountA
     top.propagation = 0;
     if (top.any()) TRY(mount.set(top, Depth::top));
     TRY(mount.attach(target));
-    std::uint64_t const propagation = own.propagation != 0 ? own.propagation : MS_PRIVATE;
+    auto const propagation = own.propagation != 0 ? own.propagation : std::uint64_t{MS_PRIVATE};
     return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
 }
 
@@ -105,10 +110,9 @@ Result<void> mount_filesystem(MountFilesystem const& step, Root const& root) {
     bool const plain = step.attributes.clear == 0 || (step.attributes.clear & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME)) == 0;
     auto mount = Mount::make(step.type, step.source, step.options, plain ? step.attributes.set : 0);
     if (!mount && step.type == "sysfs" && mount.error().is(EPERM)) return bind_host_sys(step, root);
-    if (!mount && step.type == "mqueue" && mount.error().is(EPERM)) {
-        // Only with an ipc namespace that is somebody else's: the host's own mount shows the same queues.
-        mount = Mount::copy(TRY(HostPath::parse("/dev/mqueue")), Depth::top);
-    }
+    // Namespaces that are somebody else's: the host's own mounts show the same queues and processes.
+    if (!mount && step.type == "mqueue" && mount.error().is(EPERM)) mount = Mount::copy(TRY(HostPath::parse("/dev/mqueue")), Depth::top);
+    if (!mount && step.type == "proc" && mount.error().is(EPERM)) mount = Mount::copy(TRY(HostPath::parse("/proc")), Depth::recursive);
     auto const made = TRY(std::move(mount));
     if (!plain) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
@@ -218,6 +222,11 @@ Result<void> make_read_only(MakeReadOnly const& step, Root const& root) {
     return mount.attach(*there);
 }
 
+Result<void> seal(SealFilesystem const& step, Root const& root) {
+    auto const there = TRY(root.open_path(step.path, O_PATH | O_DIRECTORY));
+    return set_mount(there, {.set = MOUNT_ATTR_RDONLY}, Depth::top);
+}
+
 struct Perform {
     Root const& root;
     Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root).while_doing("mount {} on '{}'", step.type, step.target); }
@@ -226,6 +235,7 @@ struct Perform {
     Result<void> operator()(MakeDevice const& step) const { return make_device(step, root); }
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }
     Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
+    Result<void> operator()(SealFilesystem const& step) const { return seal(step, root).while_doing("make '{}' read-only", step.path); }
     Result<void> operator()(MakeReadOnly const& step) const { return make_read_only(step, root).while_doing("make '{}' read-only", step.path); }
 };
 

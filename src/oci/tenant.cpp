@@ -4,12 +4,12 @@
 #include <csignal>
 
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "oci/identity.h"
 #include "oci/init.h"
 #include "oci/messages.h"
+#include "oci/namespace_plan.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
@@ -25,8 +25,6 @@ struct Target {
     UniqueFd pidfd;
     bool own_user_namespace = false;
 };
-
-constexpr int all_but_user = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
 // Whether a process is in another user namespace than we are. Joining one's own is EINVAL.
 Result<bool> in_other_user_namespace(pid_t pid) {
@@ -44,7 +42,7 @@ Result<Target> open_target(TenantRequest const& request) {
 
 // Situation:    forked; all namespaces joined by the parent stage, so this is inside the container, its root included.
 // Must:         become the process. Reports on the channel as init does after a start.
-int run_tenant(TenantRequest const& request, Identity const& identity, ProcHandle const& proc, bool joined_user_namespace, Channel const& channel) noexcept {
+int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, bool joined_user_namespace, Channel const& channel) noexcept {
     auto const set_up = [&]() -> Result<void> {
         if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
         if (joined_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the container's user namespace"));
@@ -80,17 +78,46 @@ int run_tenant(TenantRequest const& request, Identity const& identity, ProcHandl
     return failure.is(ENOENT) ? 127 : 126;
 }
 
-// Situation:    a child of the runtime that exists only to change its namespaces: pid namespaces are entered by children.
-// Must:         join everything, clone the tenant as the runtime's own child, tell its pid as the runtime counts.
-Result<pid_t> join_and_clone(TenantRequest const& request, Target const& target, std::function<int()> const& body) {
-    int const types = all_but_user | (target.own_user_namespace ? CLONE_NEWUSER : 0);
-    TRY(join_namespaces_of(target.pidfd, request.init_pid, static_cast<unsigned long>(types)).while_doing("join the container's namespaces"));
-    if (request.cgroup && request.cgroup->exists() && request.cgroup->birthplace().is_open()) {
-        auto inside = clone_process({.cgroup = request.cgroup->birthplace(), .parent_of_caller = true}, body);
-        if (inside) return inside.value().release();
-    }
+// Situation:    a child of the runtime that exists only to change its cgroup and namespaces: pid namespaces are entered by
+//               children.
+// Must:         take what needs the host's privileges, join everything, clone the tenant as the runtime's own child, and tell
+//               its pid as the runtime counts.
+Result<pid_t> join_and_clone(TenantRequest const& request, Target const& target, Procfs const& proc, std::function<int()> const& body) {
+    // Version 1 and 2 alike, while the host's trees are in sight; children are born there.
+    if (request.cgroup && request.cgroup->exists()) TRY(request.cgroup->add(getpid()).while_doing("enter the container's cgroup"));
+    TRY(set_limits_and_score(*request.process, proc));
+    // From the moment of joining the container's processes could trace this one, and through it reach the host's files.
+    TRY(set_not_dumpable());
+    auto const flags = flags_of(request.spec->linux_) & ~(target.own_user_namespace ? 0UL : namespace_flag::user);
+    TRY(join_namespaces_of(target.pidfd, request.init_pid, flags).while_doing("join the container's namespaces"));
     auto tenant = TRY(clone_process({.parent_of_caller = true}, body));
     return tenant.release();
+}
+
+// ENOENT and EACCES are kept for the command.
+Error without_command_codes(Error error) {
+    return error.is(ENOENT) || error.is(EACCES) ? Error(EINVAL, error.text()) : error;
+}
+
+Result<Process> adopt_tenant(Channel const& stage_says, Process& stage) {
+    auto const said = TRY(stage_says.receive());
+    if (!said) return Error::of(ECHILD, "the process that joins the container's namespaces {}", TRY(stage.wait()).text());
+    pid_t pid = 0;
+    if (said->bytes.size() != sizeof pid) {
+        auto const failed = read_report(said->bytes);
+        return failed ? Error::of(EPROTO, "the process that joins the container's namespaces said something else than a pid") : without_command_codes(failed.error());
+    }
+    std::memcpy(&pid, said->bytes.data(), sizeof pid);
+    TRY(stage.wait());
+    return Process(pid, TRY(open_pidfd(pid)));
+}
+
+Result<UniqueFd> receive_console(Channel const& channel) {
+    auto message = TRY(channel.receive());
+    if (!message) return Error::of(ECHILD, "the process ended before it had a terminal");
+    if (message->bytes == word_console && message->descriptors.size() == 1) return std::move(message->descriptors.front());
+    TRY(read_report(message->bytes));
+    return Error::of(EPROTO, "the process has no terminal");
 }
 
 } // namespace
@@ -98,18 +125,15 @@ Result<pid_t> join_and_clone(TenantRequest const& request, Target const& target,
 Result<Tenant> exec(TenantRequest const& request) {
     auto const identity = TRY(plan_identity(*request.process, request.spec->linux_.seccomp, request.seccomp_program));
     auto const target = TRY(open_target(request).while_doing("find the container's init"));
-    auto const proc = TRY(ProcHandle::open());
+    // The host's procfs, held over the joining: what it calls "self" is whoever looks, and the container cannot replace it.
+    auto const proc = TRY(Procfs::open());
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto [stage_ours, stage_theirs] = TRY(Channel::make_pair());
     auto stage = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs, &stage_ours = stage_ours, &stage_theirs = stage_theirs] {
         ours.close();
         stage_ours.close();
-        // v1: before the namespaces change, while the host's trees are in sight.
-        if (request.cgroup && request.cgroup->exists()) (void)request.cgroup->add(getpid()).ok();
-        auto const pid = join_and_clone(request, target, [&] {
+        auto const pid = join_and_clone(request, target, proc, [&] {
             stage_theirs.close();
-            // /proc/self of the handle is the runtime's: the tenant's own is in the container's pid namespace, by the container's
-            // procfs, which cannot be trusted. What must be written is refused below when it is asked for.
             return run_tenant(request, identity, proc, target.own_user_namespace, theirs);
         });
         auto const told = pid ? stage_theirs.send({reinterpret_cast<char const*>(&pid.value()), sizeof(pid_t)}) : send_report(stage_theirs, pid.error());
@@ -117,31 +141,9 @@ Result<Tenant> exec(TenantRequest const& request) {
     }));
     theirs.close();
     stage_theirs.close();
-    auto const said = TRY(stage_ours.receive());
-    if (said && said->bytes.size() == sizeof(Report)) {
-        Report report{};
-        std::memcpy(&report, said->bytes.data(), sizeof report);
-        report.text[sizeof report.text - 1] = '\0';
-        return Error(report.code == ENOENT || report.code == EACCES ? EINVAL : report.code, report.text);
-    }
-    if (!said || said->bytes.size() != sizeof(pid_t)) return Error::of(ECHILD, "the process that joins the container's namespaces {}", TRY(stage.wait()).text());
-    pid_t pid = 0;
-    std::memcpy(&pid, said->bytes.data(), sizeof pid);
-    TRY(stage.wait());
-    Tenant tenant{Process(pid, TRY(open_pidfd(pid))), {}};
-    if (request.process->terminal) {
-        auto message = TRY(ours.receive());
-        if (message && message->bytes == word_console && message->descriptors.size() == 1) {
-            tenant.console = std::move(message->descriptors.front());
-        } else if (message && message->bytes.size() == sizeof(Report)) {
-            Report report{};
-            std::memcpy(&report, message->bytes.data(), sizeof report);
-            report.text[sizeof report.text - 1] = '\0';
-            return Error(report.code, report.text);
-        } else {
-            return Error::of(ECHILD, "the process ended before it had a terminal");
-        }
-    }
+    auto process = TRY(adopt_tenant(stage_ours, stage));
+    Tenant tenant{std::move(process), {}};
+    if (request.process->terminal) tenant.console = TRY(receive_console(ours));
     TRY(await_execution(ours));
     return tenant;
 }

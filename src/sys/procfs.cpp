@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "sys/file.h"
 
 namespace bolt {
@@ -52,6 +53,13 @@ Result<void> Procfs::write(std::string const& path, std::string_view text) const
 Result<std::string> Procfs::read(std::string const& path) const {
     auto const fd = TRY(open_below(path, O_RDONLY));
     return read_to_end(fd).while_doing("'/proc/{}'", path);
+}
+
+Result<pid_t> Procfs::own_pid() const {
+    char number[32];
+    auto const length = readlinkat(top_.number(), "self", number, sizeof number);
+    if (length < 0) return Error::from_errno("read the link '/proc/self'");
+    return static_cast<pid_t>(TRY(parse_unsigned({number, static_cast<std::size_t>(length)})));
 }
 
 } // namespace bolt

@@ -1,0 +1,159 @@
+// bolt-oci: the OCI runtime as a program, with runc's command line.
+#include <cstdio>
+#include <cstdlib>
+
+#include <unistd.h>
+
+#include "cli/command_line.h"
+#include "cli/oci_commands.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+using To = Set<Globals>;
+
+Result<HostPath> parse_root(std::string_view text) { return HostPath::absolute(text); }
+
+Result<void> set_log_format(Globals& to, std::string_view format) {
+    if (format != "json" && format != "text") return Error::of(EINVAL, "'{}' is not a log format; write text or json", format);
+    to.log_json = format == "json";
+    return {};
+}
+
+Result<void> refuse_systemd(Globals&, std::string_view value) {
+    if (value != "true") return {};
+    return Error::of(ENOTSUP, "cgroups through systemd are not supported by this version of bolt; leave the option out, and let the engine use the driver 'cgroupfs'");
+}
+
+Result<void> set_cgroup_use(Globals& to, std::string_view name) {
+    if (name != "cgroupfs" && name != "disabled") return Error::of(EINVAL, "'{}' is not supported; write cgroupfs or disabled", name);
+    to.cgroup_use = name == "disabled" ? oci::CgroupUse::never : oci::CgroupUse::when_possible;
+    return {};
+}
+
+// The kernel is asked when it matters; the option is for runc's callers.
+Result<void> check_rootless(Globals&, std::string_view value) {
+    if (value == "true" || value == "false" || value == "auto") return {};
+    return Error::of(EINVAL, "'{}' is not one of true, false, auto", value);
+}
+
+constexpr Option options_of_program[] = {
+    {"root", 0, "dir", "where the containers' state is kept", To::parsed<&Globals::root, parse_root>, offers_files},
+    {"log", 0, "file", "append errors and warnings to this file", To::text<&Globals::log_path>, offers_files},
+    {"log-format", 0, "text|json", "the log's format", To::by<set_log_format>, "text json"},
+    {"debug", 0, "", "accepted for runc's callers", To::flag<&Globals::debug>},
+    {"systemd-cgroup", 0, "", "refused: cgroups are made directly", To::by<refuse_systemd>},
+    {"cgroup-manager", 0, "name", "cgroupfs (the default) or disabled", To::by<set_cgroup_use>, "cgroupfs disabled"},
+    {"rootless", 0, "auto|true|false", "accepted for runc's callers", To::by<check_rootless>, "auto true false"},
+    {"version", 'v', "", "print the version", To::flag<&Globals::asks_for_version>},
+};
+
+constexpr Command program{"", "COMMAND [ARG...]", "run OCI containers", options_of_program, 0, -1, OptionsEnd::at_first_argument, Names::commands, nullptr};
+
+HostPath default_root() {
+    char const* const runtime = geteuid() == 0 ? nullptr : getenv("XDG_RUNTIME_DIR");
+    auto const base = HostPath::parse(runtime ? runtime : geteuid() == 0 ? "/run" : fmt::format("/tmp/bolt-run-{}", geteuid()));
+    return (base ? base.value() : HostPath::parse("/run").value()) / "bolt-oci";
+}
+
+std::string shown(Option const& option) {
+    auto name = option.letter ? fmt::format("-{}, --{}", option.letter, option.name) : fmt::format("    --{}", option.name);
+    if (!option.argument.empty()) name += fmt::format(" {}", option.argument);
+    return fmt::format("  {:<34} {}\n", name, option.help);
+}
+
+int refuse(CommandLine::Refusal const& refusal, std::string_view command) {
+    fmt::print(stderr, "bolt-oci: {}\nSee 'bolt-oci {}--help'\n", refusal.text, command.empty() ? "" : fmt::format("{} ", command));
+    return failed;
+}
+
+} // namespace
+
+std::span<Option const> global_options() { return options_of_program; }
+
+Globals& globals() {
+    static Globals only;
+    return only;
+}
+
+std::span<Command const> all_commands() {
+    static Command const commands[] = {
+        {"create", "ID", "make a container and leave it waiting for its start", create_options, 1, 1, OptionsEnd::nowhere, Names::nothing, create},
+        {"start", "ID", "start a created container", {}, 1, 1, OptionsEnd::nowhere, Names::containers, start},
+        {"run", "ID", "create and start a container", run_options, 1, 1, OptionsEnd::nowhere, Names::nothing, run},
+        {"exec", "ID [COMMAND] [ARG...]", "run a process more in a running container", exec_options, 1, -1, OptionsEnd::at_first_argument, Names::running_containers, exec},
+        {"state", "ID", "print a container's state as JSON", {}, 1, 1, OptionsEnd::nowhere, Names::containers, state},
+        {"list", "", "list the containers below --root", list_options, 0, 0, OptionsEnd::nowhere, Names::nothing, list},
+        {"kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to the container's init", kill_options, 1, 2, OptionsEnd::nowhere, Names::running_containers, kill},
+        {"delete", "ID", "remove a container that has ended", delete_options, 1, 1, OptionsEnd::nowhere, Names::containers, remove},
+        {"spec", "", "write an example config.json", spec_options, 0, 0, OptionsEnd::nowhere, Names::nothing, spec},
+        {"features", "", "print what this runtime can do as JSON", {}, 0, 0, OptionsEnd::nowhere, Names::nothing, features},
+    };
+    return commands;
+}
+
+std::string help_of(Command const& command) {
+    auto text = fmt::format("Usage: bolt-oci {}{}{}{}\n\n{}\n", command.name, command.options.empty() ? "" : " [OPTIONS]", command.arguments.empty() ? "" : " ",
+                            command.arguments, command.summary);
+    if (!command.options.empty()) text += "\nOptions:\n";
+    for (auto const& option : command.options) text += shown(option);
+    return text;
+}
+
+std::string help_of_program() {
+    std::string text = "Usage: bolt-oci [OPTIONS] COMMAND [ARG...]\n\nRuns containers from OCI bundles.\n\nCommands:\n";
+    for (auto const& command : all_commands()) text += fmt::format("  {:<10} {}\n", command.name, command.summary);
+    text += "\nOptions:\n";
+    for (auto const& option : options_of_program) text += shown(option);
+    return text;
+}
+
+std::string list_of_options() {
+    std::string text;
+    for (auto const& option : options_of_program) text += fmt::format("\t--{}\n", option.name);
+    for (auto const& command : all_commands())
+        for (auto const& option : command.options) text += fmt::format("{}\t--{}\n", command.name, option.name);
+    return text;
+}
+
+Parsed parse(Command const& command, Words const& words, void* options) {
+    auto line = parse_command_line(command, words, options);
+    if (line.refusal) return {{}, refuse(*line.refusal, command.name)};
+    if (line.asks_for_help) {
+        print(help_of(command));
+        return {{}, 0};
+    }
+    return {std::move(line.words), std::nullopt};
+}
+
+namespace {
+
+int perform(Words const& arguments) {
+    globals().root = default_root();
+    auto const line = parse_command_line(program, arguments, &globals());
+    if (line.refusal) return refuse(*line.refusal, "");
+    if (globals().asks_for_version) {
+        print("bolt-oci version " BOLT_VERSION "\nspec: 1.2.0\n");
+        return 0;
+    }
+    if (line.asks_for_help || line.words.empty() || line.words[0] == "help") {
+        print(help_of_program());
+        return 0;
+    }
+    auto const& name = line.words[0];
+    if (name == "__options") {
+        print(list_of_options());
+        return 0;
+    }
+    for (auto const& command : all_commands())
+        if (command.name == name) return command.perform(command, Words(line.words.begin() + 1, line.words.end()));
+    fmt::print(stderr, "bolt-oci: '{}' is not a command\nSee 'bolt-oci --help'\n", name);
+    return failed;
+}
+
+} // namespace
+
+} // namespace bolt::cli::oci_command
+
+int main(int count, char** arguments) { return bolt::cli::oci_command::perform(bolt::cli::Words(arguments + 1, arguments + count)); }

@@ -1,0 +1,63 @@
+// bolt-oci's command line: runc's words. The tables are the only place that knows it; parsing, help and `__options` come
+// from them.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "cli/command.h"
+#include "cli/oci_container.h"
+#include "sys/path.h"
+
+namespace bolt::cli::oci_command {
+
+// The options before the command.
+struct Globals {
+    HostPath root;
+    std::string log_path;
+    bool log_json = false, debug = false;
+    bool asks_for_version = false, asks_for_help = false;
+    oci::CgroupUse cgroup_use = oci::CgroupUse::when_possible;
+};
+Globals& globals();
+
+// What a failure is worth: runc's exit codes.
+inline constexpr int failed = 1, exec_failed = 255;
+// 127 for a command that is not there, 126 for one that cannot be executed, else `otherwise`.
+int exit_code_of(Error const& error, int otherwise);
+
+int create(Command const& command, Words const& words);
+int run(Command const& command, Words const& words);
+int start(Command const& command, Words const& words);
+int exec(Command const& command, Words const& words);
+int state(Command const& command, Words const& words);
+int list(Command const& command, Words const& words);
+int kill(Command const& command, Words const& words);
+int remove(Command const& command, Words const& words);
+int spec(Command const& command, Words const& words);
+int features(Command const& command, Words const& words);
+
+// The tables of options, beside the functions that read them.
+extern std::span<Option const> const create_options, run_options, exec_options, list_options, kill_options, delete_options, spec_options;
+
+std::span<Command const> all_commands();
+
+// Parses a command's words into `options`. Help and refusals have been printed when there is an exit code.
+struct Parsed {
+    Words words;
+    std::optional<int> exit_code;
+};
+Parsed parse(Command const& command, Words const& words, void* options);
+// Says the error on standard error and in the log, and returns the exit code.
+int complain(Error const& error, int exit_code = failed);
+void warn(std::string_view text);
+void print(std::string_view text);
+
+std::string help_of(Command const& command);
+std::string help_of_program();
+std::string list_of_options();
+std::span<Option const> global_options();
+
+} // namespace bolt::cli::oci_command

@@ -1,0 +1,132 @@
+#include "cli/oci_container.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+namespace bolt::cli {
+
+std::string_view to_text(ContainerStatus status) {
+    switch (status) {
+    case ContainerStatus::created: return "created";
+    case ContainerStatus::running: return "running";
+    case ContainerStatus::paused: return "paused";
+    case ContainerStatus::stopped: return "stopped";
+    }
+    return "unknown";
+}
+
+Result<ContainerDirectory> ContainerDirectory::of(HostPath const& root, std::string_view id) {
+    constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.";
+    if (id.empty() || id == "." || id == ".." || id.size() > 1024 || id.find_first_not_of(allowed) != id.npos)
+        return Error::of(EINVAL, "'{}' is no container id: letters, digits, '_', '+', '-' and '.' only", id);
+    return ContainerDirectory(root / id, std::string(id));
+}
+
+Result<void> ContainerDirectory::make() const {
+    auto made = make_directory(path_, 0700);
+    if (!made && made.error().is(ENOENT)) {
+        TRY(make_directories(path_.parent(), 0700));
+        made = make_directory(path_, 0700);
+    }
+    if (!made && made.error().is(EEXIST)) return Error::of(EEXIST, "container '{}' exists already; remove it with 'bolt-oci delete {}' or choose another id", id_, id_);
+    return made;
+}
+
+Result<void> ContainerDirectory::remove() const { return remove_tree(path_); }
+
+Result<void> ContainerDirectory::write(ContainerRecord const& record) const {
+    Json cgroup = Json::array();
+    for (auto const& directory : record.cgroup) cgroup.push(directory.text());
+    Json annotations = Json::object();
+    for (auto const& [key, value] : record.annotations) annotations.set(key, value);
+    Json document;
+    document.set("ociVersion", record.oci_version)
+        .set("id", record.id)
+        .set("init_process_pid", record.pid)
+        .set("init_process_start", record.start_time)
+        .set("boot_id", record.boot_id)
+        .set("bundle", record.bundle.text())
+        .set("rootfs", record.rootfs)
+        .set("created", record.created)
+        .set("owner", record.owner)
+        .set("cgroup_paths", std::move(cgroup))
+        .set_unless_empty("annotations", std::move(annotations));
+    return write_file(path_ / "state.json", document.dump(), 0600, Durability::none);
+}
+
+Result<void> ContainerDirectory::write_config(std::string_view text) const {
+    auto const fd = TRY(open_file(path_ / "config.json", O_WRONLY | O_CREAT | O_EXCL, 0600));
+    return write_all(fd, text);
+}
+
+Result<ContainerRecord> ContainerDirectory::read() const {
+    auto const text = TRY(find_file(path_ / "state.json"));
+    if (!text) return Error::of(ENOENT, "container '{}' does not exist", id_);
+    auto const document = TRY(Json::parse(*text).while_doing("read '{}/state.json'", path_));
+    ContainerRecord record;
+    record.id = id_;
+    record.pid = static_cast<pid_t>(TRY(document.integer_or("init_process_pid", 0)));
+    record.start_time = static_cast<std::uint64_t>(TRY(document.integer_or("init_process_start", 0)));
+    record.boot_id = TRY(document.string_or("boot_id", ""));
+    record.bundle = TRY(HostPath::parse(TRY(document.string_or("bundle", "/"))));
+    record.rootfs = TRY(document.string_or("rootfs", ""));
+    record.created = TRY(document.string_or("created", ""));
+    record.owner = TRY(document.string_or("owner", ""));
+    record.oci_version = TRY(document.string_or("ociVersion", ""));
+    record.annotations = TRY(document.string_map("annotations"));
+    for (auto const& directory : TRY(document.strings("cgroup_paths"))) record.cgroup.push_back(TRY(HostPath::parse(directory)));
+    return record;
+}
+
+Result<spec::Runtime> ContainerDirectory::read_config() const {
+    auto const path = path_ / "config.json";
+    return spec::parse_runtime(TRY(Json::parse(TRY(read_file(path))).while_doing("read '{}'", path))).while_doing("'{}'", path);
+}
+
+Result<ContainerStatus> ContainerDirectory::status_of(ContainerRecord const& record) const {
+    if (!TRY(find_init(record))) return ContainerStatus::stopped;
+    if (exists(start_socket())) return ContainerStatus::created;
+    for (auto const& directory : record.cgroup) {
+        if (auto const frozen = find_file(directory / "cgroup.freeze"); frozen && frozen.value() && trim(*frozen.value()) == "1") return ContainerStatus::paused;
+        if (auto const frozen = find_file(directory / "freezer.state"); frozen && frozen.value() && trim(*frozen.value()) == "FROZEN") return ContainerStatus::paused;
+    }
+    return ContainerStatus::running;
+}
+
+Result<std::string> boot_id() { return std::string(trim(TRY(read_file(TRY(HostPath::parse("/proc/sys/kernel/random/boot_id")))))); }
+
+Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record) {
+    if (record.pid <= 0 || record.boot_id != TRY(boot_id())) return std::optional<UniqueFd>();
+    return find_process(record.pid, record.start_time);
+}
+
+Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord const& record) {
+    auto const status = TRY(directory.status_of(record));
+    Json annotations = Json::object();
+    for (auto const& [key, value] : record.annotations) annotations.set(key, value);
+    Json shown;
+    shown.set("ociVersion", record.oci_version)
+        .set("id", record.id)
+        .set("pid", status == ContainerStatus::stopped ? 0 : record.pid)
+        .set("status", to_text(status))
+        .set("bundle", record.bundle.text())
+        .set("rootfs", record.rootfs)
+        .set("created", record.created)
+        .set_unless_empty("annotations", std::move(annotations))
+        .set("owner", record.owner);
+    return shown;
+}
+
+Result<LoadedBundle> load_bundle(HostPath const& bundle) {
+    auto const path = bundle / "config.json";
+    LoadedBundle loaded;
+    loaded.text = TRY(read_file(path));
+    loaded.spec = TRY(spec::parse_runtime(TRY(Json::parse(loaded.text).while_doing("read '{}'", path))).while_doing("'{}'", path));
+    return loaded;
+}
+
+} // namespace bolt::cli

@@ -1,0 +1,69 @@
+// Containers on disk, for bolt-oci: one directory a container below --root, with the state that lets the next command find it.
+//
+//     ROOT/ID/state.json     what create made; whether it still lives is checked, never assumed
+//     ROOT/ID/config.json    the bundle's document as it was
+//     ROOT/ID/start          the socket that init waits on while the container is `created`
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "oci/container.h"
+#include "spec/runtime.h"
+#include "sys/fd.h"
+#include "sys/path.h"
+
+namespace bolt::cli {
+
+enum class ContainerStatus { created, running, paused, stopped };
+std::string_view to_text(ContainerStatus status);
+
+struct ContainerRecord {
+    std::string id;
+    pid_t pid = 0;
+    std::uint64_t start_time = 0; // of pid, in clock ticks: pids are used again
+    std::string boot_id;          // pids and ticks of another boot mean nothing
+    HostPath bundle;
+    std::string rootfs, created, owner, oci_version;
+    std::vector<std::pair<std::string, std::string>> annotations;
+    std::vector<HostPath> cgroup;
+};
+
+class ContainerDirectory {
+public:
+    // EINVAL for an id that is no file name of letters, digits, '_', '+', '-' and '.'.
+    static Result<ContainerDirectory> of(HostPath const& root, std::string_view id);
+
+    HostPath const& path() const { return path_; }
+    HostPath start_socket() const { return path_ / "start"; }
+    Result<void> make() const;            // EEXIST when the id is taken
+    Result<void> remove() const;
+    Result<void> write(ContainerRecord const& record) const;
+    Result<void> write_config(std::string_view text) const;
+    Result<ContainerRecord> read() const; // ENOENT when there is no such container
+    Result<spec::Runtime> read_config() const;
+    Result<ContainerStatus> status_of(ContainerRecord const& record) const;
+
+private:
+    ContainerDirectory(HostPath path, std::string id) : path_(std::move(path)), id_(std::move(id)) {}
+    HostPath path_;
+    std::string id_;
+};
+
+Result<std::string> boot_id();
+// A pidfd of init; none when it has ended.
+Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record);
+// What `state` prints and `list` lists: runc's keys.
+Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord const& record);
+
+struct LoadedBundle {
+    std::string text;
+    spec::Runtime spec;
+};
+Result<LoadedBundle> load_bundle(HostPath const& bundle);
+
+} // namespace bolt::cli

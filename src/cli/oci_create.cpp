@@ -1,0 +1,200 @@
+// bolt-oci create, run and start.
+#include <csignal>
+#include <cstdlib>
+
+#include <unistd.h>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/oci_commands.h"
+#include "cli/oci_foreground.h"
+#include "sys/file.h"
+#include "sys/process.h"
+#include "sys/users.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+struct CreateOptions {
+    std::string bundle = ".", console_socket, pid_file;
+    int preserved = 0;
+    bool no_pivot = false, no_new_keyring = false, no_subreaper = false, detach = false, keep = false;
+};
+using To = Set<CreateOptions>;
+
+Result<int> parse_count(std::string_view text) {
+    auto const count = TRY(parse_unsigned(text));
+    if (count > 1024) return Error::of(ERANGE, "{} descriptors are too many", count);
+    return static_cast<int>(count);
+}
+
+constexpr Option bundle_option{"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", To::text<&CreateOptions::bundle>, offers_files};
+constexpr Option console_option{"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&CreateOptions::console_socket>, offers_files};
+constexpr Option pid_option{"pid-file", 0, "file", "file to write init's process id to", To::text<&CreateOptions::pid_file>, offers_files};
+constexpr Option preserve_option{"preserve-fds", 0, "count", "pass this many further descriptors to the container", To::parsed<&CreateOptions::preserved, parse_count>};
+constexpr Option pivot_option{"no-pivot", 0, "", "refused: the root is always entered by pivot_root", To::flag<&CreateOptions::no_pivot>};
+constexpr Option keyring_option{"no-new-keyring", 0, "", "keep the caller's session keyring", To::flag<&CreateOptions::no_new_keyring>};
+
+constexpr Option options_of_create[] = {bundle_option, console_option, pid_option, preserve_option, pivot_option, keyring_option};
+constexpr Option options_of_run[] = {
+    bundle_option, console_option, pid_option, preserve_option, pivot_option, keyring_option,
+    {"detach", 'd', "", "leave the container running and return", To::flag<&CreateOptions::detach>},
+    {"no-subreaper", 0, "", "accepted for runc's callers", To::flag<&CreateOptions::no_subreaper>},
+    {"keep", 0, "", "do not delete the container after it has ended", To::flag<&CreateOptions::keep>},
+};
+
+// systemd's socket activation: the sockets follow the standard streams.
+void pass_listening_sockets(spec::Process& process, int& preserved) {
+    char const* const count = getenv("LISTEN_FDS");
+    if (!count) return;
+    auto const number = parse_count(count);
+    if (!number) return;
+    preserved += number.value();
+    process.env.push_back(fmt::format("LISTEN_FDS={}", count));
+    process.env.emplace_back("LISTEN_PID=1");
+}
+
+// A container between its create and its start, on disk and in this process.
+struct Making {
+    ContainerDirectory directory;
+    LoadedBundle loaded;
+    oci::CreateRequest request;
+    oci::Created created;
+};
+
+enum class StartedBy { this_process, another };
+
+Result<ContainerRecord> record_of(Making const& making) {
+    auto const& spec = making.loaded.spec;
+    auto const pid = making.created.init.pid();
+    auto user = calling_user();
+    return ContainerRecord{.id = making.request.id,
+                           .pid = pid,
+                           .start_time = TRY(start_time_of(pid)),
+                           .boot_id = TRY(boot_id()),
+                           .bundle = making.request.bundle,
+                           .rootfs = spec.root_path.starts_with('/') ? spec.root_path : (making.request.bundle / spec.root_path).text(),
+                           .created = format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(Clock::now())),
+                           .owner = user ? user.value().name : "",
+                           .oci_version = spec.oci_version,
+                           .annotations = spec.annotations,
+                           .cgroup = making.created.cgroup.directories()};
+}
+
+Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {
+    if (options.no_pivot) return Error::of(ENOTSUP, "'--no-pivot' is not supported: bolt-oci needs a root that pivot_root(2) can leave");
+    if (process.terminal && detached && options.console_socket.empty())
+        return Error::of(EINVAL, "process.terminal is set: a detached container needs '--console-socket'");
+    if ((!process.terminal || !detached) && !options.console_socket.empty())
+        return Error::of(EINVAL, "'--console-socket' is for a detached container whose process.terminal is set");
+    return {};
+}
+
+// Everything up to `created`. What is made on disk is taken back by the caller when this fails.
+Result<void> make(Making& making, CreateOptions const& options) {
+    making.created = TRY(oci::create(making.request));
+    TRY(making.directory.write(TRY(record_of(making))));
+    TRY(making.directory.write_config(making.loaded.text));
+    if (making.created.console.is_open() && !options.console_socket.empty()) {
+        TRY(send_console(options.console_socket, making.created.console));
+        making.created.console.close();
+    }
+    if (!options.pid_file.empty())
+        TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644, Durability::none).while_doing("--pid-file"));
+    return {};
+}
+
+void tell(ErrorList const& errors) {
+    for (auto const& error : errors) warn(fmt::format("{}, ignoring", error.text()));
+}
+
+// Takes back a container that did not come to life, or whose life is over.
+void unmake(Making& making) {
+    tell(oci::remove(making.created, making.request));
+    if (auto const removed = making.directory.remove(); !removed) warn(removed.error().text());
+}
+
+Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter) {
+    auto directory = TRY(ContainerDirectory::of(globals().root, id));
+    auto const bundle = TRY(HostPath::absolute(options.bundle));
+    auto loaded = TRY(load_bundle(bundle));
+    if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
+    TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
+    TRY(directory.make());
+    Making making{std::move(directory), std::move(loaded), {}, {}};
+    making.request.id = id;
+    making.request.bundle = bundle;
+    making.request.preserved_descriptors = options.preserved;
+    making.request.cgroup_use = globals().cgroup_use;
+    if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
+    pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
+    if (starter == StartedBy::another) making.request.start_socket = making.directory.start_socket();
+    return making;
+}
+
+Result<ExitStatus> run_to_end(Making& making, SignalQueue& signals) {
+    return attend(making.created.init, std::move(making.created.console), signals);
+}
+
+} // namespace
+
+std::span<Option const> const create_options = options_of_create, run_options = options_of_run;
+
+int create(Command const& command, Words const& words) {
+    CreateOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto making = prepare(parsed.words[0], options, StartedBy::another);
+    if (!making) return complain(making.error());
+    making->request.spec = &making->loaded.spec;
+    if (auto const made = make(*making, options); !made) {
+        unmake(*making);
+        return complain(made.error(), exit_code_of(made.error(), failed));
+    }
+    making->created.init.release();
+    return 0;
+}
+
+int run(Command const& command, Words const& words) {
+    CreateOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto making = prepare(parsed.words[0], options, StartedBy::this_process);
+    if (!making) return complain(making.error());
+    making->request.spec = &making->loaded.spec;
+    auto signals = hold_signals();
+    if (!signals) return complain(signals.error());
+    auto made = make(*making, options);
+    if (made) made = oci::start(making->created, making->request);
+    if (!made) {
+        unmake(*making);
+        return complain(made.error(), exit_code_of(made.error(), failed));
+    }
+    if (options.detach) {
+        making->created.init.release();
+        return 0;
+    }
+    auto const ended = run_to_end(*making, *signals);
+    if (!options.keep) unmake(*making);
+    return ended ? ended.value().shell_code() : complain(ended.error());
+}
+
+int start(Command const& command, Words const& words) {
+    NoOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const started = [&]() -> Result<void> {
+        auto const directory = TRY(ContainerDirectory::of(globals().root, parsed.words[0]));
+        auto const record = TRY(directory.read());
+        auto const status = TRY(directory.status_of(record));
+        if (status != ContainerStatus::created) return Error::of(EINVAL, "container '{}' is {}: only a created one can be started", record.id, to_text(status));
+        TRY(oci::start_over_socket(directory.start_socket()));
+        auto const spec = TRY(directory.read_config());
+        tell(oci::run_poststart_hooks(spec, record.id, record.pid, record.bundle));
+        return {};
+    }();
+    return started ? 0 : complain(started.error(), exit_code_of(started.error(), failed));
+}
+
+} // namespace bolt::cli::oci_command

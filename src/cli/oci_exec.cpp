@@ -1,0 +1,116 @@
+// bolt-oci exec: one process more in a running container.
+#include "base/text.h"
+#include "cli/oci_commands.h"
+#include "cli/oci_foreground.h"
+#include "sys/file.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+struct ExecOptions {
+    std::string process_file, console_socket, pid_file, working_directory, user, apparmor, label;
+    std::vector<std::string> environment, capabilities, groups;
+    int preserved = 0;
+    bool terminal = false, detach = false, no_new_privileges = false;
+};
+using To = Set<ExecOptions>;
+
+Result<int> parse_count(std::string_view text) {
+    auto const count = TRY(parse_unsigned(text));
+    if (count > 1024) return Error::of(ERANGE, "{} descriptors are too many", count);
+    return static_cast<int>(count);
+}
+
+constexpr Option options_of_exec[] = {
+    {"process", 'p', "file", "the process object of config.json, in place of a command", To::text<&ExecOptions::process_file>, offers_files},
+    {"tty", 't', "", "give it a terminal", To::flag<&ExecOptions::terminal>},
+    {"detach", 'd', "", "return as soon as it runs", To::flag<&ExecOptions::detach>},
+    {"env", 'e', "name=value", "set an environment variable", To::list<&ExecOptions::environment>},
+    {"user", 'u', "uid[:gid]", "run as this user", To::text<&ExecOptions::user>},
+    {"additional-gids", 'g', "gid", "a further group", To::list<&ExecOptions::groups>},
+    {"cwd", 0, "dir", "working directory inside the container", To::text<&ExecOptions::working_directory>},
+    {"cap", 'c', "capability", "add a capability", To::list<&ExecOptions::capabilities>},
+    {"no-new-privs", 0, "", "set no_new_privs", To::flag<&ExecOptions::no_new_privileges>},
+    {"apparmor", 0, "profile", "AppArmor profile", To::text<&ExecOptions::apparmor>},
+    {"process-label", 0, "label", "SELinux label", To::text<&ExecOptions::label>},
+    {"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&ExecOptions::console_socket>, offers_files},
+    {"pid-file", 0, "file", "file to write the process id to", To::text<&ExecOptions::pid_file>, offers_files},
+    {"preserve-fds", 0, "count", "pass this many further descriptors to the process", To::parsed<&ExecOptions::preserved, parse_count>},
+};
+
+Result<std::uint32_t> parse_id(std::string_view text) {
+    auto const number = TRY(parse_unsigned(text));
+    if (number > 0xffff'fffe) return Error::of(ERANGE, "{} is no user or group id", number);
+    return static_cast<std::uint32_t>(number);
+}
+
+Result<void> set_user(spec::User& user, ExecOptions const& options) {
+    if (!options.user.empty()) {
+        auto const [uid, gid, with_group] = cut(options.user, ':');
+        user = {.uid = TRY(parse_id(uid).while_doing("--user")), .gid = with_group ? TRY(parse_id(gid).while_doing("--user")) : user.gid};
+    }
+    for (auto const& gid : options.groups) user.additional_gids.push_back(TRY(parse_id(gid).while_doing("--additional-gids")));
+    return {};
+}
+
+// The container's own process with what the options change.
+Result<spec::Process> process_of(ExecOptions const& options, Words const& words, spec::Process const& containers) {
+    if (!options.process_file.empty()) {
+        auto const path = TRY(HostPath::absolute(options.process_file));
+        return spec::parse_process(TRY(Json::parse(TRY(read_file(path))).while_doing("read '{}'", path))).while_doing("'{}'", path);
+    }
+    if (words.size() < 2) return Error::of(EINVAL, "exec needs a command, or '--process FILE'");
+    auto process = containers;
+    process.args.assign(words.begin() + 1, words.end());
+    process.terminal = options.terminal;
+    process.console_size.reset();
+    if (!options.working_directory.empty()) process.cwd = options.working_directory;
+    process.env.insert(process.env.end(), options.environment.begin(), options.environment.end());
+    TRY(set_user(process.user, options));
+    if (!options.capabilities.empty() && !process.capabilities) process.capabilities.emplace();
+    for (auto const& capability : options.capabilities)
+        for (auto* const set : {&process.capabilities->bounding, &process.capabilities->effective, &process.capabilities->permitted}) set->push_back(capability);
+    if (options.no_new_privileges) process.no_new_privileges = true;
+    if (!options.apparmor.empty()) process.apparmor_profile = options.apparmor;
+    if (!options.label.empty()) process.selinux_label = options.label;
+    return process;
+}
+
+Result<int> perform(ExecOptions const& options, Words const& words) {
+    auto const directory = TRY(ContainerDirectory::of(globals().root, words[0]));
+    auto const record = TRY(directory.read());
+    auto const status = TRY(directory.status_of(record));
+    if (status == ContainerStatus::paused) return Error::of(EBUSY, "container '{}' is paused: resume it first", record.id);
+    if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", record.id);
+    auto const spec = TRY(directory.read_config());
+    auto const process = TRY(process_of(options, words, *spec.process));
+    if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
+    auto signals = TRY(hold_signals());
+    auto const cgroup = oci::Cgroup::adopt(record.cgroup);
+    auto tenant = TRY(oci::exec({.init_pid = record.pid, .spec = &spec, .process = &process, .preserved_descriptors = options.preserved, .cgroup = &cgroup}));
+    if (!options.pid_file.empty()) TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none));
+    if (tenant.console.is_open() && !options.console_socket.empty()) {
+        TRY(send_console(options.console_socket, tenant.console));
+        tenant.console.close();
+    }
+    if (options.detach) {
+        tenant.process.release();
+        return 0;
+    }
+    return TRY(attend(tenant.process, std::move(tenant.console), signals)).shell_code();
+}
+
+} // namespace
+
+std::span<Option const> const exec_options = options_of_exec;
+
+int exec(Command const& command, Words const& words) {
+    ExecOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const done = perform(options, parsed.words);
+    return done ? done.value() : complain(done.error(), exit_code_of(done.error(), exec_failed));
+}
+
+} // namespace bolt::cli::oci_command

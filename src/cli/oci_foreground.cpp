@@ -1,0 +1,73 @@
+#include "cli/oci_foreground.h"
+
+#include <csignal>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sys/channel.h"
+#include "sys/terminal.h"
+
+namespace bolt::cli {
+
+Result<SignalQueue> hold_signals() {
+    return SignalQueue::open({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH, SIGPWR, SIGURG, SIGIO});
+}
+
+namespace {
+
+// Copies once; false at the end of the source. A slave that nobody has open is EIO: the end too.
+bool copy_some(FdRef from, FdRef to) {
+    char buffer[16384];
+    auto const count = read_some(from, buffer);
+    return count && count.value() > 0 && write_all(to, {buffer, count.value()});
+}
+
+void follow_window(FdRef console) {
+    if (auto const size = window_size(FdRef(0)); size) (void)set_window_size(console, size.value()).ok(); // the terminal may be gone, ignoring
+}
+
+void pass_on(SignalQueue& signals, Process const& process, FdRef console) {
+    while (auto const signal = signals.next()) {
+        if (*signal == SIGWINCH && console.is_open()) follow_window(console);
+        else (void)process.kill(*signal).ok(); // it ended a moment ago, ignoring
+    }
+}
+
+} // namespace
+
+Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signals) {
+    std::optional<RawTerminal> raw;
+    if (console.is_open() && is_terminal(FdRef(0))) {
+        follow_window(console);
+        raw.emplace(TRY(RawTerminal::enter(FdRef(0))));
+    }
+    bool input_open = console.is_open();
+    for (;;) {
+        pollfd watched[] = {{process.pidfd().number(), POLLIN, 0}, {signals.fd().number(), POLLIN, 0}, {console.number(), POLLIN, 0}, {input_open ? 0 : -1, POLLIN, 0}};
+        if (poll(watched, 4, -1) < 0 && errno != EINTR) return Error::from_errno("wait for the container");
+        if (watched[1].revents != 0) pass_on(signals, process, console);
+        if (watched[3].revents != 0 && !copy_some(FdRef(0), console)) input_open = false;
+        if (watched[2].revents != 0) {
+            if (!copy_some(console, FdRef(1))) console.close();
+            continue; // what it wrote last comes before its end
+        }
+        if (watched[0].revents != 0) return process.wait();
+    }
+}
+
+Result<void> send_console(std::string const& socket, FdRef console) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (socket.size() >= sizeof address.sun_path) return Error::from_code(ENAMETOOLONG, fmt::format("console socket '{}'", socket));
+    std::memcpy(address.sun_path, socket.c_str(), socket.size() + 1);
+    UniqueFd peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!peer.is_open()) return Error::from_errno("make a socket");
+    if (connect(peer.number(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0) return Error::from_errno("connect to the console socket '{}'", socket);
+    int const sent[] = {console.number()};
+    return Channel(std::move(peer)).send("/dev/ptmx", sent).while_doing("console socket '{}'", socket);
+}
+
+} // namespace bolt::cli

@@ -1,0 +1,19 @@
+// A process in the foreground: its terminal or streams, the signals that are meant for it, its end.
+#pragma once
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/process.h"
+#include "sys/signal_queue.h"
+
+namespace bolt::cli {
+
+// To be called before the process is made: from here on signals are held for it.
+Result<SignalQueue> hold_signals();
+// Passes signals on until the process has ended. With a terminal (`console` open) the caller's terminal is raw meanwhile, and
+// both are copied to each other.
+Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signals);
+// runc's console socket: sends the terminal's master and its name.
+Result<void> send_console(std::string const& socket, FdRef console);
+
+} // namespace bolt::cli

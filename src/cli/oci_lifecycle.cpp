@@ -1,0 +1,98 @@
+// bolt-oci kill and delete.
+#include <csignal>
+
+#include <poll.h>
+
+#include "cli/oci_commands.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+struct KillOptions {
+    bool all = false;
+};
+constexpr Option options_of_kill[] = {{"all", 'a', "", "every process of the container", Set<KillOptions>::flag<&KillOptions::all>}};
+
+struct DeleteOptions {
+    bool force = false;
+};
+constexpr Option options_of_delete[] = {{"force", 'f', "", "kill it first; what does not exist is no error", Set<DeleteOptions>::flag<&DeleteOptions::force>}};
+
+Result<void> send(ContainerRecord const& record, int signal, KillOptions const& options) {
+    auto const init = TRY(find_init(record));
+    if (options.all) {
+        auto const cgroup = oci::Cgroup::adopt(record.cgroup);
+        if (cgroup.exists()) {
+            for (pid_t const pid : cgroup.members())
+                if (auto const target = open_pidfd(pid); target) (void)signal_pidfd(target.value(), signal).ok(); // it ended a moment ago, ignoring
+            return {};
+        }
+    }
+    if (!init) return Error::of(ESRCH, "container '{}' is not running", record.id);
+    return signal_pidfd(*init, signal);
+}
+
+// SIGKILL, and until init is gone.
+Result<void> end_init(ContainerRecord const& record) {
+    auto const init = TRY(find_init(record));
+    if (!init) return {};
+    TRY(signal_pidfd(*init, SIGKILL));
+    pollfd watched{init->number(), POLLIN, 0};
+    constexpr int patience = 10'000;
+    if (poll(&watched, 1, patience) == 0) return Error::of(ETIMEDOUT, "container '{}': init does not end 10 seconds after SIGKILL; see /proc/{}/stack", record.id, record.pid);
+    return {};
+}
+
+Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
+    auto const directory = TRY(ContainerDirectory::of(globals().root, id));
+    auto const record = directory.read();
+    if (!record) {
+        if (!record.error().is(ENOENT)) return record.error();
+        // What a create left behind that was killed half way.
+        bool const remains = exists(directory.path());
+        if (remains && options.force) return directory.remove();
+        return options.force ? Result<void>() : record.error();
+    }
+    auto const status = TRY(directory.status_of(record.value()));
+    if (!options.force && (status == ContainerStatus::running || status == ContainerStatus::paused))
+        return Error::of(EBUSY, "container '{}' is {}: stop it first, or use 'delete --force'", id, to_text(status));
+    TRY(end_init(record.value()));
+    auto cgroup = oci::Cgroup::adopt(record.value().cgroup);
+    cgroup.kill_all();
+    auto errors = cgroup.remove();
+    auto const spec = directory.read_config();
+    if (auto removed = directory.remove(); !removed) errors.push_back(std::move(removed).error());
+    if (spec)
+        for (auto const& error : oci::run_poststop_hooks(spec.value(), id, record.value().bundle)) warn(fmt::format("{}, ignoring", error.text()));
+    if (!errors.empty()) return Error::of(errors.front().code(), "delete container '{}': {}", id, join_texts(errors));
+    return {};
+}
+
+} // namespace
+
+std::span<Option const> const kill_options = options_of_kill, delete_options = options_of_delete;
+
+int kill(Command const& command, Words const& words) {
+    KillOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const killed = [&]() -> Result<void> {
+        auto const signal = TRY(parse_signal(parsed.words.size() > 1 ? parsed.words[1] : "SIGTERM"));
+        auto const directory = TRY(ContainerDirectory::of(globals().root, parsed.words[0]));
+        return send(TRY(directory.read()), signal, options);
+    }();
+    return killed ? 0 : complain(killed.error());
+}
+
+int remove(Command const& command, Words const& words) {
+    DeleteOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const removed = delete_container(parsed.words[0], options);
+    return removed ? 0 : complain(removed.error());
+}
+
+} // namespace bolt::cli::oci_command

@@ -1,0 +1,99 @@
+// bolt-oci state and list.
+#include <algorithm>
+
+#include "cli/oci_commands.h"
+#include "sys/file.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+struct ListOptions {
+    bool quiet = false, json = false;
+};
+
+Result<bool> parse_format(std::string_view format) {
+    if (format == "json") return true;
+    if (format == "table") return false;
+    return Error::of(EINVAL, "'{}' is not a format; write table or json", format);
+}
+
+constexpr Option options_of_list[] = {
+    {"quiet", 'q', "", "ids only", Set<ListOptions>::flag<&ListOptions::quiet>},
+    {"format", 'f', "table|json", "table (the default) or json", Set<ListOptions>::parsed<&ListOptions::json, parse_format>, "table json"},
+};
+
+Result<Json> all_states() {
+    Json states = Json::array();
+    auto const names = list_directory(globals().root);
+    if (!names && names.error().is(ENOENT)) return states;
+    auto sorted = TRY(names);
+    std::ranges::sort(sorted);
+    for (auto const& name : sorted) {
+        auto const directory = ContainerDirectory::of(globals().root, name);
+        if (!directory) continue;
+        auto const record = directory.value().read();
+        if (!record) continue; // being made or removed at this moment
+        states.push(TRY(shown_state(directory.value(), record.value())));
+    }
+    return states;
+}
+
+std::string cell(Json const& state, std::string_view key) {
+    auto const* const member = state.find(key);
+    if (!member) return "";
+    if (auto const* const number = member->find_integer()) return fmt::format("{}", *number);
+    return member->find_string() ? *member->find_string() : "";
+}
+
+// runc's table: columns at least 12 wide, three blanks apart.
+std::string table_of(Json const& states) {
+    constexpr std::pair<std::string_view, std::string_view> columns[] = {{"ID", "id"},         {"PID", "pid"},         {"STATUS", "status"},
+                                                                         {"BUNDLE", "bundle"}, {"CREATED", "created"}, {"OWNER", "owner"}};
+    std::vector<std::size_t> widths;
+    for (auto const& [title, key] : columns) {
+        std::size_t width = std::max<std::size_t>(12, title.size() + 3);
+        for (auto const& state : *states.find_array()) width = std::max(width, cell(state, key).size() + 3);
+        widths.push_back(width);
+    }
+    std::string text;
+    auto const add_line = [&](auto const& text_of) {
+        for (std::size_t at = 0; at < widths.size(); ++at)
+            text += at + 1 == widths.size() ? fmt::format("{}\n", text_of(columns[at])) : fmt::format("{:<{}}", text_of(columns[at]), widths[at]);
+    };
+    add_line([](auto const& column) { return std::string(column.first); });
+    for (auto const& state : *states.find_array()) add_line([&](auto const& column) { return cell(state, column.second); });
+    return text;
+}
+
+} // namespace
+
+std::span<Option const> const list_options = options_of_list;
+
+int state(Command const& command, Words const& words) {
+    NoOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const shown = [&]() -> Result<Json> {
+        auto const directory = TRY(ContainerDirectory::of(globals().root, parsed.words[0]));
+        return shown_state(directory, TRY(directory.read()));
+    }();
+    if (!shown) return complain(shown.error());
+    print(shown.value().dump(Json::Layout::pretty));
+    return 0;
+}
+
+int list(Command const& command, Words const& words) {
+    ListOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const states = all_states();
+    if (!states) return complain(states.error());
+    if (options.quiet)
+        for (auto const& state : *states.value().find_array()) print(cell(state, "id") + "\n");
+    else if (options.json) print(states.value().dump() + "\n");
+    else print(table_of(states.value()));
+    return 0;
+}
+
+} // namespace bolt::cli::oci_command

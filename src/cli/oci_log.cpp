@@ -1,0 +1,50 @@
+// What bolt-oci says when something is wrong: engines read runc's log lines, people read standard error.
+#include <cstdio>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/time.h"
+#include "cli/oci_commands.h"
+#include "sys/file.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+std::string quoted(std::string_view text) { return Json(text).dump(); }
+
+std::string line_of(std::string_view level, std::string_view text) {
+    auto const now = format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(Clock::now()));
+    if (globals().log_json) return Json::object().set("level", level).set("msg", text).set("time", now).dump() + "\n";
+    return fmt::format("time={} level={} msg={}\n", quoted(now), level, quoted(text));
+}
+
+// False when there is no log, or it cannot be written: then standard error is the only place.
+bool write_log(std::string_view level, std::string_view text) {
+    if (globals().log_path.empty()) return false;
+    auto const path = HostPath::absolute(globals().log_path);
+    if (!path) return false;
+    auto const file = open_file(path.value(), O_WRONLY | O_APPEND | O_CREAT, 0644);
+    return file && write_all(file.value(), line_of(level, text)).ok();
+}
+
+} // namespace
+
+int complain(Error const& error, int exit_code) {
+    bool const logged = write_log("error", error.text());
+    if (!logged && globals().log_json) fmt::print(stderr, "{}", line_of("error", error.text()));
+    else fmt::print(stderr, "bolt-oci: {}\n", error.text());
+    return exit_code;
+}
+
+void warn(std::string_view text) {
+    if (!write_log("warning", text)) fmt::print(stderr, "bolt-oci: {}\n", text);
+}
+
+void print(std::string_view text) { fmt::print("{}", text); }
+
+int exit_code_of(Error const& error, int otherwise) { return error.is(ENOENT) ? 127 : error.is(EACCES) ? 126 : otherwise; }
+
+} // namespace bolt::cli::oci_command
