@@ -3,7 +3,7 @@
 //   forward [--pasta] [--same-namespace] [--user HOLDERS] [--udp-idle MS] [--connections N] [-p SPEC]...
 //
 // Says "port ADDRESS:HOST->CONTAINER/PROTOCOL" for each and "ready", or its error on stderr with exit status 1. Then answers
-// lines of its standard input: "active" (how many connections and flows live), "memory" (private KiB). Ends with its input.
+// lines of its standard input: "active" (how many connections and flows live), "memory" (KiB that it wrote to). Ends with its input.
 #include <cstdio>
 #include <cstdlib>
 
@@ -64,7 +64,7 @@ Result<std::string> private_memory() {
     std::uint64_t sum = 0;
     auto const rollup = TRY(read_file(HostPath() / "proc/self/smaps_rollup"));
     for (auto const line : split(rollup, '\n'))
-        if (line.starts_with("Private_")) {
+        if (line.starts_with("Private_Dirty:")) {
             auto const number = trim(line.substr(line.find(':') + 1));
             sum += TRY(parse_unsigned(number.substr(0, number.find(' '))));
         }
