@@ -16,7 +16,7 @@ Result<std::string> compile_default_profile() {
     auto const capabilities = TRY(engine::choose_capabilities({}, {}));
     Json document;
     document.set("ociVersion", "1.2.0").set("root", Json().set("path", "rootfs"));
-    document.set("linux", Json().set("seccomp", engine::seccomp_document(capabilities)));
+    document.set("linux", Json().set("namespaces", Json().push(Json().set("type", "mount"))).set("seccomp", engine::seccomp_document(capabilities)));
     auto const spec = TRY(spec::parse_runtime(document));
     return oci::compile_seccomp(*spec.linux_.seccomp);
 }
