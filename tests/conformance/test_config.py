@@ -1,0 +1,121 @@
+"""A malformed or unsupported config.json: one sentence that names the field, and nothing left behind."""
+import copy
+import json
+import os
+
+import pytest
+
+
+def edit(path, value):
+    """A change that sets the member at a dotted path; a value of ... removes it."""
+    def change(spec):
+        *parents, last = path.split(".")
+        for key in parents:
+            spec = spec[int(key) if key.isdigit() else key]
+        last = int(last) if last.isdigit() else last
+        if value is ...:
+            del spec[last]
+        else:
+            spec[last] = value
+    return change
+
+
+@pytest.mark.parametrize("path, value, field", [
+    ("ociVersion", ..., "field 'ociVersion' is missing"),
+    ("ociVersion", "3.0.0", "field 'ociVersion'"),
+    ("ociVersion", 1, "field 'ociVersion' is a whole number, not a string"),
+    ("process", ..., "field 'process' is missing"),
+    ("process", "x", "process"),
+    ("process.args", [], "process: field 'args'"),
+    ("process.args", [1], "process: field 'args'"),
+    ("process.cwd", "relative", "process: field 'cwd'"),
+    ("process.user.uid", -1, "process: user: field 'uid'"),
+    ("process.user.uid", "root", "process: user: field 'uid'"),
+    ("process.terminal", "yes", "process: field 'terminal'"),
+    ("root", ..., "field 'root' is missing"),
+    ("root.path", "", "root: field 'path'"),
+    ("root.path", "no-such-rootfs", "root.path"),
+    ("mounts.0.destination", ..., "mounts: field 'destination'"),
+    ("mounts.0.options", "ro", "mounts: field 'options'"),
+    ("mounts.0.type", "no-such-type", "no-such-type"),
+    ("mounts.0.uidMappings", [], "mounts: field 'uidMappings' is not supported"),
+    ("linux.namespaces.0.type", "none", "linux: namespaces: 'none'"),
+    ("linux.namespaces.0.path", "relative", "linux: namespaces"),
+    ("linux.rootfsPropagation", "none", "linux.rootfsPropagation"),
+    ("linux.intelRdt", {}, "linux: field 'intelRdt' is not supported"),
+    ("linux.resources", {"memory": {"limit": "1g"}}, "linux: resources"),
+    ("linux.resources", {"blockIO": {}}, "linux: resources: field 'blockIO' is not supported"),
+    ("linux.resources", {"devices": [{"allow": True, "access": "x"}]}, "resources.devices"),
+    ("hooks", {"prestart": [{"path": "relative"}]}, "hooks.prestart"),
+    ("hooks", {"poststop": [{"path": "/x", "timeout": 0}]}, "hooks.poststop"),
+])
+def test_a_malformed_field_is_named_in_one_sentence(bundle, path, value, field):
+    done = bundle.run("true", change=edit(path, value)) if path != "process.args" else None
+    if done is None:
+        spec = copy.deepcopy(bundle.spec)
+        edit(path, value)(spec)
+        bundle.write(spec)
+        done = bundle.oci("run", bundle.new_id())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert field in done.stderr
+    assert done.stderr.startswith("bolt-oci: ") and done.stderr.count("\n") == 1
+    assert not os.path.exists(bundle.root) or os.listdir(bundle.root) == []
+
+
+@pytest.mark.parametrize("text, says", [("", "not valid JSON"), ("{", "not valid JSON"), ("[]", "ociVersion"), ('{"ociVersion": "1.0.0",}', "line 1"),
+                                        ("{\"a\": 1, \"a\": 2}", "key 'a' is there twice"), ("[" * 100 + "]" * 100, "nested deeper")])
+def test_a_document_that_is_not_usable_json_is_refused(bundle, text, says):
+    with open(f"{bundle.place}/config.json", "w") as config:
+        config.write(text)
+    done = bundle.oci("run", bundle.new_id())
+    assert done.returncode == 1 and says in done.stderr and "config.json" in done.stderr
+
+
+def test_a_bundle_without_config_json_is_an_error(bundle):
+    os.unlink(f"{bundle.place}/config.json")
+    done = bundle.oci("create", bundle.new_id())
+    assert done.returncode == 1 and f"open '{bundle.place}/config.json': No such file or directory" in done.stderr
+
+
+def test_unknown_fields_are_passed_over(bundle):
+    done = bundle.run("echo", "ran", change=lambda spec: spec.update({"org.example.unknown": {"a": [1]}}))
+    assert done.stdout == "ran\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "ä"])
+def test_an_id_that_is_no_file_name_is_refused(bundle, name):
+    bundle.write()
+    done = bundle.oci("create", name)
+    assert done.returncode == 1 and "is no container id" in done.stderr
+
+
+def test_errors_reach_the_log_in_runcs_format(bundle):
+    log = f"{bundle.place}/log.json"
+    done = bundle.oci("--log", log, "--log-format", "json", "state", "none")
+    assert done.returncode == 1 and done.stderr == "bolt-oci: container 'none' does not exist\n"
+    with open(log) as text:
+        entry = json.loads(text.read())
+    assert entry["level"] == "error" and entry["msg"] == "container 'none' does not exist" and entry["time"].endswith("Z")
+
+
+def test_spec_writes_a_document_that_runs_and_does_not_overwrite(bundle):
+    again = bundle.oci("spec", "--bundle", bundle.place)
+    assert again.returncode == 1 and "exists already" in again.stderr
+    assert bundle.run("echo", "ran").stdout == "ran\n"
+
+
+def test_features_describes_the_runtime(bundle):
+    features = json.loads(bundle.oci("features").stdout)
+    assert features["ociVersionMin"] == "1.0.0" and "rro" in features["mountOptions"]
+    assert {"namespaces", "capabilities", "cgroup", "seccomp"} <= set(features["linux"])
+
+
+def test_systemd_cgroups_are_refused_with_the_next_step(bundle):
+    done = bundle.oci("--systemd-cgroup", "list")
+    assert done.returncode == 1 and "cgroupfs" in done.stderr
+
+
+def test_every_option_is_in_the_help(bundle):
+    for line in bundle.oci("__options").stdout.splitlines():
+        command, option = line.split("\t")
+        assert option in bundle.oci(*([command] if command else []), "--help").stdout

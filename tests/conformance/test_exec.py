@@ -1,0 +1,79 @@
+"""exec: a process more in a running container, as runc has it."""
+import json
+import os
+
+from conftest import wait_until
+
+
+def test_exec_runs_in_the_containers_namespaces_and_root(bundle):
+    name = bundle.running("sleep", "1000")
+    pid = bundle.state(name)["pid"]
+    done = bundle.oci("exec", name, "sh", "-c", "hostname; for n in ipc mnt net pid uts user cgroup; do readlink /proc/self/ns/$n; done; cat /proc/1/comm")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "bolt" and lines[-1] == "sleep"
+    assert lines[1:-1] == [os.readlink(f"/proc/{pid}/ns/{kind}") for kind in ("ipc", "mnt", "net", "pid", "uts", "user", "cgroup")]
+
+
+def test_exec_returns_the_exit_status_and_passes_streams(bundle):
+    name = bundle.running("sleep", "1000")
+    done = bundle.oci("exec", name, "sh", "-c", "cat; exit 5", stdin=None, input="through\n")
+    assert (done.returncode, done.stdout) == (5, "through\n")
+
+
+def test_exec_of_what_is_missing_or_cannot_be_executed(bundle):
+    name = bundle.running("sleep", "1000")
+    missing = bundle.oci("exec", name, "no-such-command")
+    assert missing.returncode == 127 and missing.stderr == "bolt-oci: exec 'no-such-command': No such file or directory\n"
+    denied = bundle.oci("exec", name, "/etc/passwd")
+    assert denied.returncode == 126 and denied.stderr == "bolt-oci: exec '/etc/passwd': Permission denied\n"
+
+
+def test_exec_options_change_the_process(bundle):
+    name = bundle.running("sleep", "1000")
+    done = bundle.oci("exec", "--env", "KEY=value", "--cwd", "/tmp", name, "sh", "-c", "echo $KEY; pwd")
+    assert done.stdout == "value\n/tmp\n", done.stderr
+    capabilities = bundle.oci("exec", "--cap", "CAP_NET_RAW", name, "grep", "CapBnd", "/proc/self/status")
+    assert int(capabilities.stdout.split()[1], 16) >> 13 & 1 == 1
+
+
+def test_exec_as_another_user(root_bundle):
+    name = root_bundle.running("sleep", "1000")
+    assert root_bundle.oci("exec", "-u", "1000:1001", name, "sh", "-c", "id -u; id -g").stdout.split() == ["1000", "1001"]
+
+
+def test_exec_of_a_process_document(bundle):
+    name = bundle.running("sleep", "1000")
+    with open(f"{bundle.place}/process.json", "w") as text:
+        json.dump({"user": {"uid": 0, "gid": 0}, "args": ["sh", "-c", "pwd"], "cwd": "/tmp", "env": ["PATH=/bin"]}, text)
+    assert bundle.oci("exec", "--process", f"{bundle.place}/process.json", name).stdout == "/tmp\n"
+
+
+def test_a_detached_exec_returns_at_once(bundle):
+    name = bundle.running("sleep", "1000")
+    with open(os.devnull, "w") as null:
+        done = bundle.oci("exec", "-d", "--pid-file", f"{bundle.place}/pid", name, "sleep", "999", capture_output=False, stdout=null, stderr=null)
+    assert done.returncode == 0
+    with open(f"{bundle.place}/pid") as text:
+        pid = int(text.read())
+    with open(f"/proc/{pid}/cmdline") as command:
+        assert command.read() == "sleep\000999\000"
+
+
+def test_exec_in_a_stopped_container_is_an_error(bundle):
+    name = bundle.running("true")
+    wait_until(lambda: bundle.status(name) == "stopped", "its end")
+    done = bundle.oci("exec", name, "true")
+    assert done.returncode == 255 and done.stderr == f"bolt-oci: container '{name}' is not running\n"
+
+
+def test_no_descriptor_of_the_host_reaches_a_tenant(bundle):
+    name = bundle.running("sleep", "1000")
+    assert bundle.oci("exec", name, "ls", "/proc/self/fd").stdout.split() == ["0", "1", "2", "3"]
+
+
+def test_exec_has_the_containers_limits_of_privilege(bundle):
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38}]}
+    name = bundle.running("sleep", "1000", change=lambda spec: spec["linux"].update(seccomp=profile))
+    done = bundle.oci("exec", name, "mkdir", "/tmp/new")
+    assert done.returncode == 1 and "Function not implemented" in done.stderr

@@ -1,0 +1,138 @@
+"""runtime.md: operations, the state, the lifecycle."""
+import json
+import os
+
+from conftest import wait_until
+
+
+def test_the_state_of_a_container_includes_the_specified_properties(bundle):
+    name = bundle.running("sleep", "1000", change=lambda spec: spec.update(annotations={"org.example.key": "value"}))
+    state = bundle.state(name)
+    assert state["ociVersion"] == bundle.spec["ociVersion"]
+    assert state["id"] == name
+    assert state["status"] == "running"
+    assert os.path.exists(f"/proc/{state['pid']}")
+    assert state["bundle"] == bundle.place
+    assert state["annotations"] == {"org.example.key": "value"}
+
+
+def test_create_must_not_run_the_user_specified_program(bundle):
+    name = bundle.create("sh", "-c", "echo started")
+    assert bundle.status(name) == "created"
+    assert bundle.output() == ""
+
+
+def test_start_must_run_the_user_specified_program(bundle):
+    name = bundle.create("sh", "-c", "echo started; exec sleep 1000")
+    assert bundle.oci("start", name).returncode == 0
+    wait_until(lambda: bundle.output() == "started\n", "the program's output")
+    assert bundle.status(name) == "running"
+
+
+def test_start_of_a_container_that_is_not_created_must_have_no_effect_and_be_an_error(bundle):
+    name = bundle.running("sleep", "1000")
+    again = bundle.oci("start", name)
+    assert again.returncode == 1
+    assert again.stderr == f"bolt-oci: container '{name}' is running: only a created one can be started\n"
+    assert bundle.status(name) == "running"
+
+
+def test_create_must_be_an_error_when_the_id_is_taken(bundle):
+    name = bundle.running("sleep", "1000")
+    again = bundle.oci("create", name)
+    assert again.returncode == 1
+    assert f"container '{name}' exists already" in again.stderr
+    assert bundle.status(name) == "running"
+
+
+def test_kill_must_send_the_signal_to_the_container_process(bundle):
+    name = bundle.running("sh", "-c", "trap 'exit 3' USR1; echo ready; while :; do sleep 0.01; done")
+    wait_until(lambda: "ready" in bundle.output(), "the trap")
+    assert bundle.oci("kill", name, "SIGUSR1").returncode == 0
+    wait_until(lambda: bundle.status(name) == "stopped", "its end")
+
+
+def test_kill_of_a_container_that_is_neither_created_nor_running_must_be_an_error(bundle):
+    name = bundle.running("true")
+    wait_until(lambda: bundle.status(name) == "stopped", "its end")
+    killed = bundle.oci("kill", name, "KILL")
+    assert killed.returncode == 1
+    assert killed.stderr == f"bolt-oci: container '{name}' is not running\n"
+
+
+def test_delete_of_a_container_that_is_not_stopped_must_have_no_effect_and_be_an_error(bundle):
+    name = bundle.running("sleep", "1000")
+    deleted = bundle.oci("delete", name)
+    assert deleted.returncode == 1
+    assert f"container '{name}' is running" in deleted.stderr
+    assert bundle.status(name) == "running"
+
+
+def test_delete_must_delete_the_resources_that_were_created(bundle):
+    name = bundle.running("true")
+    wait_until(lambda: bundle.status(name) == "stopped", "its end")
+    assert bundle.oci("delete", name).returncode == 0
+    gone = bundle.oci("state", name)
+    assert gone.returncode == 1 and gone.stderr == f"bolt-oci: container '{name}' does not exist\n"
+    assert os.listdir(bundle.root) == []
+    leftovers = [path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"/{name}")]
+    assert leftovers == []
+
+
+def test_delete_force_kills_and_is_no_error_for_what_does_not_exist(bundle):
+    name = bundle.running("sleep", "1000")
+    pid = bundle.state(name)["pid"]
+    assert bundle.oci("delete", "-f", name).returncode == 0
+    assert not os.path.exists(f"/proc/{pid}/exe") or bundle.oci("state", name).returncode == 1
+    assert bundle.oci("delete", "-f", name).returncode == 0
+
+
+def test_run_returns_the_programs_exit_status(bundle):
+    assert bundle.run("sh", "-c", "exit 7").returncode == 7
+    assert bundle.run("sh", "-c", "kill -TERM $$; exit 5", change=lambda s: s["linux"].update(
+        namespaces=[n for n in s["linux"]["namespaces"] if n["type"] != "pid"])).returncode == 128 + 15
+    assert json.loads(bundle.oci("list", "-f", "json").stdout) == []
+
+
+def test_a_command_that_is_missing_or_cannot_be_executed_is_127_and_126(bundle):
+    missing = bundle.run("no-such-command")
+    assert missing.returncode == 127
+    assert missing.stderr == "bolt-oci: exec 'no-such-command': No such file or directory\n"
+    denied = bundle.run("/etc/passwd")
+    assert denied.returncode == 126
+    assert denied.stderr == "bolt-oci: exec '/etc/passwd': Permission denied\n"
+    assert os.listdir(bundle.root) == []
+
+
+def test_a_later_start_reports_what_is_wrong_with_the_program(bundle):
+    with open(f"{bundle.place}/rootfs/bin/broken", "w") as script:
+        script.write("#!/no/interpreter\n")
+    os.chmod(f"{bundle.place}/rootfs/bin/broken", 0o755)
+    name = bundle.create("broken")
+    started = bundle.oci("start", name)
+    assert started.returncode == 127
+    assert "interpreter" in started.stderr
+    wait_until(lambda: bundle.status(name) == "stopped", "its end")
+
+
+def test_list_shows_what_state_shows(bundle):
+    name = bundle.running("sleep", "1000")
+    assert bundle.oci("list", "--quiet").stdout == f"{name}\n"
+    listed = json.loads(bundle.oci("list", "--format", "json").stdout)
+    assert listed == [bundle.state(name)]
+    head, line = bundle.oci("list").stdout.splitlines()
+    assert head.split() == ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
+    assert line.split()[:3] == [name, str(listed[0]["pid"]), "running"]
+
+
+def test_a_state_of_another_boot_is_stopped(bundle):
+    name = bundle.running("sleep", "1000")
+    path = f"{bundle.root}/{name}/state.json"
+    with open(path) as text:
+        record = json.load(text)
+    with open(path, "w") as text:
+        json.dump({**record, "boot_id": "00000000-0000-0000-0000-000000000000"}, text)
+    assert bundle.status(name) == "stopped"
+    with open(path, "w") as text:
+        json.dump(record, text)
+    assert bundle.status(name) == "running"

@@ -1,0 +1,218 @@
+"""config-linux.md: namespaces, user mappings, cgroups, sysctl, seccomp; config.md: hostname, domainname."""
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import wait_until
+
+KINDS = {"pid": "pid", "network": "net", "mount": "mnt", "ipc": "ipc", "uts": "uts", "cgroup": "cgroup", "user": "user", "time": "time"}
+
+
+def linux(**values):
+    return lambda spec: spec["linux"].update(values)
+
+
+def namespaces(spec):
+    return spec["linux"]["namespaces"]
+
+
+def is_hybrid():
+    return os.path.isdir("/sys/fs/cgroup/memory")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("mount", "user")])
+def test_a_listed_namespace_is_new_and_one_that_is_not_listed_is_the_runtimes(bundle, kind):
+    link = f"/proc/self/ns/{KINDS[kind]}"
+
+    def with_it(spec):
+        spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != kind] + [{"type": kind}]
+        if kind == "uts":
+            spec.pop("hostname", None)
+
+    def without_it(spec):
+        spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != kind]
+        if kind == "uts":
+            spec.pop("hostname", None)
+
+    new = bundle.run("readlink", link, change=with_it)
+    shared = bundle.run("readlink", link, change=without_it)
+    assert new.returncode == 0 and shared.returncode == 0, new.stderr + shared.stderr
+    assert new.stdout.strip() != os.readlink(link)
+    assert shared.stdout.strip() == os.readlink(link)
+
+
+@pytest.mark.parametrize("kind", ["pid", "network", "ipc", "uts", "cgroup", "user"])
+def test_a_namespace_with_a_path_is_joined(bundle, kind):
+    if kind == "user" and not bundle.uid:
+        pytest.skip("the root bundle has no user namespace to join")
+    if kind == "network" and bundle.uid:
+        bundle.spec["linux"]["namespaces"].append({"type": "network"})
+    first = bundle.running("sleep", "1000")
+    pid = bundle.state(first)["pid"]
+
+    def change(spec):
+        for entry in namespaces(spec):
+            # What belongs to the first's user namespace is out of reach without joining that too.
+            if entry["type"] == kind or (bundle.uid and entry["type"] == "user"):
+                entry["path"] = f"/proc/{pid}/ns/{KINDS[entry['type']]}"
+        if bundle.uid:
+            spec["linux"].pop("uidMappings"), spec["linux"].pop("gidMappings")
+        if kind == "uts":
+            spec.pop("hostname")
+
+    done = bundle.run("readlink", f"/proc/self/ns/{KINDS[kind]}", change=change)
+    assert done.stdout.strip() == os.readlink(f"/proc/{pid}/ns/{KINDS[kind]}"), done.stderr
+
+
+def test_user_mappings_by_the_programs_of_shadow(user_bundle):
+    def change(spec):
+        spec["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 2000, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 65536}]
+        spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 2000, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 65536}]
+        spec["process"]["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [7]}
+
+    done = user_bundle.run("sh", "-c", "id -u; id -g; id -G; cat /proc/self/uid_map", change=change)
+    assert done.stdout.split() == ["1000", "1001", "1001", "7", "0", "2000", "1", "1", "100000", "65536"], done.stderr
+
+
+def test_a_user_namespace_made_by_root(root_bundle):
+    def change(spec):
+        spec["linux"]["namespaces"].append({"type": "user"})
+        spec["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 65536}]
+        spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 65536}]
+        spec["linux"].pop("resources", None)
+
+    done = root_bundle.run("sh", "-c", "id -u; cat /proc/self/uid_map; test -c /dev/null && echo null", change=change)
+    assert done.stdout.split() == ["0", "0", "200000", "65536", "null"], done.stderr
+
+
+def test_hostname_and_domainname(bundle):
+    def change(spec):
+        spec.update(hostname="some-host", domainname="some.domain")
+
+    done = bundle.run("sh", "-c", "hostname; cat /proc/sys/kernel/domainname", change=change)
+    assert done.stdout == "some-host\nsome.domain\n", done.stderr
+
+
+def test_sysctls_of_the_containers_namespaces_are_set(bundle):
+    with_network = lambda spec: spec["linux"].update(
+        namespaces=[e for e in namespaces(spec) if e["type"] != "network"] + [{"type": "network"}],
+        sysctl={"net.ipv4.ip_forward": "1", "kernel.shm_rmid_forced": "1"})
+    done = bundle.run("cat", "/proc/sys/net/ipv4/ip_forward", "/proc/sys/kernel/shm_rmid_forced", change=with_network)
+    assert done.stdout == "1\n1\n", done.stderr
+
+
+def test_a_sysctl_that_would_change_the_host_is_refused(bundle):
+    done = bundle.run("true", change=linux(sysctl={"kernel.panic": "7"}))
+    assert done.returncode == 1 and "linux.sysctl: 'kernel.panic' is not a container's own" in done.stderr
+    shared = bundle.run("true", change=lambda spec: spec["linux"].update(
+        namespaces=[e for e in namespaces(spec) if e["type"] != "network"], sysctl={"net.ipv4.ip_forward": "1"}))
+    assert shared.returncode == 1 and "needs a namespace of type 'network'" in shared.stderr
+
+
+def test_loopback_is_up_in_a_new_network_namespace(root_bundle):
+    assert root_bundle.run("cat", "/sys/class/net/lo/operstate", "/sys/class/net/lo/flags").stdout.split()[1] == "0x9"
+
+
+def test_seccomp_actions_and_arguments(bundle):
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"] if os.uname().machine == "x86_64" else [],
+               "syscalls": [{"names": ["mkdir", "mkdirat", "no_such_syscall"], "action": "SCMP_ACT_ERRNO", "errnoRet": 99},
+                            {"names": ["kill"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 10, "op": "SCMP_CMP_EQ"}]}]}
+    for no_new_privileges in (True, False):
+        def change(spec):
+            spec["linux"]["seccomp"] = profile
+            spec["process"]["noNewPrivileges"] = no_new_privileges
+
+        done = bundle.run("sh", "-c", "mkdir /tmp/x; kill -USR1 1; kill -0 1 && echo kill works; grep Seccomp: /proc/self/status", change=change)
+        assert "Cannot assign requested address" in done.stderr and "Operation not permitted" in done.stderr, done.stderr
+        assert done.stdout.split() == ["kill", "works", "Seccomp:", "2"]
+
+
+@pytest.mark.parametrize("profile, text", [
+    ({"defaultAction": "SCMP_ACT_NONE"}, "SCMP_ACT_NONE"),
+    ({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_NONE"]}, "SCMP_ARCH_NONE"),
+    ({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["kill"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 9, "value": 0, "op": "SCMP_CMP_EQ"}]}]}, "argument 9"),
+])
+def test_a_malformed_seccomp_profile_is_an_error_that_names_it(bundle, profile, text):
+    done = bundle.run("true", change=linux(seccomp=profile))
+    assert done.returncode == 1 and "seccomp" in done.stderr and text in done.stderr
+
+
+def own_cgroup_file(pid, controller, name):
+    with open(f"/proc/{pid}/cgroup") as lines:
+        for line in lines:
+            number, controllers, path = line.strip().split(":", 2)
+            if (controller in controllers.split(",")) if is_hybrid() else number == "0":
+                with open(f"/sys/fs/cgroup/{controller if is_hybrid() else ''}{path}/{name}") as text:
+                    return text.read().strip()
+    raise AssertionError(f"no cgroup for {controller}")
+
+
+def test_limits_are_applied(root_bundle):
+    resources = {"memory": {"limit": 64 << 20}, "cpu": {"quota": 50000, "period": 100000, "shares": 512, "cpus": "0"}, "pids": {"limit": 17}}
+    name = root_bundle.running("sleep", "1000", change=linux(resources=resources, cgroupsPath=f"/bolt-test-{os.getpid()}/limits"))
+    pid = root_bundle.state(name)["pid"]
+    if is_hybrid():
+        assert own_cgroup_file(pid, "memory", "memory.limit_in_bytes") == str(64 << 20)
+        assert own_cgroup_file(pid, "cpu", "cpu.cfs_quota_us") == "50000"
+        assert own_cgroup_file(pid, "cpu", "cpu.shares") == "512"
+    else:
+        assert own_cgroup_file(pid, "memory", "memory.max") == str(64 << 20)
+        assert own_cgroup_file(pid, "cpu", "cpu.max") == "50000 100000"
+    assert own_cgroup_file(pid, "cpuset", "cpuset.cpus") == "0"
+    assert own_cgroup_file(pid, "pids", "pids.max") == "17"
+    tenant = root_bundle.oci("exec", name, "cat", "/proc/self/cgroup")
+    with open(f"/proc/{pid}/cgroup") as lines:
+        assert f"bolt-test-{os.getpid()}/limits" in lines.read()
+    assert tenant.returncode == 0
+    root_bundle.oci("delete", "-f", name)
+    for top, _, _ in os.walk("/sys/fs/cgroup"):
+        if top.endswith(f"/bolt-test-{os.getpid()}"):
+            os.rmdir(top)
+
+
+def test_the_pids_limit_is_enforced(root_bundle):
+    done = root_bundle.run("sh", "-c", "sleep 5 & sleep 5 & sleep 5 & sleep 5 & sleep 5 & echo all", change=linux(resources={"pids": {"limit": 4}}))
+    assert "all" not in done.stdout and "can't fork" in done.stderr
+
+
+def test_the_memory_limit_is_enforced(root_bundle):
+    done = root_bundle.run("sh", "-c", "head -c 200000000 /dev/zero | sort | wc -c", change=linux(resources={"memory": {"limit": 32 << 20}}))
+    assert done.stdout.strip() != "200000000"
+
+
+def test_limits_that_cannot_be_applied_are_errors_that_name_the_field(user_bundle):
+    if not is_hybrid():
+        pytest.skip("on cgroup v2 the limit may be delegated")
+    done = user_bundle.run("true", change=linux(resources={"memory": {"limit": 64 << 20}}))
+    assert done.returncode == 1
+    assert "resources.memory.limit" in done.stderr and "delegated" in done.stderr
+
+
+def test_device_rules_are_enforced(root_bundle):
+    if not is_hybrid():
+        pytest.skip("device rules are for cgroup v1")
+
+    def change(spec):
+        spec["linux"]["devices"] = [{"path": "/dev/kmsg2", "type": "c", "major": 1, "minor": 11, "fileMode": 0o666}]
+        spec["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+
+    denied = root_bundle.run("head", "-c", "1", "/dev/kmsg2", change=change)
+    assert "Operation not permitted" in denied.stderr
+    assert root_bundle.run("head", "-c", "1", "/dev/zero", change=change).returncode == 0
+
+
+def test_the_cgroup_file_system_is_mounted(bundle):
+    done = bundle.run("sh", "-c", "ls /sys/fs/cgroup; grep cgroup /proc/self/mountinfo | head -1")
+    assert done.returncode == 0 and "cgroup" in done.stdout, done.stderr
+
+
+def test_kill_all_reaches_every_process_of_a_container_without_a_pid_namespace(root_bundle):
+    name = root_bundle.running("sh", "-c", "sleep 998 & sleep 999", change=lambda spec: spec["linux"].update(
+        namespaces=[entry for entry in namespaces(spec) if entry["type"] != "pid"]))
+    pid = root_bundle.state(name)["pid"]
+    wait_until(lambda: subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split(), "the children")
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+    assert root_bundle.oci("kill", "--all", name, "KILL").returncode == 0
+    wait_until(lambda: not any(os.path.exists(f"/proc/{child}/exe") for child in children), "their end")

@@ -1,0 +1,173 @@
+"""config.md, Mounts; config-linux.md: default devices, masked and read-only paths, rootfs propagation."""
+import os
+import subprocess
+
+import pytest
+
+
+def mounts_in(text):
+    """mountinfo lines as {mount point: (mount options, optional fields, type)}; the topmost mount wins."""
+    found = {}
+    for line in text.splitlines():
+        before, after = line.split(" - ")
+        fields = before.split()
+        found[fields[4]] = (fields[5].split(","), fields[6:], after.split()[0])
+    return found
+
+
+def add_mount(**mount):
+    return lambda spec: spec["mounts"].append(mount)
+
+
+def test_the_runtime_must_mount_entries_in_the_listed_order(bundle):
+    os.makedirs(f"{bundle.place}/rootfs/one")
+
+    def change(spec):
+        spec["mounts"] += [{"destination": "/data", "type": "tmpfs", "source": "tmpfs"},
+                           {"destination": "/data/below/it", "type": "tmpfs", "source": "tmpfs", "options": ["size=64k"]}]
+
+    done = bundle.run("cat", "/proc/self/mountinfo", change=change)
+    assert done.returncode == 0, done.stderr
+    points = [line.split()[4] for line in done.stdout.splitlines()]
+    assert points.index("/data") < points.index("/data/below/it")
+
+
+@pytest.mark.parametrize("options, expected", [
+    (["nosuid", "nodev", "noexec"], {"rw", "nosuid", "nodev", "noexec", "relatime"}),
+    (["ro"], {"ro", "relatime"}),
+    (["noatime"], {"rw", "noatime"}),
+    (["nodev", "dev", "ro", "rw"], {"rw", "relatime"}),
+])
+def test_mount_options_are_applied_to_new_file_systems(bundle, options, expected):
+    done = bundle.run("cat", "/proc/self/mountinfo", change=add_mount(destination="/data", type="tmpfs", source="tmpfs", options=options))
+    assert done.returncode == 0, done.stderr
+    assert set(mounts_in(done.stdout)["/data"][0]) == expected
+
+
+def test_a_file_systems_own_options_reach_it(bundle):
+    done = bundle.run("sh", "-c", "df -k /data; stat -c %a /data", change=add_mount(
+        destination="/data", type="tmpfs", source="tmpfs", options=["size=128k", "mode=1711"]))
+    assert done.returncode == 0, done.stderr
+    assert "      128 " in done.stdout and done.stdout.endswith("1711\n")
+
+
+def test_an_unknown_option_is_an_error_that_names_mount_and_option(bundle):
+    done = bundle.run("true", change=add_mount(destination="/data", type="tmpfs", source="tmpfs", options=["no-such-option"]))
+    assert done.returncode == 1
+    assert "on '/data'" in done.stderr and "no-such-option" in done.stderr
+
+
+def test_bind_mounts_of_files_and_directories_make_missing_targets(bundle):
+    os.makedirs(f"{bundle.place}/shared")
+    with open(f"{bundle.place}/shared/file", "w") as text:
+        text.write("contents\n")
+    os.chmod(f"{bundle.place}/shared/file", 0o644)
+
+    def change(spec):
+        spec["root"]["readonly"] = False
+        spec["mounts"] += [{"destination": "/new/dir", "type": "bind", "source": "shared", "options": ["bind", "ro"]},
+                           {"destination": "/new/place/file", "source": f"{bundle.place}/shared/file", "options": ["rbind", "ro", "nosuid"]}]
+
+    done = bundle.run("sh", "-c", "cat /new/dir/file /new/place/file; touch /new/dir/x; cat /proc/self/mountinfo", change=change)
+    assert done.stdout.startswith("contents\ncontents\n"), done.stderr
+    assert "Read-only file system" in done.stderr
+    mounts = mounts_in(done.stdout.split("contents\n")[-1])
+    assert "ro" in mounts["/new/dir"][0] and {"ro", "nosuid"} <= set(mounts["/new/place/file"][0])
+
+
+def test_a_missing_bind_source_is_an_error_that_names_it(bundle):
+    done = bundle.run("true", change=add_mount(destination="/data", type="bind", source="/no/such/source", options=["bind"]))
+    assert done.returncode == 1
+    assert "bind '/no/such/source' on '/data'" in done.stderr and "No such file or directory" in done.stderr
+
+
+def test_recursive_options_reach_mounts_below(root_bundle):
+    bundle = root_bundle
+    os.makedirs(f"{bundle.place}/tree/below")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", f"{bundle.place}/tree/below"], check=True)
+    try:
+        top_only = bundle.run("cat", "/proc/self/mountinfo", change=add_mount(destination="/data", source=f"{bundle.place}/tree", options=["rbind", "ro"]))
+        whole = bundle.run("cat", "/proc/self/mountinfo", change=add_mount(destination="/data", source=f"{bundle.place}/tree", options=["rbind", "rro", "rnodev"]))
+    finally:
+        subprocess.run(["umount", f"{bundle.place}/tree/below"], check=True)
+    assert "ro" in mounts_in(top_only.stdout)["/data"][0] and "rw" in mounts_in(top_only.stdout)["/data/below"][0]
+    for point in ("/data", "/data/below"):
+        assert {"ro", "nodev"} <= set(mounts_in(whole.stdout)[point][0])
+
+
+@pytest.mark.parametrize("option, expected", [("rprivate", []), ("rshared", ["shared"]), ("rslave", ["master"]), ("unbindable", ["unbindable"])])
+def test_propagation_of_mounts(root_bundle, option, expected):
+    bundle = root_bundle
+    os.makedirs(f"{bundle.place}/tree")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", f"{bundle.place}/tree"], check=True)
+    subprocess.run(["mount", "--make-shared", f"{bundle.place}/tree"], check=True)
+    try:
+        done = bundle.run("cat", "/proc/self/mountinfo", change=add_mount(destination="/data", source=f"{bundle.place}/tree", options=["rbind", option]))
+    finally:
+        subprocess.run(["umount", f"{bundle.place}/tree"], check=True)
+    assert done.returncode == 0, done.stderr
+    fields = [field.split(":")[0] for field in mounts_in(done.stdout)["/data"][1]]
+    assert fields[:1] == expected[:1]
+
+
+@pytest.mark.parametrize("propagation, expected", [("private", []), ("shared", ["shared"]), ("unbindable", ["unbindable"])])
+def test_rootfs_propagation_sets_the_rootfs_mount_propagation(bundle, propagation, expected):
+    done = bundle.run("cat", "/proc/self/mountinfo", change=lambda spec: spec["linux"].update(rootfsPropagation=propagation))
+    assert done.returncode == 0, done.stderr
+    assert [field.split(":")[0] for field in mounts_in(done.stdout)["/"][1]] == expected
+
+
+def test_the_default_devices_must_be_supplied(bundle):
+    script = "for d in null zero full random urandom tty; do test -c /dev/$d || echo no $d; done; echo x > /dev/null && head -c 2 /dev/zero | wc -c"
+    done = bundle.run("sh", "-c", script)
+    assert done.stdout == "2\n", done.stderr
+    links = bundle.run("sh", "-c", "for l in fd stdin stdout stderr ptmx; do readlink /dev/$l; done")
+    assert links.stdout.split() == ["/proc/self/fd", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2", "pts/ptmx"]
+
+
+def test_listed_devices_are_made_with_their_mode_and_owner(root_bundle):
+    device = {"path": "/dev/deep/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8}
+    done = root_bundle.run("stat", "-c", "%t:%T %a %u %g %F", "/dev/deep/mine", change=lambda spec: spec["linux"].update(devices=[device]))
+    assert done.stdout == "1:5 640 7 8 character special file\n", done.stderr
+
+
+def test_masked_paths_must_be_unreadable_and_read_only_paths_unwritable(bundle):
+    with open(f"{bundle.place}/rootfs/data/secret", "w") as text:
+        text.write("secret")
+
+    def change(spec):
+        spec["root"]["readonly"] = False
+        spec["linux"]["maskedPaths"] = ["/data/secret", "/home", "/proc/kcore", "/not/there"]
+        spec["linux"]["readonlyPaths"] = ["/proc/sys", "/etc", "/not/there/either"]
+
+    done = bundle.run("sh", "-c", "cat /data/secret; ls /home; touch /home/x || touch /etc/x || touch /proc/sys/x || touch /tmp/x && echo done", change=change)
+    assert done.stdout == "done\n"
+    assert done.stderr.count("Read-only file system") >= 2
+
+
+def test_root_readonly_makes_the_root_read_only(bundle):
+    assert "Read-only file system" in bundle.run("touch", "/data/x", change=lambda spec: spec["root"].update(readonly=True)).stderr
+    assert bundle.run("touch", "/data/x", change=lambda spec: spec["root"].update(readonly=False)).returncode == 0
+
+
+def test_targets_are_resolved_inside_the_root(bundle):
+    """Symbolic links of the image, absolute and climbing, never lead to the host's files."""
+    os.makedirs(f"{bundle.place}/host-dir")
+    os.symlink(f"{bundle.place}/host-dir", f"{bundle.place}/rootfs/absolute")
+    os.symlink("../../../../../../../../.." + bundle.place + "/host-dir", f"{bundle.place}/rootfs/climbing")
+
+    def change(spec):
+        spec["root"]["readonly"] = False
+        spec["mounts"] += [{"destination": "/absolute/x", "type": "tmpfs", "source": "tmpfs"}, {"destination": "/climbing/y", "type": "tmpfs", "source": "tmpfs"},
+                           {"destination": "/../../z", "type": "tmpfs", "source": "tmpfs"}]
+
+    done = bundle.run("cat", "/proc/self/mountinfo", change=change)
+    assert os.listdir(f"{bundle.place}/host-dir") == []
+    if done.returncode == 0:
+        assert {f"{bundle.place}/host-dir/x", "/z"} <= set(mounts_in(done.stdout))
+
+
+def test_nothing_of_the_host_is_left_in_the_mount_table(bundle):
+    done = bundle.run("cat", "/proc/self/mountinfo")
+    points = list(mounts_in(done.stdout))
+    assert all(point == "/" or point.split("/")[1] in ("proc", "dev", "sys") for point in points), points

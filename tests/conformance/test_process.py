@@ -1,0 +1,186 @@
+"""config.md, Process: user, capabilities, limits, terminal, descriptors."""
+import os
+import pty
+import socket
+import subprocess
+import threading
+
+from conftest import BUSYBOX, RUNTIME
+
+
+def process(**values):
+    return lambda spec: spec["process"].update(values)
+
+
+def test_the_user_groups_and_umask_are_as_configured(root_bundle):
+    done = root_bundle.run("sh", "-c", "id -u; id -g; id -G; umask", change=process(user={"uid": 1000, "gid": 1001, "additionalGids": [5, 6], "umask": 0o27}))
+    assert done.stdout.split() == ["1000", "1001", "1001", "5", "6", "0027"], done.stderr
+
+
+def test_args_env_and_cwd_are_as_configured(bundle):
+    done = bundle.run("sh", "-c", "echo $0 $1 $KEY; pwd", "zero", "one", change=process(cwd="/tmp", env=["PATH=/bin", "KEY=value=x"]))
+    assert done.stdout == "zero one value=x\n/tmp\n", done.stderr
+
+
+def test_a_missing_working_directory_is_made(bundle):
+    def change(spec):
+        spec["root"]["readonly"] = False
+        spec["process"]["cwd"] = "/made/for/it"
+
+    assert bundle.run("sh", "-c", "pwd", change=change).stdout == "/made/for/it\n"
+
+
+def test_a_working_directory_outside_the_root_is_refused(bundle):
+    for path in ("/proc/self/fd/7", "/proc/self/fd/8", "/proc/1/cwd/../../.."):
+        done = bundle.run("cat", "/etc/hostname", change=process(cwd=path))
+        assert "process.cwd" in done.stderr or done.stdout == ""
+
+
+def test_capability_sets_are_as_configured(bundle):
+    sets = {"bounding": ["CAP_CHOWN", "CAP_KILL"], "permitted": ["CAP_CHOWN", "CAP_KILL"], "effective": ["CAP_KILL"], "inheritable": ["CAP_KILL"], "ambient": ["CAP_KILL"]}
+
+    def change(spec):
+        spec["process"].update(capabilities=sets, user={"uid": 0, "gid": 0})
+
+    done = bundle.run("grep", "^Cap", "/proc/self/status", change=change)
+    found = {line.split(":")[0]: int(line.split()[1], 16) for line in done.stdout.splitlines()}
+    # exec by root makes permitted and effective whole again: both come from the bounding and inheritable sets.
+    assert found["CapBnd"] == found["CapPrm"] == found["CapEff"] == 0b100001 and found["CapInh"] == found["CapAmb"] & found["CapInh"] | 0b100000
+
+
+def test_ambient_capabilities_reach_an_ordinary_user(root_bundle):
+    sets = {name: ["CAP_NET_BIND_SERVICE"] for name in ("bounding", "permitted", "effective", "inheritable", "ambient")}
+    done = root_bundle.run("grep", "^CapEff", "/proc/self/status", change=process(capabilities=sets, user={"uid": 1000, "gid": 1000}))
+    assert int(done.stdout.split()[1], 16) == 1 << 10, done.stderr
+
+
+def test_an_unknown_capability_is_an_error_that_names_the_field(bundle):
+    done = bundle.run("true", change=process(capabilities={"bounding": ["CAP_NO_SUCH"]}))
+    assert done.returncode == 1
+    assert done.stderr == "bolt-oci: process.capabilities.bounding: 'CAP_NO_SUCH' is not a capability\n"
+
+
+def test_no_new_privileges_is_set(bundle):
+    assert bundle.run("grep", "NoNewPrivs", "/proc/self/status", change=process(noNewPrivileges=True)).stdout.split()[1] == "1"
+    assert bundle.run("grep", "NoNewPrivs", "/proc/self/status", change=process(noNewPrivileges=False)).stdout.split()[1] == "0"
+
+
+def test_rlimits_are_set(bundle):
+    done = bundle.run("sh", "-c", "ulimit -Sn; ulimit -Hn; ulimit -c", change=process(
+        rlimits=[{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}, {"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]))
+    assert done.stdout.split() == ["100", "200", "0"], done.stderr
+
+
+def test_a_limit_that_cannot_be_raised_is_an_error_that_names_it(user_bundle):
+    done = user_bundle.run("true", change=process(rlimits=[{"type": "RLIMIT_NOFILE", "soft": 2 ** 30, "hard": 2 ** 30}]))
+    assert done.returncode == 1
+    assert done.stderr.startswith("bolt-oci: process.rlimits: RLIMIT_NOFILE") and "Operation not permitted" in done.stderr
+
+
+def test_an_unknown_limit_is_an_error_that_names_it(bundle):
+    done = bundle.run("true", change=process(rlimits=[{"type": "RLIMIT_NONE", "soft": 1, "hard": 1}]))
+    assert done.stderr == "bolt-oci: process.rlimits: 'RLIMIT_NONE' is not a resource limit\n"
+
+
+def test_oom_score_adj_is_set(bundle):
+    assert bundle.run("cat", "/proc/self/oom_score_adj", change=process(oomScoreAdj=500)).stdout == "500\n"
+
+
+def test_an_oom_score_that_cannot_be_lowered_is_an_error(user_bundle):
+    done = user_bundle.run("true", change=process(oomScoreAdj=-500))
+    assert done.returncode == 1 and done.stderr.startswith("bolt-oci: process.oomScoreAdj: ")
+
+
+def test_no_descriptor_of_the_host_reaches_the_container(bundle):
+    read_end, write_end = os.pipe()
+    done = bundle.run("ls", "/proc/self/fd", pass_fds=(read_end, write_end))
+    os.close(read_end), os.close(write_end)
+    # The fourth is the listing's own.
+    assert done.stdout.split() == ["0", "1", "2", "3"], done.stderr
+
+
+def test_preserved_descriptors_reach_the_container(root_bundle):
+    with open(f"{root_bundle.place}/kept", "w+") as kept:
+        kept.write("kept\n")
+        kept.flush()
+        os.lseek(kept.fileno(), 0, os.SEEK_SET)
+        saved = os.dup(3) if os.path.exists("/proc/self/fd/3") else None
+        os.dup2(kept.fileno(), 3)
+        try:
+            done = root_bundle.run("sh", "-c", "cat <&3", arguments=["--preserve-fds", "1"], pass_fds=(3,))
+        finally:
+            if saved is not None:
+                os.dup2(saved, 3)
+                os.close(saved)
+    assert done.stdout == "kept\n", done.stderr
+
+
+def test_standard_streams_are_the_callers(bundle):
+    done = bundle.run("sh", "-c", "cat; echo error >&2", stdin=None, input="input\n")
+    assert (done.stdout, done.stderr) == ("input\n", "error\n")
+
+
+def test_a_terminal_is_the_controlling_terminal_and_dev_console(bundle):
+    master, slave = pty.openpty()
+    spec_change = process(terminal=True)
+    bundle.spec["process"]["args"] = ["sh", "-c", "tty; test -c /dev/console && stat -c %t /dev/console; sleep 0.1; echo last"]
+    spec_change(bundle.spec)
+    bundle.write()
+    child = bundle.start_oci("run", bundle.new_id(), stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    text = b""
+    while True:
+        try:
+            text += os.read(master, 4096)
+        except OSError:
+            break
+    assert child.wait(20) == 0, text
+    assert text.split() == [b"/dev/pts/0", b"88", b"last"]
+
+
+def test_a_console_socket_receives_the_terminals_master(bundle):
+    path = f"{bundle.place}/console.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    os.chmod(path, 0o777)
+    listener.listen()
+    got = []
+
+    def receive():
+        peer, _ = listener.accept()
+        name, descriptors, _, _ = socket.recv_fds(peer, 100, 1)
+        got.extend([name, descriptors[0]])
+
+    waiter = threading.Thread(target=receive)
+    waiter.start()
+    name = bundle.create("sh", "-c", "tty; sleep 0.2", change=process(terminal=True, consoleSize={"height": 11, "width": 22}), arguments=["--console-socket", path])
+    waiter.join(20)
+    assert bundle.oci("start", name).returncode == 0
+    assert os.read(got[1], 100).strip() == b"/dev/pts/0"
+    os.close(got[1])
+    listener.close()
+
+
+def test_a_detached_terminal_without_a_console_socket_is_refused(bundle):
+    done = bundle.run("true", change=process(terminal=True), arguments=["--detach"])
+    assert done.returncode == 1 and "--console-socket" in done.stderr
+
+
+def test_signals_to_a_foreground_run_reach_the_process(bundle):
+    bundle.spec["process"]["args"] = ["sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done"]
+    bundle.write()
+    child = bundle.start_oci("run", bundle.new_id(), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    assert child.stdout.readline() == b"ready\n"
+    child.terminate()
+    assert child.wait(20) == 9
+
+
+def test_the_pid_file_holds_the_hosts_pid(bundle):
+    bundle.spec["process"]["args"] = ["sleep", "1000"]
+    bundle.write()
+    name = bundle.new_id()
+    with open(os.devnull, "w") as null:
+        done = bundle.oci("run", "-d", "--pid-file", f"{bundle.place}/pid", name, capture_output=False, stdout=null, stderr=null)
+    assert done.returncode == 0
+    with open(f"{bundle.place}/pid") as text:
+        assert int(text.read()) == bundle.state(name)["pid"]
