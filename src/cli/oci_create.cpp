@@ -91,9 +91,8 @@ Result<void> check(CreateOptions const& options, spec::Process const& process, b
     return {};
 }
 
-// Everything up to `created`. What is made on disk is taken back by the caller when this fails.
-Result<void> make(Making& making, CreateOptions const& options) {
-    making.created = TRY(oci::create(making.request));
+// What the next command needs to find the container.
+Result<void> write_down(Making& making, CreateOptions const& options) {
     TRY(making.directory.write(TRY(record_of(making))));
     TRY(making.directory.write_config(making.loaded.text));
     if (making.created.console.is_open() && !options.console_socket.empty()) {
@@ -102,6 +101,16 @@ Result<void> make(Making& making, CreateOptions const& options) {
     }
     if (!options.pid_file.empty())
         TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644, Durability::none).while_doing("--pid-file"));
+    return {};
+}
+
+// Everything up to `created`. What is made on disk is taken back by the caller when this fails.
+Result<void> make(Making& making, CreateOptions const& options) {
+    making.created = TRY(oci::create(making.request));
+    for (auto const& warning : making.created.warnings) warn(warning);
+    auto const written = write_down(making, options);
+    // Only what create and start say of the command has the exit codes 126 and 127.
+    if (!written) return Error(EIO, written.error().text());
     return {};
 }
 

@@ -190,7 +190,8 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
         for (auto const& tree : trees) {
             auto const tree_top = tree.empty() ? top() : top() / tree;
             auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree))));
-            TRY(make_directories(directory, 0755));
+            auto const setting = std::find_if(settings.begin(), settings.end(), [&](auto const& each) { return tree.empty() || each.controller == tree; });
+            TRY(make_directories(directory, 0755).while_doing("{}", setting == settings.end() ? "linux.cgroupsPath" : fmt::format("resources.{}", setting->field)));
             cgroup.directories_.push_back(directory);
             if (version == CgroupVersion::v2) TRY(enable_controllers(directory, settings));
             if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));

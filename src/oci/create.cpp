@@ -132,42 +132,61 @@ Json state_document(spec::Runtime const& spec, std::string_view id, std::string_
     return state;
 }
 
-Result<Created> create(CreateRequest const& request) {
+namespace {
+
+// 1, 2: the document is checked as far as it can be without doing anything; then the cgroup, which is outside of init.
+Result<InitPlan> prepare(CreateRequest const& request, Created& created) {
     auto const& spec = *request.spec;
-    // 1: the document is checked as far as it can be without doing anything.
     auto plan = TRY(plan_init(request));
-    auto const before = TRY(open_namespaces(plan.namespaces.joined_before));
-    // 2: the runtime environment, according to the document.
-    Created created;
     if (!plan.has_user_namespace) created.warnings = warn_of_capabilities(*spec.process);
     created.cgroup = TRY(Cgroup::make(spec.linux_.cgroups_path, request.id, spec.linux_.resources, request.cgroup_use));
-    bool const born_in_cgroup = created.cgroup.birthplace().is_open();
-    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || (created.cgroup.exists() && !born_in_cgroup);
-    auto made = [&]() -> Result<void> {
-        auto [ours, theirs] = TRY(Channel::make_pair());
-        CloneOptions const options{.namespaces = plan.namespaces.made_by_clone, .cgroup = created.cgroup.birthplace()};
-        auto const body = [&plan, &ours = ours, &theirs = theirs] {
-            ours.close();
-            return run_init(plan, theirs);
-        };
-        created.init = TRY(before.empty() ? clone_process(options, body) : clone_by_intermediate(before, options, body));
-        created.start = std::move(ours);
-        theirs.close();
-        TRY(place_init(created, plan));
-        TRY(follow_init(request, created));
-        if (plan.limited_from_outside) TRY(set_limits_and_score_of(created.init.pid(), *spec.process, TRY(Procfs::open())));
-        return {};
-    }();
-    if (made) {
-        if (request.start_socket) created.start.close();
-        return created;
-    }
-    // Undo, innermost first. What that complains of would hide why.
+    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || (created.cgroup.exists() && !created.cgroup.birthplace().is_open());
+    return plan;
+}
+
+Result<void> clone_init(InitPlan const& plan, Created& created) {
+    auto const before = TRY(open_namespaces(plan.namespaces.joined_before));
+    auto [ours, theirs] = TRY(Channel::make_pair());
+    CloneOptions const options{.namespaces = plan.namespaces.made_by_clone, .cgroup = created.cgroup.birthplace()};
+    auto const body = [&plan, &ours = ours, &theirs = theirs] {
+        ours.close();
+        return run_init(plan, theirs);
+    };
+    created.init = TRY(before.empty() ? clone_process(options, body) : clone_by_intermediate(before, options, body));
+    created.start = std::move(ours);
+    theirs.close();
+    return place_init(created, plan);
+}
+
+// Innermost first. What that complains of would hide why.
+void undo(CreateRequest const& request, Created& created) {
     created.init = Process();
     created.cgroup.kill_all();
     (void)created.cgroup.remove();
     if (request.start_socket) unlink(request.start_socket->c_str());
-    return std::move(made).error();
+}
+
+} // namespace
+
+Result<Created> create(CreateRequest const& request) {
+    Created created;
+    auto plan = prepare(request, created);
+    auto made = plan ? clone_init(plan.value(), created) : Result<void>(plan.error());
+    if (!made) {
+        undo(request, created);
+        return without_command_codes(std::move(made).error());
+    }
+    made = follow_init(request, created);
+    if (made && plan.value().limited_from_outside) {
+        auto const proc = Procfs::open();
+        made = proc ? set_limits_and_score_of(created.init.pid(), *request.spec->process, proc.value()) : Result<void>(proc.error());
+    }
+    if (!made) {
+        undo(request, created);
+        return std::move(made).error();
+    }
+    if (request.start_socket) created.start.close();
+    return created;
 }
 
 Result<void> start(Created& container, CreateRequest const& request) {

@@ -160,9 +160,8 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     return {};
 }
 
-// ENOENT and EACCES are kept for the command: callers exit 127 and 126 for it.
 Result<void> find_what_to_run(InitPlan const& plan, Result<void> set_up) {
-    if (!set_up) return set_up.error().is(ENOENT) || set_up.error().is(EACCES) ? Error(EINVAL, set_up.error().text()) : set_up.error();
+    if (!set_up) return without_command_codes(std::move(set_up).error());
     auto const found = find_command(*plan.request->spec->process);
     if (!found) return found.error();
     return {};

@@ -2,6 +2,8 @@
 
 namespace bolt::oci {
 
+Error without_command_codes(Error error) { return error.is(ENOENT) || error.is(EACCES) ? Error(EINVAL, error.text()) : error; }
+
 Result<void> await_word(Channel const& channel, std::string_view word) {
     auto const message = TRY(channel.receive());
     if (!message) return Error::of(ECONNRESET, "the runtime is gone");

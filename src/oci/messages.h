@@ -30,6 +30,9 @@ namespace bolt::oci {
 
 constexpr std::string_view word_go = "go", word_start = "start", word_runtime_hooks = "runtime hooks", word_console = "console";
 
+// ENOENT and EACCES mean that the command is missing or cannot be executed, and nothing else may have these codes.
+Error without_command_codes(Error error);
+
 // ECONNRESET at the channel's end, EPROTO for another word.
 Result<void> await_word(Channel const& channel, std::string_view word);
 // The Report that execve is next, then the end. Failures are init's.

@@ -111,7 +111,11 @@ Result<void> mount_filesystem(MountFilesystem const& step, Root const& root) {
     auto mount = Mount::make(step.type, step.source, step.options, plain ? step.attributes.set : 0);
     if (!mount && step.type == "sysfs" && mount.error().is(EPERM)) return bind_host_sys(step, root);
     // Namespaces that are somebody else's: the host's own mounts show the same queues and processes.
-    if (!mount && step.type == "mqueue" && mount.error().is(EPERM)) mount = Mount::copy(TRY(HostPath::parse("/dev/mqueue")), Depth::top);
+    if (!mount && step.type == "mqueue" && mount.error().is(EPERM)) {
+        mount = Mount::copy(TRY(HostPath::parse("/dev/mqueue")), Depth::top);
+        // A host that shows its queues nowhere: an empty directory shows as much.
+        if (!mount && mount.error().is(ENOENT)) return TRY(make_target(root, step.target, TargetKind::directory)), Result<void>();
+    }
     if (!mount && step.type == "proc" && mount.error().is(EPERM)) mount = Mount::copy(TRY(HostPath::parse("/proc")), Depth::recursive);
     auto const made = TRY(std::move(mount));
     if (!plain) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));

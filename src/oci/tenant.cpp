@@ -61,7 +61,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
         return {};
     };
     auto ready = set_up();
-    if (!ready && (ready.error().is(ENOENT) || ready.error().is(EACCES))) ready = Error(EINVAL, ready.error().text());
+    if (!ready) ready = without_command_codes(std::move(ready).error());
     if (ready) {
         if (auto const found = find_command(*request.process); !found) ready = found.error();
     }
@@ -92,11 +92,6 @@ Result<pid_t> join_and_clone(TenantRequest const& request, Target const& target,
     TRY(join_namespaces_of(target.pidfd, request.init_pid, flags).while_doing("join the container's namespaces"));
     auto tenant = TRY(clone_process({.parent_of_caller = true}, body));
     return tenant.release();
-}
-
-// ENOENT and EACCES are kept for the command.
-Error without_command_codes(Error error) {
-    return error.is(ENOENT) || error.is(EACCES) ? Error(EINVAL, error.text()) : error;
 }
 
 Result<Process> adopt_tenant(Channel const& stage_says, Process& stage) {
