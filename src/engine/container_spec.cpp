@@ -103,7 +103,8 @@ Json container_spec(SpecPlan const& plan) {
     Json root;
     root.set("path", "rootfs").set("readonly", plan.read_only_root);
     Json document;
-    document.set("ociVersion", "1.2.0").set("process", process_json(plan)).set("root", std::move(root)).set("hostname", plan.hostname);
+    // The oldest version that has all that is used here: other runtimes refuse what they do not know yet.
+    document.set("ociVersion", "1.0.2").set("process", process_json(plan)).set("root", std::move(root)).set("hostname", plan.hostname);
     document.set("mounts", mounts_json(plan)).set("linux", linux_json(plan));
     return document;
 }

@@ -41,7 +41,7 @@ void note(Result<void>& outcome, Result<void> step) {
 
 Result<void> remove_container(Installation const& here, Container const& container, Force force, Volumes volumes) {
     auto const& id = container.record.id;
-    auto lock = TRY(lock_for_removal(here, container, force).while_doing("remove {}", title_of(container)));
+    auto lock = TRY(lock_for_removal(here, container, force));
     if (!lock) return {};
     // The name first: a link to a container that is there may only be removed by its owner, so nobody can have taken it over.
     TRY(release_name(here.layout, container.record.name, id).while_doing("remove {}", title_of(container)));

@@ -118,6 +118,7 @@ Result<Started> start_container(Installation const& here, Container const& conta
     if (!started && container.record.remove && !started.error().is(EALREADY) && !started.error().is(EBUSY))
         // The failure to tell is the first one; what stays is found by `bolt ps -a`, ignoring.
         (void)remove_container(here, container, Force::yes, Volumes::remove_anonymous);
+    if (!started && (started.error().is(EALREADY) || started.error().is(EBUSY))) return started; // the text names the container
     return std::move(started).while_doing("start {}", title_of(container));
 }
 

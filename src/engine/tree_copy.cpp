@@ -93,7 +93,8 @@ Result<void> copy_tree(ImageNode const& source, FdRef target) {
 }
 
 Result<void> copy_attributes(ImageNode const& source, FdRef target) {
-    TRY(set_attributes(source.status, target));
+    // Asked again: the node may have been found in another user namespace, where the same owner has another number.
+    TRY(set_attributes(TRY(stat_fd(source.directories.front())), target));
     copy_extended_attributes(source.directories.front(), target);
     return {};
 }
