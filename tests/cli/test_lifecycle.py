@@ -1,0 +1,135 @@
+"""Start, stop, restart, kill, wait, rm, logs, inspect: a container's life from outside."""
+import json
+import os
+import signal
+import time
+
+from bolt_runner import IMAGE, bolt, wait_until  # noqa: F401: a fixture
+
+
+def begin(bolt, name, *command, options=()):
+    bolt.ok("run", "-d", "--name", name, "--network", "none", *options, IMAGE, *command)
+
+
+def status(bolt, name):
+    return bolt.inspect(name, "{{.State.Status}}")
+
+
+def test_stop_start_restart(bolt):
+    begin(bolt, "life", "sleep", "1000")
+    first = bolt.inspect("life", "{{.State.Pid}}")
+    bolt.ok("stop", "-t", "0", "life")
+    assert (status(bolt, "life"), bolt.inspect("life", "{{.State.ExitCode}}")) == ("exited", "137")
+    bolt.ok("start", "life")
+    assert status(bolt, "life") == "running" and bolt.inspect("life", "{{.State.Pid}}") != first
+    second = bolt.inspect("life", "{{.State.Pid}}")
+    bolt.ok("restart", "-t", "0", "life")
+    assert status(bolt, "life") == "running" and bolt.inspect("life", "{{.State.Pid}}") != second
+    refused = bolt("rm", "life")
+    assert refused.code == 1 and "bolt rm -f life" in refused.err
+    bolt.ok("rm", "-f", "life")
+    assert bolt.entries("containers") == [] and bolt.entries("names") == []
+
+
+def test_what_a_container_wrote_is_there_after_a_restart(bolt):
+    begin(bolt, "writer", "sh", "-c", "echo x >> /file; cat /file")
+    bolt.ok("wait", "writer")
+    bolt.ok("start", "-a", "writer")
+    assert bolt.ok("logs", "writer").split() == ["x", "x", "x"]
+    bolt.ok("rm", "writer")
+
+
+def test_three_starts_at_once_make_one_container(bolt):
+    bolt.ok("create", "--name", "once", "--network", "none", IMAGE, "sleep", "1000")
+    begun = [bolt.begin("start", "once") for _ in range(3)]
+    outputs = [process.communicate() for process in begun]
+    assert any(process.returncode == 0 for process in begun)
+    for process, (_, err) in zip(begun, outputs):
+        assert process.returncode == 0 or "runs already" in err, err
+    assert status(bolt, "once") == "running"
+    bolt.ok("rm", "-f", "once")
+
+
+def test_kill_and_wait(bolt):
+    begin(bolt, "killed", "sh", "-c", "trap 'exit 5' USR1; while :; do sleep 0.05; done")
+    waiting = bolt.begin("wait", "killed")
+    time.sleep(0.2)
+    bolt.ok("kill", "-s", "USR1", "killed")
+    assert waiting.communicate(timeout=20)[0] == "5\n"
+    assert bolt.ok("wait", "killed") == "5"
+    refused = bolt("kill", "killed")
+    assert refused.code == 1 and "does not run" in refused.err
+    bolt.ok("rm", "killed")
+
+
+def test_a_killed_monitor_takes_the_container_along(bolt):
+    begin(bolt, "orphan", "sleep", "1000")
+    identity, pid = bolt.inspect("orphan", "{{.Id}} {{.State.Pid}}").split()
+    with open(f"{bolt.top}/run/bolt/containers/{identity}/state.json") as file:
+        os.kill(json.load(file)["monitor_pid"], signal.SIGKILL)
+    wait_until(lambda: status(bolt, "orphan") == "exited", "the container to be seen as ended")
+    assert bolt.inspect("orphan", "{{.State.ExitCode}}") == "137"
+    assert "monitor" in bolt.inspect("orphan", "{{.State.Error}}")
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "init to be gone")
+    bolt.ok("start", "orphan")
+    assert status(bolt, "orphan") == "running"
+    bolt.ok("rm", "-f", "orphan")
+    assert bolt.entries("containers") == [] and os.listdir(f"{bolt.top}/run/bolt/containers") == []
+
+
+def test_restart_on_failure(bolt):
+    begin(bolt, "again", "sh", "-c", "exit 3", options=("--restart", "on-failure:2"))
+    wait_until(lambda: status(bolt, "again") == "exited", "the restarts to end")
+    assert bolt.inspect("again", "{{.RestartCount}} {{.State.ExitCode}}") == "2 3"
+    bolt.ok("rm", "again")
+
+
+def test_logs(bolt):
+    begin(bolt, "talker", "sh", "-c", "for i in 1 2 3 4; do echo line $i; done; echo error >&2; sleep 1; echo late")
+    following = bolt.begin("logs", "-f", "talker")
+    bolt.ok("wait", "talker")
+    out, err = following.communicate(timeout=20)
+    assert (out, err) == ("line 1\nline 2\nline 3\nline 4\nlate\n", "error\n")
+    assert bolt("logs", "--tail", "1", "talker").out == "late\n"
+    assert bolt("logs", "--tail", "0", "talker").out == ""
+    stamped = bolt("logs", "-t", "--tail", "1", "talker").out
+    stamp = stamped.split()[0]
+    assert stamped.endswith(" late\n") and stamp.endswith("Z")
+    assert bolt("logs", "--since", stamp, "talker").out == "late\n"
+    assert "late" not in bolt("logs", "--until", "2020-01-01T00:00:00Z", "talker").out
+    bolt.ok("rm", "talker")
+
+
+def test_exec(bolt):
+    begin(bolt, "host", "sleep", "1000", options=("-e", "OUTER=1"))
+    done = bolt("exec", "-e", "INNER=2", "-w", "/tmp", "host", "sh", "-c", "echo $OUTER $INNER; pwd; exit 4")
+    assert (done.code, done.out) == (4, "1 2\n/tmp\n"), done
+    assert bolt("exec", "-i", "host", "cat", stdin="in\n").out == "in\n"
+    assert bolt("exec", "host", "nosuch").code == 127
+    assert bolt("exec", "-u", "nobody", "host", "id", "-u").out == "65534\n"
+    bolt.ok("rm", "-f", "host")
+    assert bolt("exec", "host", "true").code == 1
+
+
+def test_inspect(bolt):
+    begin(bolt, "shown", "sleep", "1000", options=("-e", "A=b", "--label", "x=y", "-v", "shown-volume:/data", "--stop-signal", "INT"))
+    document = json.loads(bolt.ok("inspect", "shown"))[0]
+    assert document["Name"] == "/shown" and (document["Path"], document["Args"]) == ("sleep", ["1000"])
+    assert document["State"]["Running"] is True and document["State"]["Pid"] > 0 and document["State"]["FinishedAt"].startswith("0001-")
+    assert "A=b" in document["Config"]["Env"] and document["Config"]["Labels"]["x"] == "y" and document["Config"]["StopSignal"] == "SIGINT"
+    assert document["Mounts"][0]["Name"] == "shown-volume" and document["Mounts"][0]["RW"] is True
+    assert document["HostConfig"]["NetworkMode"] == "none" and document["Image"].startswith("sha256:")
+    bolt.ok("rm", "-f", "shown")
+
+
+def test_a_container_that_is_not_there(bolt):
+    for words in (["start"], ["stop"], ["rm"], ["logs"], ["kill"], ["wait"], ["inspect"]):
+        done = bolt(*words, "nobody")
+        assert done.code == 1 and "nobody" in done.err, (words, done)
+
+
+def test_ids_may_be_shortened(bolt):
+    bolt.ok("create", "--name", "brief", IMAGE, "true")
+    identity = bolt.inspect("brief", "{{.Id}}")
+    assert bolt.inspect(identity[:6], "{{.Name}}") == "/brief"
+    bolt.ok("rm", identity[:12])
