@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "sys/device_filter.h"
 #include "sys/file.h"
 
 namespace bolt::oci {
@@ -64,22 +65,42 @@ void plan_cpu(Plan& plan, spec::Resources::Cpu const& cpu) {
     if (!cpu.mems.empty()) plan.add("cpuset", "cpuset.mems", "cpuset.mems", cpu.mems, "cpu.mems");
 }
 
-// v1's devices controller takes rules as text. On v2 they are an eBPF program; without one nothing is denied by the cgroup, but
-// making device nodes and opening foreign ones still needs what a container does not have.
+// Rules apply in order; what every container needs stays allowed after a general denial, as in runc.
+std::vector<spec::DeviceRule> effective_rules(std::vector<spec::DeviceRule> const& rules) {
+    auto all = rules;
+    bool const denied_all = std::any_of(rules.begin(), rules.end(), [](auto const& rule) { return !rule.allow && rule.type == 'a' && !rule.major && !rule.minor; });
+    if (!denied_all) return all;
+    auto const allow = [&](char type, std::optional<std::int64_t> major, std::optional<std::int64_t> minor, std::string_view access) {
+        all.push_back({true, type, major, minor, std::string(access)});
+    };
+    for (char const type : {'c', 'b'}) allow(type, {}, {}, "m");
+    for (int const minor : {3, 5, 7, 8, 9}) allow('c', 1, minor, "rwm"); // null, zero, full, random, urandom
+    for (int const minor : {0, 1, 2}) allow('c', 5, minor, "rwm");       // tty, console, ptmx
+    allow('c', 136, {}, "rwm");                                          // pts
+    allow('c', 10, 200, "rwm");                                          // tun
+    return all;
+}
+
+// v1's devices controller takes rules as text. On v2 they are a program: filter_devices().
 void plan_devices(Plan& plan, std::vector<spec::DeviceRule> const& rules) {
-    if (plan.version != CgroupVersion::v1 || geteuid() != 0) return;
+    if (plan.version != CgroupVersion::v1) return;
     auto const number = [](std::optional<std::int64_t> n) { return n ? fmt::format("{}", *n) : std::string("*"); };
-    // Rules apply in order; what every container needs stays allowed after a general denial, as in runc.
-    bool denied_all = false;
-    for (auto const& rule : rules) {
-        plan.add("devices", rule.allow ? "devices.allow" : "devices.deny", "",
-                 fmt::format("{} {}:{} {}", rule.type, number(rule.major), number(rule.minor), rule.access), "devices");
-        denied_all = denied_all || (!rule.allow && rule.type == 'a' && !rule.major && !rule.minor);
+    for (auto const& rule : effective_rules(rules))
+        plan.add("devices", rule.allow ? "devices.allow" : "devices.deny", "", fmt::format("{} {}:{} {}", rule.type, number(rule.major), number(rule.minor), rule.access),
+                 "devices");
+}
+
+Result<void> filter_devices(HostPath const& directory, std::vector<spec::DeviceRule> const& rules) {
+    if (rules.empty()) return {};
+    std::vector<DeviceFilterRule> rows;
+    for (auto const& rule : effective_rules(rules)) {
+        DeviceFilterRule row{.allow = rule.allow, .major = rule.major.value_or(-1), .minor = rule.minor.value_or(-1), .access = 0};
+        row.kind = rule.type == 'b' ? DeviceFilterRule::Kind::block : rule.type == 'c' ? DeviceFilterRule::Kind::character : DeviceFilterRule::Kind::any;
+        constexpr std::string_view letters = "mrw";
+        for (char const letter : rule.access) row.access |= 1U << letters.find(letter);
+        if (row.access != 0) rows.push_back(row);
     }
-    if (!denied_all) return;
-    for (std::string_view const needed : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm",
-                                          "c 5:2 rwm", "c 136:* rwm", "c 10:200 rwm"})
-        plan.add("devices", "devices.allow", "", std::string(needed), "devices");
+    return attach_device_filter(directory, make_device_filter(rows)).while_doing("resources.devices");
 }
 
 } // namespace
@@ -121,10 +142,11 @@ Result<std::string> own_cgroup(std::string_view controller) {
 }
 
 // Where the cgroup goes in its tree.
-Result<std::string> place(std::string_view wanted, std::string_view id, std::string_view controller) {
+enum class Caller { host_root, ordinary_user };
+Result<std::string> place(std::string_view wanted, std::string_view id, std::string_view controller, Caller caller) {
     if (wanted.find("..") != wanted.npos) return Error::of(EINVAL, "linux.cgroupsPath: '{}' has '..' in it", wanted);
     if (wanted.starts_with('/')) return std::string(wanted);
-    if (wanted.empty() && geteuid() == 0) return fmt::format("/bolt/{}", id);
+    if (wanted.empty() && caller == Caller::host_root) return fmt::format("/bolt/{}", id);
     auto const own = TRY(own_cgroup(controller));
     return fmt::format("{}/{}", own, wanted.empty() ? fmt::format("bolt-{}", id) : std::string(wanted));
 }
@@ -180,7 +202,13 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
     bool const needed = resources.limits_anything();
     if (use == CgroupUse::never || (version == CgroupVersion::none && !needed)) return cgroup;
     if (version == CgroupVersion::none) return Error::of(ENOTSUP, "resources: no cgroup tree is mounted at /sys/fs/cgroup, so limits cannot be set");
-    auto const settings = TRY(plan_cgroup(resources, version));
+    // Root of a user namespace is an ordinary user to the host's cgroup trees.
+    auto const caller = geteuid() == 0 && TRY(in_initial_user_namespace()) ? Caller::host_root : Caller::ordinary_user;
+    auto enforced = resources;
+    // In a user namespace no device node can be made, and what is bound in is what the runtime chose: rules have nothing to
+    // forbid, and nobody there could set them.
+    if (caller == Caller::ordinary_user) enforced.devices.clear();
+    auto const settings = TRY(plan_cgroup(enforced, version));
     std::vector<std::string> trees;
     if (version == CgroupVersion::v2) trees.emplace_back("");
     else
@@ -189,7 +217,7 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
     auto made = [&]() -> Result<void> {
         for (auto const& tree : trees) {
             auto const tree_top = tree.empty() ? top() : top() / tree;
-            auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree))));
+            auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree, caller))));
             auto const setting = std::find_if(settings.begin(), settings.end(), [&](auto const& each) { return tree.empty() || each.controller == tree; });
             TRY(make_directories(directory, 0755).while_doing("{}", setting == settings.end() ? "linux.cgroupsPath" : fmt::format("resources.{}", setting->field)));
             cgroup.directories_.push_back(directory);
@@ -198,13 +226,14 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
             for (auto const& setting : settings)
                 if (version == CgroupVersion::v2 || setting.controller == tree) TRY(write_setting(directory, setting));
         }
+        if (version == CgroupVersion::v2) TRY(filter_devices(cgroup.directories_.front(), enforced.devices));
         if (version == CgroupVersion::v2) cgroup.birthplace_ = TRY(open_file(cgroup.directories_.front(), O_PATH | O_DIRECTORY));
         return {};
     }();
     if (made) return cgroup;
     cgroup.remove();
-    if (needed || geteuid() == 0)
-        return std::move(made).while_doing("make the cgroup{}", geteuid() == 0 ? "" : " (an ordinary user needs a delegated cgroup v2 tree for limits)").error();
+    if (needed || caller == Caller::host_root)
+        return std::move(made).while_doing("make the cgroup{}", caller == Caller::host_root ? "" : " (an ordinary user needs a delegated cgroup v2 tree for limits)").error();
     return Cgroup(); // an ordinary user without a delegated cgroup, who asked for nothing
 }
 

@@ -119,9 +119,13 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
     if (has_own_dev(spec)) {
         for (auto const& usual : usual_devices) {
             spec::Device const device{.path = std::string(usual.path), .type = 'c', .major = usual.major, .minor = usual.minor, .file_mode = 0666};
-            steps.emplace_back(MakeDevice{device, TRY(RootPath::parse(usual.path)), true});
+            auto target = TRY(RootPath::parse(usual.path));
+            steps.emplace_back(MakeDevice{device, std::move(target), true});
         }
-        for (auto const& [target, path] : usual_links) steps.emplace_back(MakeLink{std::string(target), TRY(RootPath::parse(path))});
+        for (auto const& [target, path] : usual_links) {
+            auto place = TRY(RootPath::parse(path));
+            steps.emplace_back(MakeLink{std::string(target), std::move(place)});
+        }
     }
     for (auto const& device : spec.linux_.devices) {
         auto target = TRY(RootPath::parse_clamped(device.path));
@@ -158,6 +162,8 @@ Result<Propagation> parse_propagation(std::string_view text) {
 Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle) {
     std::vector<MountStep> steps;
     for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, bundle).while_doing("mount '{}'", mount.destination)));
+    for (auto& step : steps)
+        if (auto* const cgroup = std::get_if<MountCgroup>(&step)) cgroup->own_namespace = spec.linux_.find(spec::NamespaceType::cgroup) != nullptr;
     TRY(plan_devices(spec, steps));
     seal_filesystems(steps);
     for (auto const& path : spec.linux_.readonly_paths) steps.emplace_back(MakeReadOnly{TRY(RootPath::parse_clamped(path))});
@@ -199,7 +205,7 @@ struct Describe {
         return fmt::format("{} '{}' on {}: {}", step.depth == Depth::recursive ? "rbind" : "bind", step.source, step.target,
                            describe_attributes(step.attributes, step.recursive));
     }
-    std::string operator()(MountCgroup const& step) const { return fmt::format("cgroup on {}: {}", step.target, describe_attributes(step.attributes, {})); }
+    std::string operator()(MountCgroup const& step) const { return fmt::format("cgroup{} on {}: {}", step.own_namespace ? " of its own" : "", step.target, describe_attributes(step.attributes, {})); }
     std::string operator()(MakeDevice const& step) const {
         return fmt::format("device {} {} {}:{} mode {:o}", step.target, step.device.type, step.device.major, step.device.minor, step.device.file_mode.value_or(0666));
     }

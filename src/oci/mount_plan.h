@@ -30,6 +30,7 @@ struct BindMount {
 struct MountCgroup {
     RootPath target;
     MountAttributes attributes;
+    bool own_namespace = false; // then the trees begin at the container's own cgroup
 };
 struct MakeDevice {
     spec::Device device;

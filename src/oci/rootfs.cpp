@@ -134,13 +134,52 @@ Result<void> bind_host_cgroups(MountCgroup const& step, Root const& root) {
     return mount.attach(target);
 }
 
+// One tree of a version 1 or hybrid host, as /proc/self/cgroup names it: "cpu,cpuacct", "name=systemd", "" for version 2.
+Result<Mount> make_cgroup_tree(std::string_view controllers, std::uint64_t attributes) {
+    if (controllers.empty()) return Mount::make("cgroup2", "cgroup2", {}, attributes);
+    FilesystemOptions options;
+    for (auto const controller : split(controllers, ',')) {
+        auto const [key, value, is_named] = cut(controller, '=');
+        if (is_named) options.emplace_back("none", "");
+        options.emplace_back(key, value);
+    }
+    return Mount::make("cgroup", "cgroup", options, attributes);
+}
+
+// Below a small tmpfs, as on the host; each tree begins where the cgroup namespace does.
+Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    auto const place = TRY(Mount::make("tmpfs", "tmpfs", {{"size", "64k"}, {"mode", "755"}}, step.attributes.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY)));
+    std::vector<std::pair<std::string, Mount>> trees;
+    auto const text = TRY(read_file(TRY(HostPath::parse("/proc/self/cgroup"))));
+    for (auto const line : split(text, '\n')) {
+        auto const controllers = cut(cut(line, ':').after, ':').before;
+        if (line.empty()) continue;
+        auto const name = controllers.empty() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
+        // A tree that the host does not show is none for the container either.
+        if (!exists(TRY(HostPath::parse("/sys/fs/cgroup")) / name)) continue;
+        auto tree = TRY(make_cgroup_tree(controllers, step.attributes.set));
+        trees.emplace_back(name, std::move(tree));
+    }
+    TRY(place.attach(target));
+    for (auto const& [name, tree] : trees) {
+        if (mkdirat(place.top().number(), name.c_str(), 0755) < 0) return Error::from_errno("make the mount point '{}'", name);
+        auto const directory = TRY(open_at(place.top(), name, O_PATH | O_DIRECTORY));
+        TRY(tree.attach(directory));
+    }
+    return place.set(step.attributes, Depth::top);
+}
+
 Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
     auto const version = cgroup_version();
     if (version == CgroupVersion::none) {
         TRY(make_target(root, step.target, TargetKind::directory));
         return {};
     }
-    if (version == CgroupVersion::v1) return bind_host_cgroups(step, root);
+    if (version == CgroupVersion::v1) {
+        auto const mounted = step.own_namespace ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
+        return !mounted && mounted.error().is(EPERM) ? bind_host_cgroups(step, root) : mounted;
+    }
     auto const mount = Mount::make("cgroup2", "cgroup2", {{"nsdelegate", ""}}, step.attributes.set);
     // Without a cgroup namespace of one's own: the host's tree.
     if (!mount && (mount.error().is(EPERM) || mount.error().is(EBUSY))) return bind_host_cgroups(step, root);

@@ -4,26 +4,26 @@ namespace bolt::spec {
 
 namespace {
 
-Json mount(std::string_view destination, std::string_view type, std::string_view source, std::vector<std::string> const& options) {
+Json mount_entry(std::string_view destination, std::string_view type, std::string_view source, std::vector<std::string> const& options) {
     return Json::object().set("destination", destination).set("type", type).set("source", source).set_unless_empty("options", options);
 }
 
 Json example_mounts(ExampleFor whom) {
     bool const root = whom == ExampleFor::root;
     Json mounts = Json::array();
-    mounts.push(mount("/proc", "proc", "proc", {}));
-    mounts.push(mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
+    mounts.push(mount_entry("/proc", "proc", "proc", {}));
+    mounts.push(mount_entry("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
     // Group 5, tty, is not mapped in a namespace of one id.
     std::vector<std::string> terminals{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
     if (root) terminals.emplace_back("gid=5");
-    mounts.push(mount("/dev/pts", "devpts", "devpts", terminals));
-    mounts.push(mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
-    mounts.push(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
+    mounts.push(mount_entry("/dev/pts", "devpts", "devpts", terminals));
+    mounts.push(mount_entry("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+    mounts.push(mount_entry("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
     if (root) {
-        mounts.push(mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
-        mounts.push(mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
+        mounts.push(mount_entry("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
+        mounts.push(mount_entry("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
     } else {
-        mounts.push(mount("/sys", "none", "/sys", {"rbind", "nosuid", "noexec", "nodev", "ro"}));
+        mounts.push(mount_entry("/sys", "none", "/sys", {"rbind", "nosuid", "noexec", "nodev", "ro"}));
     }
     return mounts;
 }
