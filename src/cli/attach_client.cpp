@@ -198,9 +198,11 @@ private:
             outcome_ = RelayOutcome{RelayEnd::exited, state.exit_code, state.error};
             return {};
         }
-        case Type::exec_exited:
-            outcome_ = RelayOutcome{RelayEnd::exited, static_cast<int>(TRY(TRY(Json::parse(message.payload)).integer_or("exit_code", 0))), {}};
+        case Type::exec_exited: {
+            auto const code = TRY(TRY(Json::parse(message.payload)).integer_or("exit_code", 0));
+            outcome_ = RelayOutcome{RelayEnd::exited, static_cast<int>(code), {}};
             return {};
+        }
         case Type::failed: {
             auto const failure = TRY(Json::parse(message.payload));
             // Of what is sent from here only falling behind is worth ending for.

@@ -1,4 +1,6 @@
 // bolt: from the command line to a command of the table.
+#include <algorithm>
+
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/help.h"

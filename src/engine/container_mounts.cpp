@@ -49,7 +49,8 @@ Result<std::string> anonymous_name() { return TRY(random_container_id()).text();
 
 Result<std::string> volume_source(Installation const& here, MountOption const& mount, ImageTree const& tree, UnfinishedContainer& container,
                                   ContainerMounts& mounts) {
-    VolumeWish wish{.name = mount.source, .kind = mount.source.empty() ? VolumeKind::anonymous : VolumeKind::named, .target = TRY(RootPath::parse(mount.target)),
+    auto target = TRY(RootPath::parse(mount.target));
+    VolumeWish wish{.name = mount.source, .kind = mount.source.empty() ? VolumeKind::anonymous : VolumeKind::named, .target = std::move(target),
                     .copies_image_content = mount.copies_image_content};
     if (mount.source.empty()) wish.name = TRY(anonymous_name());
     auto const volume = TRY(ensure_volume(here, tree, wish));

@@ -107,7 +107,8 @@ Result<ExecStarted> exec_in_container(Installation const& here, Container const&
         }
         if (incoming->type != monitor::Type::exec_started) continue;
         auto const document = TRY(Json::parse(incoming->payload));
-        ExecStarted started{.channel = std::move(*channel), .pid = static_cast<pid_t>(TRY(document.integer_or("pid", 0)))};
+        auto const pid = TRY(document.integer_or("pid", 0));
+        ExecStarted started{.channel = std::move(*channel), .pid = static_cast<pid_t>(pid)};
         if (!incoming->descriptors.empty()) started.console = std::move(incoming->descriptors.front());
         return started;
     }

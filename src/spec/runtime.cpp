@@ -100,8 +100,12 @@ Result<Process> parse_process(Json const& json) {
     Process process;
     TRY(refuse(json, {"scheduler", "ioPriority", "execCPUAffinity"}));
     process.terminal = TRY(json.bool_or("terminal", false));
-    if (auto const* const size = json.find("consoleSize"))
-        process.console_size = ConsoleSize{TRY(bounded<unsigned short>(*size, "height", 0)), TRY(bounded<unsigned short>(*size, "width", 0))};
+    if (auto const* const size = json.find("consoleSize")) {
+        ConsoleSize wanted;
+        wanted.height = TRY(bounded<unsigned short>(*size, "height", 0));
+        wanted.width = TRY(bounded<unsigned short>(*size, "width", 0));
+        process.console_size = wanted;
+    }
     process.user = TRY(parse_user(*TRY(object(json, "user"))).while_doing("user"));
     process.args = TRY(json.strings("args"));
     if (process.args.empty()) return Error::of(EINVAL, "field 'args' is missing or empty: there is nothing to run");
@@ -161,10 +165,13 @@ Result<std::vector<Namespace>> parse_namespaces(Json const& json) {
 
 Result<std::vector<IdMapping>> parse_mappings(Json const& json, std::string_view key) {
     std::vector<IdMapping> mappings;
-    for (auto const& entry : *TRY(elements(json, key)))
-        mappings.push_back({.container_id = TRY(bounded<std::uint32_t>(entry, "containerID", 0)),
-                            .host_id = TRY(bounded<std::uint32_t>(entry, "hostID", 0)),
-                            .size = TRY(bounded<std::uint32_t>(entry, "size", 0))});
+    for (auto const& entry : *TRY(elements(json, key))) {
+        IdMapping mapping;
+        mapping.container_id = TRY(bounded<std::uint32_t>(entry, "containerID", 0));
+        mapping.host_id = TRY(bounded<std::uint32_t>(entry, "hostID", 0));
+        mapping.size = TRY(bounded<std::uint32_t>(entry, "size", 0));
+        mappings.push_back(mapping);
+    }
     return mappings;
 }
 

@@ -206,7 +206,8 @@ Result<StatFields> read_stat(pid_t pid) {
     // The name, field 2, may hold blanks and parentheses: count from the last ')'.
     auto const fields = split(trim(std::string_view(text).substr(text.rfind(')') + 1)), ' ');
     if (fields.size() < 20 || fields[0].empty()) return Error::of(EINVAL, "'/proc/{}/stat' is cut short", pid);
-    return StatFields{fields[0][0], TRY(parse_unsigned(fields[19]))};
+    auto const start_time = TRY(parse_unsigned(fields[19]));
+    return StatFields{fields[0][0], start_time};
 }
 } // namespace
 
