@@ -49,7 +49,10 @@ Result<void> require_user_systemd() {
 }
 
 struct Bus {
-    int (*open)(sd_bus**);
+    int (*open_user)(sd_bus**);
+    int (*make)(sd_bus**);
+    int (*set_address)(sd_bus*, char const*);
+    int (*start)(sd_bus*);
     int (*call_method)(sd_bus*, char const*, char const*, char const*, char const*, sd_bus_error*, sd_bus_message**, char const*, ...);
     sd_bus* (*close)(sd_bus*);
 };
@@ -57,18 +60,31 @@ struct Bus {
 Result<Bus> load_bus() {
     auto const library = TRY(Library::load());
     Bus bus{};
-    bus.open = TRY(library.find<int(sd_bus**)>("sd_bus_open_user"));
+    bus.open_user = TRY(library.find<int(sd_bus**)>("sd_bus_open_user"));
+    bus.make = TRY(library.find<int(sd_bus**)>("sd_bus_new"));
+    bus.set_address = TRY(library.find<int(sd_bus*, char const*)>("sd_bus_set_address"));
+    bus.start = TRY(library.find<int(sd_bus*)>("sd_bus_start"));
     bus.call_method =
         TRY(library.find<int(sd_bus*, char const*, char const*, char const*, char const*, sd_bus_error*, sd_bus_message**, char const*, ...)>("sd_bus_call_method"));
     bus.close = TRY(library.find<sd_bus*(sd_bus*)>("sd_bus_flush_close_unref"));
     return bus;
 }
 
+// The session bus, and where there is none (no dbus-user-session) systemd's own socket, as `systemctl --user` does.
+Result<sd_bus*> connect(Bus const& bus) {
+    sd_bus* connection = nullptr;
+    if (bus.open_user(&connection) >= 0) return connection;
+    auto const address = fmt::format("unix:path={}/systemd/private", getenv("XDG_RUNTIME_DIR"));
+    int result = bus.make(&connection);
+    if (result >= 0) result = bus.set_address(connection, address.c_str());
+    if (result >= 0) result = bus.start(connection);
+    if (result < 0) return Error::from_code(-result, fmt::format("connect to the user's systemd at '{}'", address));
+    return connection;
+}
+
 Result<void> request_scope(pid_t pid, std::string const& unit, std::string const& description) {
     auto const bus = TRY(load_bus());
-    sd_bus* connection = nullptr;
-    if (int const opened = bus.open(&connection); opened < 0)
-        return Error::from_code(ENOENT, fmt::format("connect to the user's message bus (is the package 'dbus-user-session' installed?; error {})", -opened));
+    auto* const connection = TRY(connect(bus));
     sd_bus_error error{};
     // StartTransientUnit(name, mode, properties a(sv), auxiliary units a(sa(sv))). Collect… lets a failed scope go.
     int const called = bus.call_method(connection, "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "StartTransientUnit", &error,

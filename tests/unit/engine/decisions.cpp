@@ -6,6 +6,7 @@
 #include "engine/capabilities.h"
 #include "engine/container_name.h"
 #include "engine/container_spec.h"
+#include "engine/delegated_cgroup.h"
 #include "engine/environment.h"
 #include "engine/security_options.h"
 #include "spec/runtime.h"
@@ -156,4 +157,16 @@ TEST_CASE("limits become resources", "[engine][spec]") {
     CHECK(*resources->find("pids")->find("limit")->find_integer() == 20);
     plan.privilege = Privilege::root;
     CHECK(container_spec(plan).find("linux")->find("resources")->find("devices") != nullptr);
+}
+
+TEST_CASE("an ordinary user's limits: which controllers, and where the container goes", "[engine][cgroup]") {
+    auto plan = some_plan();
+    plan.limits = {.memory = Bytes{64u << 20}, .processes = 20};
+    auto const request = Json::object().set("id", "x").set("spec", container_spec(plan));
+    CHECK(needed_controllers(request) == std::vector<std::string>{"memory", "pids"});
+    CHECK(needed_controllers(Json::object().set("spec", container_spec(some_plan()))).empty());
+    auto const placed = with_cgroup(request, "/user.slice/x.scope/container");
+    CHECK(*placed.find("spec")->find("linux")->find("cgroupsPath")->find_string() == "/user.slice/x.scope/container");
+    CHECK(*with_cgroup(placed, "/other").find("spec")->find("linux")->find("cgroupsPath")->find_string() == "/other");
+    CHECK(*placed.find("id")->find_string() == "x");
 }
