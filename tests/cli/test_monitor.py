@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import sys
 import threading
 import time
@@ -385,12 +386,11 @@ def test_published_ports_lead_into_the_container(box):
     assert box.state()["ports"] == [f"127.0.0.1:{port}->80/tcp"]
 
     def answer():
-        with socket.create_connection(("127.0.0.1", port), 5) as client:
-            client.settimeout(5)
-            try:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 5) as client:
                 return client.recv(100)
-            except ConnectionError:
-                return b""
+        except ConnectionError:  # between two runs of nc
+            return b""
 
     assert wait_until(answer, "an answer") == b"hello\n"
     other = box.connect()
@@ -469,6 +469,81 @@ def test_orphans_are_reaped(box):
         os.close(null)
         assert client.expect("U", passing="T")["exit_code"] == 0
     with open(f"/proc/{box.monitor.pid}/task/{box.monitor.pid}/children") as children:
-        assert len(children.read().split()) == 1
+        assert len(children.read().split()) == (2 if box.runtime else 1)  # init, and who watches for the monitor's death
     engine.send("i", "\n")
     engine.expect("D")
+
+
+@pytest.fixture
+def pasta():
+    """pasta is installed, and the TUN device is open to users, as udev leaves it on Debian."""
+    device = "/dev/net/tun"
+    if not shutil.which("pasta"):
+        pytest.skip("pasta is not installed (package passt)")
+    if not os.path.exists(device):
+        pytest.skip("this machine has no /dev/net/tun")
+    before = stat.S_IMODE(os.stat(device).st_mode)
+    os.chmod(device, 0o666)
+    yield
+    os.chmod(device, before)
+
+
+def pasta_of(monitor):
+    """pasta's pid: the child of its keeper, which is the monitor's child."""
+    def children(pid):
+        with open(f"/proc/{pid}/task/{pid}/children") as listed:
+            return listed.read().split()
+
+    for keeper in children(monitor):
+        for pid in children(keeper):
+            with open(f"/proc/{pid}/comm") as name:
+                if name.read().startswith(("pasta", "passt")):
+                    return int(pid)
+    return None
+
+
+def test_pasta_comes_and_goes_with_the_container(box, pasta):
+    engine = box.spawn(box.request(["sh", "-c", "cat /proc/net/dev | wc -l; read x"], network="pasta", input_open=True))
+    kind, payload = engine.receive()
+    if kind == "F" and b"pasta" in payload:
+        pytest.skip(f"pasta does not work on this machine: {payload.decode()}")
+    assert kind == "C"
+    engine.send("a")
+    engine.send("s")
+    engine.expect("S")
+    engine.read_until(b"\n")
+    assert int(engine.output) > 3
+    running = pasta_of(box.monitor.pid)
+    assert running
+    engine.send("i", "\n")
+    engine.expect("D")
+    assert not process_is_there(running)
+
+
+def test_pasta_ends_with_a_killed_monitor(box, pasta):
+    engine = box.spawn(box.request(["sleep", "60"], network="pasta"))
+    kind, payload = engine.receive()
+    if kind == "F" and b"pasta" in payload:
+        pytest.skip(f"pasta does not work on this machine: {payload.decode()}")
+    engine.send("s")
+    engine.expect("S")
+    running = pasta_of(box.monitor.pid)
+    assert running
+    box.monitor.kill()
+    box.monitor.wait()
+    wait_until(lambda: not process_is_there(running), "the end of pasta")
+
+
+def test_the_loss_of_pasta_is_said_and_survived(box, pasta):
+    engine = box.spawn(box.request(["sh", "-c", "read x"], network="pasta", input_open=True))
+    kind, payload = engine.receive()
+    if kind == "F" and b"pasta" in payload:
+        pytest.skip(f"pasta does not work on this machine: {payload.decode()}")
+    engine.send("a")
+    engine.send("s")
+    engine.expect("S")
+    os.kill(pasta_of(box.monitor.pid), signal.SIGKILL)
+    wait_until(lambda: "lost its network" in box.state().get("error", ""), "word of it")
+    engine.send("i", "\n")
+    ended = engine.expect("D")
+    assert ended["status"] == "exited" and ended["exit_code"] in (0, 1)
