@@ -69,10 +69,12 @@ Result<ContainerRecord> record_of(Making const& making) {
     auto const& spec = making.loaded.spec;
     auto const pid = making.created.init.pid();
     auto user = calling_user();
+    auto const started = TRY(start_time_of(pid));
+    auto boot = TRY(boot_id());
     return ContainerRecord{.id = making.request.id,
                            .pid = pid,
-                           .start_time = TRY(start_time_of(pid)),
-                           .boot_id = TRY(boot_id()),
+                           .start_time = started,
+                           .boot_id = std::move(boot),
                            .bundle = making.request.bundle,
                            .rootfs = spec.root_path.starts_with('/') ? spec.root_path : (making.request.bundle / spec.root_path).text(),
                            .created = format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(Clock::now())),

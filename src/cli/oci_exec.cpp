@@ -48,7 +48,10 @@ Result<std::uint32_t> parse_id(std::string_view text) {
 Result<void> set_user(spec::User& user, ExecOptions const& options) {
     if (!options.user.empty()) {
         auto const [uid, gid, with_group] = cut(options.user, ':');
-        user = {.uid = TRY(parse_id(uid).while_doing("--user")), .gid = with_group ? TRY(parse_id(gid).while_doing("--user")) : user.gid};
+        user.uid = TRY(parse_id(uid).while_doing("--user"));
+        if (with_group) user.gid = TRY(parse_id(gid).while_doing("--user"));
+        user.additional_gids.clear();
+        user.umask.reset();
     }
     for (auto const& gid : options.groups) user.additional_gids.push_back(TRY(parse_id(gid).while_doing("--additional-gids")));
     return {};
