@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""bench.py [--runs N] [--record]: bolt against Debian's crun, podman, conmon and skopeo, both sides in turn in one run.
+
+Prints medians and ratios; never passes or fails on time. --record writes docs/performance.md. Needs root: the rootless cases run
+as the user bolt-test, and crun, which refuses a hybrid cgroup tree, in a mount namespace of its own without it.
+"""
+import argparse
+import json
+import os
+import platform
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests/run"))
+import run_tests  # noqa: E402
+
+UID = run_tests.UID
+
+
+def quiet(command, **options):
+    return subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+
+
+def timed(command, **options):
+    begin = time.perf_counter()
+    quiet(command, **options)
+    return (time.perf_counter() - begin) * 1000
+
+
+class Bench:
+    def __init__(self, runs):
+        self.runs, self.rows = runs, []
+        self.work = tempfile.mkdtemp(prefix="bolt-bench-")
+        os.chmod(self.work, 0o755)
+        self.stage = os.path.join(self.work, "stage")
+        shutil.copytree(os.path.join(TOP, "build/stage"), self.stage)
+        subprocess.run(["chmod", "-R", "a+rX", self.stage], check=True)
+        self.bolt = os.path.join(self.stage, "bin/bolt")
+        self.home = os.path.join(self.work, "home")
+        self.runtime = os.path.join(self.work, "run")
+        for folder in (self.home, self.runtime):
+            os.mkdir(folder, 0o700)
+            os.chown(folder, UID, UID)
+        self.user = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups", "env", "-i", "-C", self.home, f"HOME={self.home}",
+                     f"XDG_RUNTIME_DIR={self.runtime}", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"]
+
+    def row(self, name, ours, theirs, target, unit="ms"):
+        a, b = statistics.median(ours), statistics.median(theirs)
+        self.rows.append((name, a, b, a / b, target, unit))
+        print(f"{name:<58} {a:9.2f} {unit:<3} {b:9.2f} {unit:<3} ratio {a / b:6.3f}  target {target}", flush=True)
+
+    def pair(self, name, ours, theirs, target, runs=None):
+        samples = ([], [])
+        for number in range((runs or self.runs) + 2):
+            for side, command in enumerate((ours, theirs)):
+                took = timed(command)
+                if number >= 2:  # the first two warm the caches
+                    samples[side].append(took)
+        self.row(name, *samples, target)
+
+    def bundle(self):
+        bundle = os.path.join(self.work, "bundle")
+        os.makedirs(os.path.join(bundle, "rootfs/bin"))
+        for folder in ("proc", "dev", "sys", "etc", "tmp"):
+            os.mkdir(os.path.join(bundle, "rootfs", folder))
+        shutil.copy("/bin/busybox", os.path.join(bundle, "rootfs/bin/busybox"))
+        os.symlink("busybox", os.path.join(bundle, "rootfs/bin/true"))
+        quiet(["crun", "spec"], cwd=bundle)
+        path = os.path.join(bundle, "config.json")
+        spec = json.load(open(path, encoding="utf-8"))
+        spec["process"]["terminal"] = False
+        spec["process"]["args"] = ["/bin/true"]
+        json.dump(spec, open(path, "w", encoding="utf-8"))
+        return bundle
+
+    def oci(self):
+        bundle = self.bundle()
+        script = """
+            import subprocess, sys, time
+            name, *command = sys.argv[1:]
+            for n in range(int(name)):
+                t = time.perf_counter(); subprocess.run([*command, 'x%d' % n], check=True, stdin=subprocess.DEVNULL); print((time.perf_counter() - t) * 1000)
+        """
+        import textwrap
+        inner = ["python3", "-c", textwrap.dedent(script)]
+        without = ["unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"", "sh"]
+
+        def measure(runtime):
+            out = subprocess.run([*without, *inner, str(self.runs + 2), *runtime, "run", "--bundle", bundle], check=True, stdout=subprocess.PIPE, text=True).stdout
+            return [float(line) for line in out.split()][2:]
+        ours, theirs = [], []
+        for _ in range(3):
+            ours += measure([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")])
+            theirs += measure(["crun", "--root", os.path.join(self.work, "crun")])
+        self.row("bolt-oci run of true / crun run", ours, theirs, "0.5")
+
+    def rootless_run(self):
+        layout = os.path.join(self.stage, "share/bolt/images")
+        quiet([*self.user, self.bolt, "run", "--rm", "--network", "none", "bolt://shell", "true"])
+        podman = [*self.user, "podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--log-level", "error"]
+        quiet([*self.user, "skopeo", "copy", f"oci:{layout}:shell:latest", "containers-storage:localhost/shell:latest"])
+        run = ["run", "--rm", "--cgroups", "disabled", "--pull", "never"]
+        self.pair("bolt run --rm --network none, rootless / podman run", [*self.user, self.bolt, "run", "--rm", "--network", "none", "bolt://shell", "true"],
+                  [*podman, *run, "--network", "none", "localhost/shell:latest", "true"], "1/15 = 0.067")
+        self.pair("bolt run --rm, default network / podman run", [*self.user, self.bolt, "run", "--rm", "bolt://shell", "true"],
+                  [*podman, *run, "localhost/shell:latest", "true"], "1/5 = 0.2")
+        self.idle(podman)
+
+    @staticmethod
+    def private_kib(pid):
+        total = 0
+        for line in open(f"/proc/{pid}/smaps_rollup", encoding="ascii"):
+            if line.startswith("Private_Dirty"):
+                total += int(line.split()[1])
+        return total
+
+    def idle(self, podman):
+        quiet([*self.user, self.bolt, "run", "-d", "--name", "idle", "--network", "none", "bolt://shell", "sleep", "60"])
+        quiet([*podman, "run", "-d", "--name", "idle", "--cgroups", "disabled", "--network", "none", "localhost/shell:latest", "sleep", "60"])
+        time.sleep(1)
+        pids = {"bolt-monitor": [], "conmon": []}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+                if program in pids and os.stat(f"/proc/{pid}").st_uid in (UID, 0) and os.readlink(f"/proc/{pid}/exe").startswith((self.work, "/usr")):
+                    pids[program].append(self.private_kib(pid))
+            except OSError:
+                continue
+        if all(pids.values()):
+            self.row("an idle monitor's private dirty memory / conmon's", pids["bolt-monitor"], pids["conmon"], "1, and 1024 KiB", "KiB")
+        quiet([*self.user, self.bolt, "rm", "-f", "idle"])
+        quiet([*podman, "rm", "-f", "-t", "0", "idle"])
+
+    def pull(self):
+        registry = os.path.join(self.work, "registry")
+        config = os.path.join(self.work, "registry.yml")
+        port = random.randint(20000, 40000)
+        with open(config, "w", encoding="ascii") as file:
+            file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {registry}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n")
+        server = subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(1)
+            self.make_large_image(port)
+            reference = f"127.0.0.1:{port}/large:1"
+            ours, theirs = [], []
+            for number in range(4):
+                data = os.path.join(self.home, f"data{number}")
+                ours.append(timed([*self.user, f"BOLT_DATA_DIR={data}", self.bolt, "pull", "--quiet", reference]))
+                quiet([*self.user, f"BOLT_DATA_DIR={data}", self.bolt, "rmi", reference])
+                theirs.append(timed([*self.user, "skopeo", "copy", "--src-tls-verify=false", f"docker://{reference}", f"containers-storage:localhost/large{number}:1"]))
+                quiet([*self.user, "podman", "--cgroup-manager", "cgroupfs", "rmi", "-f", f"localhost/large{number}:1"])
+            self.row("bolt pull of 5 layers, 300 MB / skopeo copy", ours[1:], theirs[1:], "0.5")
+        finally:
+            server.terminate()
+            server.wait()
+
+    def make_large_image(self, port):
+        """Five layers of 60 MB from this machine's own files, so that they compress as images do."""
+        layers, files = [], []
+        for folder, _, names in os.walk("/usr/lib"):
+            files += [os.path.join(folder, name) for name in names]
+        files = [f for f in files if os.path.isfile(f) and not os.path.islink(f)]
+        random.Random(1).shuffle(files)
+        for number in range(5):
+            size, chosen = 0, []
+            while files and size < 60e6:
+                path = files.pop()
+                if os.path.getsize(path) < 20e6:
+                    chosen.append(path)
+                    size += os.path.getsize(path)
+            archive = os.path.join(self.work, f"layer{number}.tar")
+            subprocess.run(["tar", "-cf", archive, "--no-recursion", "-P", "--transform", "s,^/,,", "-T", "-"], input="\n".join(chosen), text=True, check=True)
+            layers.append(archive)
+        sys.path.insert(0, os.path.join(TOP, "images"))
+        import gzip
+        import make_layout
+        layout = make_layout.Layout(os.path.join(self.work, "large"), "amd64")
+        packed, ids = [], []
+        for archive in layers:
+            raw = open(archive, "rb").read()
+            ids.append(make_layout.digest(raw))
+            packed.append(layout.blob(gzip.compress(raw, 6, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip"))
+        config = layout.document({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ids}},
+                                 "application/vnd.oci.image.config.v1+json")
+        manifest = layout.document({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": packed},
+                                   "application/vnd.oci.image.manifest.v1+json")
+        manifest["annotations"] = {"org.opencontainers.image.ref.name": "large"}
+        layout.manifests.append(manifest)
+        layout.finish()
+        quiet(["skopeo", "copy", "--dest-tls-verify=false", f"oci:{self.work}/large:large", f"docker://127.0.0.1:{port}/large:1"])
+
+    def record(self):
+        lines = ["# Performance", "", "The last run of `./dev bench --record`: medians of both sides, measured in turn in one run. Ratios below 1 are in bolt's favour.", "",
+                 "| case | bolt | peer | ratio | target |", "|---|---|---|---|---|"]
+        lines += [f"| {name} | {a:.2f} {unit} | {b:.2f} {unit} | {ratio:.3f} | {target} |" for name, a, b, ratio, target, unit in self.rows]
+        versions = []
+        for tool in ("crun", "podman", "conmon", "skopeo"):
+            out = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
+            versions.append(out[0] if out else tool)
+        model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8") if line.startswith("model name")), platform.machine())
+        lines += ["", f"Machine: {os.cpu_count()} CPUs ({model}), Linux {platform.release()}. Peers: {', '.join(versions)}.", ""]
+        with open(os.path.join(TOP, "docs/performance.md"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+
+    def clean(self):
+        subprocess.run([*self.user, "podman", "--cgroup-manager", "cgroupfs", "system", "reset", "-f"], check=False, capture_output=True)
+        for line in open("/proc/self/mounts", encoding="utf-8").read().splitlines():
+            if self.work in line.split()[1]:
+                subprocess.run(["umount", "-l", line.split()[1]], check=False)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--record", action="store_true")
+    arguments = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("bench: run it as root: the rootless sides run as the user bolt-test")
+    run_tests.prepare_host()
+    bench = Bench(arguments.runs)
+    try:
+        for part in (bench.oci, bench.rootless_run, bench.pull):
+            try:
+                part()
+            except subprocess.CalledProcessError as error:
+                print(f"bench: {part.__name__}: {' '.join(map(str, error.cmd))[:200]}: exit {error.returncode}: {(error.stderr or b'')[-400:]!r}")
+        if arguments.record:
+            bench.record()
+    finally:
+        bench.clean()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""run.py [--results DIRECTORY]: the tests that need a real host (systemd, one cgroup v2 tree, an ordinary user with a
+delegated slice), in a virtual machine made from Debian's packages by tests/host/host-vm."""
+import argparse
+import os
+import subprocess
+import sys
+from xml.sax.saxutils import quoteattr
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+
+
+def case(name, failure=None, skipped=None):
+    body = f"<failure message={quoteattr(failure)}/>" if failure else f"<skipped message={quoteattr(skipped)}/>" if skipped else ""
+    return f"<testcase name={quoteattr('host: ' + name)}>{body}</testcase>"
+
+
+def run():
+    if os.geteuid() != 0:
+        return [case("virtual host", skipped="making the virtual host needs root")]
+    vm = os.path.join(HERE, "host-vm")
+    built = subprocess.run([vm, "build"], capture_output=True, text=True, check=False, timeout=1200)
+    if built.returncode:
+        return [case("virtual host", failure="it could not be made: " + built.stderr[-1500:])]
+    stage = os.path.join(TOP, "build/stage")
+    subprocess.run(["cp", os.path.join(HERE, "as-user.sh"), stage], check=True)
+    done = subprocess.run([vm, "run", "--user", "--src", stage, "--timeout", "400", "--", "sh", "/src/as-user.sh"],
+                          capture_output=True, text=True, check=False, timeout=900)
+    cases = []
+    for line in done.stdout.splitlines():
+        if line.startswith("ok "):
+            cases.append(case(line[3:]))
+        elif line.startswith("not ok "):
+            name, _, reason = line[7:].partition(": ")
+            cases.append(case(name, failure=reason or "failed"))
+    print(done.stdout)
+    if not cases or done.returncode:
+        cases.append(case("the script ran to its end", failure=f"exit {done.returncode}: {done.stderr[-1500:]}"))
+    return cases
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--results")
+    arguments = parser.parse_args()
+    try:
+        cases = run()
+    except subprocess.TimeoutExpired as error:
+        cases = [case("virtual host", failure=f"no end within {error.timeout} s")]
+    for one in cases:
+        if "<failure" in one or "<skipped" in one:
+            print(one)
+    if arguments.results:
+        with open(os.path.join(arguments.results, "host.xml"), "w", encoding="utf-8") as file:
+            file.write(f"<testsuite>{''.join(cases)}</testsuite>")
+    return 1 if any("<failure" in one for one in cases) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
