@@ -97,9 +97,12 @@ def try_in_braces(sources):
                 at -= 1
             if at < 0 or code[at] != "{":
                 continue
+            # The first element has nothing built before it.
+            if not code[at + 1:match.start()].strip(" \n\t(") or "," not in code[at:match.start()]:
+                continue
             before = code[:at].rstrip()
             head = re.search(r"(\w+|[>=,({])$", before)
-            if not head or before.endswith(("else", "do", "try", "const", "noexcept", "mutable", ")")):
+            if not head or before.endswith(("else", "do", "try", "const", "noexcept", "mutable", "override", "final", ")")):
                 continue
             if re.search(r"->\s*[\w:<>&* ,]+$", before[-160:].split(";")[-1]):
                 continue
