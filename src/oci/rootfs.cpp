@@ -52,7 +52,13 @@ Result<Root> attach_rootfs(CreateRequest const& request) {
     TRY(cut_off_mount_namespace(request.spec->linux_.rootfs_propagation));
     if (request.overlay) {
         auto mount = mount_overlay(*request.overlay);
-        if (!mount) return Root(TRY(mount_overlay_by_path(*request.overlay).while_doing("mount the image's layers")));
+        if (!mount) {
+            auto by_path = mount_overlay_by_path(*request.overlay);
+            if (by_path) return Root(std::move(by_path).value());
+            // The first has the kernel's own words, unless it is about the option that only newer kernels have.
+            bool const is_old = mount.error().text().find("lowerdir+") != std::string::npos;
+            return (is_old ? Result<Root>(by_path.error()) : Result<Root>(mount.error())).while_doing("mount the image's layers");
+        }
         TRY(mount.value().attach_over_root());
         return Root(mount.value().take_top());
     }

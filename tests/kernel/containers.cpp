@@ -130,10 +130,13 @@ TEST_CASE("init waits for its start and does not outlive a runtime that gives it
 TEST_CASE("a command that is not there or cannot be executed has the two codes, and nothing else has") {
     if (skips()) return;
     Layers const layers;
+    // A volatile upper layer can be mounted once.
+    auto root = layers.root();
+    root.is_volatile = false;
     auto const error_of = [&](std::string const& command) {
         auto spec = spec_running("");
         spec.process->args = {command};
-        auto container = oci::create({.id = "kernel-codes", .spec = &spec, .bundle = layers.top(), .overlay = layers.root()});
+        auto container = oci::create({.id = "kernel-codes", .spec = &spec, .bundle = layers.top(), .overlay = root});
         REQUIRE(!container.ok());
         return container.error();
     };
@@ -142,9 +145,10 @@ TEST_CASE("a command that is not there or cannot be executed has the two codes, 
     CHECK(error_of("/which").is(EACCES));
     auto spec = spec_running("true");
     spec.mounts.push_back({.destination = "/x", .type = "bind", .source = "/no/such/place", .options = {}});
-    auto const missing = oci::create({.id = "kernel-codes", .spec = &spec, .bundle = layers.top(), .overlay = layers.root()});
+    auto const missing = oci::create({.id = "kernel-codes", .spec = &spec, .bundle = layers.top(), .overlay = root});
     REQUIRE(!missing.ok());
     CHECK(missing.error().code() != ENOENT);
+    CHECK(missing.error().text() == "bind '/no/such/place' on '/x': open '/no/such/place': No such file or directory");
 }
 
 TEST_CASE("a tenant lives in the container and is the caller's child") {
