@@ -1,5 +1,5 @@
 // What is decided when a container is made: capabilities, variables, command, paths, the OCI configuration.
-#include "tests/catch.h"
+#include "catch.h"
 
 #include <cstdlib>
 

@@ -1,5 +1,5 @@
 // What the engine reads and writes: records, names, images' files, logs. On real directories of the test's own.
-#include "tests/catch.h"
+#include "catch.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
