@@ -1,8 +1,10 @@
 #define BOLT_TEST_MAIN
 #include "../../catch.h"
 
+#include <csignal>
 #include <cstdlib>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "monitor/log_writer.h"
@@ -88,4 +90,38 @@ TEST_CASE("a log in a directory that is not there is an error that names it") {
     auto const log = LogWriter::open(HostPath::parse("/nonexistent/log").value(), {});
     REQUIRE_FALSE(log.ok());
     CHECK(log.error().text() == "open the log: open '/nonexistent/log': No such file or directory");
+}
+
+TEST_CASE("output that could not be written is counted, and said when writing works again") {
+    Scratch const scratch;
+    auto log = LogWriter::open(scratch.path / "log", {}).value();
+    log.write("before\n", Stream::output, moment);
+    auto const before = read_file(scratch.path / "log").value();
+    rlimit old{};
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &old) == 0);
+    auto const handler = signal(SIGXFSZ, SIG_IGN); // a file that may not grow further stands for a full disk
+    rlimit const small{before.size() + 20, old.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+    log.write("lost\n", Stream::output, moment);
+    log.write("lost too\n", Stream::output, moment);
+    auto const meanwhile = read_file(scratch.path / "log").value();
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &old) == 0);
+    signal(SIGXFSZ, handler);
+    CHECK(meanwhile == before); // nothing half-written
+    log.write("after\n", Stream::output, moment);
+    CHECK(read_file(scratch.path / "log").value() == before + "2026-11-21T04:44:16.123456789Z stderr F bolt: 14 bytes of output could not be written to this log\n"
+                                                              "2026-11-21T04:44:16.123456789Z stdout F after\n");
+}
+
+TEST_CASE("one large piece of output is spread over the files") {
+    Scratch const scratch;
+    auto log = LogWriter::open(scratch.path / "log", {.largest_file = Bytes{1000}, .files = 3}).value();
+    std::string lines;
+    for (int i = 0; i < 100; ++i) lines += "0123456789\n";
+    log.write(lines, Stream::output, moment);
+    for (auto const* name : {"log", "log.1", "log.2"}) {
+        auto const text = read_file(scratch.path / name).value();
+        CHECK(text.size() <= 1000);
+        CHECK(text.ends_with(" F 0123456789\n"));
+    }
 }
