@@ -52,7 +52,7 @@ Result<int> run_attached(engine::Installation const& here, engine::Container con
     std::optional<Error> not_started;
     auto outcome = [&]() -> Result<RelayOutcome> {
         auto terminal = TRY(ClientTerminal::take(options));
-        auto started = engine::start_container(here, container, what_to_attach(options), failure);
+        auto started = engine::start_container(here, container, what_to_attach(options), failure, options.terminal ? terminal.size() : std::nullopt);
         if (!started) {
             not_started = started.error();
             return std::move(started).error();

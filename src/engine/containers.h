@@ -17,6 +17,7 @@
 #include "monitor/messages.h"
 #include "monitor/state.h"
 #include "sys/channel.h"
+#include "sys/terminal.h"
 
 namespace bolt::engine {
 
@@ -69,7 +70,8 @@ struct Started {
 struct StartFailure {
     int exit_code; // 125, 126, 127
 };
-Result<Started> start_container(Installation const& here, Container const& container, Attach attach, StartFailure& failure);
+// `window`: the size of the terminal that the command finds, for a container that has one.
+Result<Started> start_container(Installation const& here, Container const& container, Attach attach, StartFailure& failure, std::optional<WindowSize> window = {});
 
 Result<void> stop_container(Installation const& here, Container const& container, std::optional<std::chrono::milliseconds> timeout, std::optional<int> signal);
 Result<void> restart_container(Installation const& here, Container const& container, std::optional<std::chrono::milliseconds> timeout);

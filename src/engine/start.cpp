@@ -84,12 +84,14 @@ Result<std::string> expect(Launch& launch, monitor::Type wanted, StartFailure& f
     return std::move(failed.error);
 }
 
-Result<Started> converse(Launch& launch, Attach attach, StartFailure& failure) {
+Result<Started> converse(Launch& launch, Attach attach, std::optional<WindowSize> window, StartFailure& failure) {
     Started started;
     auto const created = TRY(Json::parse(TRY(expect(launch, monitor::Type::created, failure))));
     started.warnings = TRY(created.strings("warnings"));
     if (attach != Attach::no)
         TRY(monitor::send(launch.channel, monitor::Type::attach, Json().set("input", attach == Attach::input_and_output).set("output", true).dump()));
+    // Before the start: a command that asks at once must find it.
+    if (window) TRY(monitor::send(launch.channel, monitor::Type::resize, Json().set("rows", window->rows).set("columns", window->columns).dump()));
     TRY(monitor::send(launch.channel, monitor::Type::start));
     auto const said = TRY(Json::parse(TRY(expect(launch, monitor::Type::started, failure))));
     started.pid = static_cast<pid_t>(TRY(said.integer_or("pid", 0)));
@@ -97,14 +99,14 @@ Result<Started> converse(Launch& launch, Attach attach, StartFailure& failure) {
     return started;
 }
 
-Result<Started> start_locked(Installation const& here, Container const& container, Attach attach, StartFailure& failure) {
+Result<Started> start_locked(Installation const& here, Container const& container, Attach attach, std::optional<WindowSize> window, StartFailure& failure) {
     auto const lock = TRY(lock_stopped_container(here, container));
     // What `create` has just made is as it was written; anything else may have changed since the caller looked.
     auto const record = TRY(find_record(here.layout, container.record.id));
     if (!record) return Error::of(ENOENT, "{} was removed meanwhile", title_of(container));
     TRY(prepare_run_directory(run_directory_of(here, container), record->monitor_request));
     auto launched = TRY(launch(here, *record, lock.fd()));
-    auto started = converse(launched, attach, failure);
+    auto started = converse(launched, attach, window, failure);
     // Its life is its own from here on; one that failed ends by itself.
     launched.monitor.release();
     return started;
@@ -112,9 +114,9 @@ Result<Started> start_locked(Installation const& here, Container const& containe
 
 } // namespace
 
-Result<Started> start_container(Installation const& here, Container const& container, Attach attach, StartFailure& failure) {
+Result<Started> start_container(Installation const& here, Container const& container, Attach attach, StartFailure& failure, std::optional<WindowSize> window) {
     failure.exit_code = 125;
-    auto started = start_locked(here, container, attach, failure);
+    auto started = start_locked(here, container, attach, window, failure);
     if (!started && container.record.remove && !started.error().is(EALREADY) && !started.error().is(EBUSY))
         // The failure to tell is the first one; what stays is found by `bolt ps -a`, ignoring.
         (void)remove_container(here, container, Force::yes, Volumes::remove_anonymous);
