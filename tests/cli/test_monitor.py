@@ -100,7 +100,7 @@ def test_input_reaches_the_command_and_its_end_too(box):
 
 
 def test_without_interactive_the_command_reads_nothing(box):
-    engine = box.start(["cat"])
+    engine = box.start(["sh", "-c", "sleep 0.3; cat"])
     engine.send("i", "lost")
     assert engine.expect("D")["exit_code"] == 0 and engine.output == b""
 
