@@ -102,7 +102,6 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     options.shipped_images = shipped;
     options.cancelled = [] { return interrupted.load(); };
     PullProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
-    if (reference.was_short()) progress.note(fmt::format("'{}' names no registry: {}", name, reference.text()));
     auto const pulled = TRY(transfer::pull(layout, reference, options, progress));
     return print_outcome(pulled, words.quiet);
 }

@@ -37,11 +37,11 @@ Result<Place> place_of(std::string_view name) {
     return Place{std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))};
 }
 
-Result<ParentCache::Parent> ParentCache::open(std::string const& directory) {
+Result<ParentCache::Parent> ParentCache::open(std::string const& directory, Whiteouts whiteouts) {
     if (fd_.is_open() && directory == directory_) return Parent{fd_, hands_down_group_};
     auto const path = TRY(RootPath::parse(directory));
     auto opened = target_.open_path(path, O_PATH | O_DIRECTORY);
-    if (!opened && (opened.error().is(ENOENT) || opened.error().is(ENOTDIR))) opened = make_step_by_step(directory);
+    if (!opened && (opened.error().is(ENOENT) || opened.error().is(ENOTDIR))) opened = make_step_by_step(directory, whiteouts);
     fd_ = TRY(std::move(opened).while_doing("directory '{}'", directory));
     directory_ = directory;
     hands_down_group_ = (TRY(stat_fd(fd_)).st_mode & S_ISGID) != 0;
@@ -50,7 +50,7 @@ Result<ParentCache::Parent> ParentCache::open(std::string const& directory) {
 
 void ParentCache::forget() { fd_.close(); }
 
-Result<UniqueFd> ParentCache::make_step_by_step(std::string const& directory) {
+Result<UniqueFd> ParentCache::make_step_by_step(std::string const& directory, Whiteouts whiteouts) {
     RootPath so_far;
     auto here = TRY(duplicate(target_.top()));
     auto const whole = TRY(RootPath::parse(directory));
@@ -61,7 +61,7 @@ Result<UniqueFd> ParentCache::make_step_by_step(std::string const& directory) {
         if (!next && next.error().is(ENOTDIR)) {
             struct stat look {};
             bool const whiteout = fstatat(here.number(), name.c_str(), &look, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(look.st_mode) && look.st_rdev == makedev(0, 0);
-            if (!whiteout) return next;
+            if (!whiteout || whiteouts == Whiteouts::stay) return next;
             if (unlinkat(here.number(), name.c_str(), 0) < 0) return Error::from_errno("replace the whiteout '{}'", so_far);
             opaque = true;
         } else if (!next && !next.error().is(ENOENT)) {

@@ -29,9 +29,10 @@ public:
         FdRef fd{-1};
         bool hands_down_group = false; // set-group-id directories give their group to new files
     };
-    // Opens it, makes it (and says so in implied()) when it is not there. A whiteout on the way becomes an opaque directory.
-    // ENOTDIR when something else that is no directory is on the way.
-    Result<Parent> open(std::string const& directory);
+    // Opens it, makes it (and says so in implied()) when it is not there. A whiteout on the way becomes an opaque directory, or
+    // is ENOTDIR as everything else is that is no directory.
+    enum class Whiteouts { become_directories, stay };
+    Result<Parent> open(std::string const& directory, Whiteouts whiteouts = Whiteouts::become_directories);
     // Something that may have been a directory or a link to one was replaced.
     void forget();
     // Directories that were made because something is in them.
@@ -40,7 +41,7 @@ public:
     void not_implied(std::string const& directory) { implied_.erase(directory); }
 
 private:
-    Result<UniqueFd> make_step_by_step(std::string const& directory);
+    Result<UniqueFd> make_step_by_step(std::string const& directory, Whiteouts whiteouts);
 
     Root const& target_;
     std::string opaque_;

@@ -101,7 +101,7 @@ private:
         if (place.leaf.starts_with(".wh..wh.")) return {}; // aufs kept its own things under such names
         auto const hidden = place.leaf.substr(whiteout_prefix.size());
         if (hidden.empty() || hidden == "." || hidden == "..") return Error::of(EINVAL, "a whiteout of nothing");
-        auto parent = parents_.open(place.directory);
+        auto parent = parents_.open(place.directory, ParentCache::Whiteouts::stay);
         // Below something that is itself taken away there is nothing to hide.
         if (!parent && parent.error().is(ENOTDIR)) return {};
         TRY(std::move(parent));

@@ -1,5 +1,7 @@
 #include "spec/image.h"
 
+#include <algorithm>
+
 namespace bolt::spec {
 
 namespace {
@@ -10,7 +12,11 @@ Result<std::vector<std::string>> keys_of(Json const& document, std::string_view 
     auto const* found = document.find(key);
     if (!found) return keys;
     // Old builders wrote lists here.
-    if (found->find_array()) return document.strings(key);
+    if (found->find_array()) {
+        for (auto& name : TRY(document.strings(key)))
+            if (std::find(keys.begin(), keys.end(), name) == keys.end()) keys.push_back(std::move(name));
+        return keys;
+    }
     auto const* object = found->find_object();
     if (!object) return Error::of(EINVAL, "field '{}' is {}, not an object", key, found->kind());
     for (auto const& [name, value] : *object) keys.push_back(name);
@@ -19,8 +25,7 @@ Result<std::vector<std::string>> keys_of(Json const& document, std::string_view 
 
 Json set_of(std::vector<std::string> const& keys) {
     auto object = Json::object();
-    for (auto const& key : keys)
-        if (!object.find(key)) object.set(key, Json::object());
+    for (auto const& key : keys) object.set(key, Json::object());
     return object;
 }
 

@@ -45,7 +45,8 @@ struct LayerFile {
 Result<LayerFile> parse_layer_file(std::string_view text) {
     auto const document = TRY(Json::parse(text));
     auto diff_id = TRY(image::Digest::parse(TRY(document.string_or("diffID", ""))));
-    LayerFile file{{std::move(diff_id), {}, {}}, TRY(document.string_or("bootID", ""))};
+    auto boot_id = TRY(document.string_or("bootID", ""));
+    LayerFile file{{std::move(diff_id), {}, {}}, std::move(boot_id)};
     file.record.size.count = static_cast<std::uint64_t>(TRY(document.integer_or("size", 0)));
     file.record.implied = TRY(document.strings("implied"));
     return file;
@@ -71,7 +72,7 @@ Result<std::optional<Ingest>> Ingest::find(Layout const& layout, image::Digest c
             return std::optional<Ingest>();
         }
         auto part = TRY(open_file(directory / "part", O_RDWR | O_CREAT, 0600));
-        return std::optional(Ingest(directory, std::move(*lock.value()), std::move(part)));
+        return std::optional(Ingest(layout, directory, std::move(*lock.value()), std::move(part)));
     }
 }
 
@@ -91,11 +92,9 @@ Result<void> Ingest::set_validator(std::string_view validator) const {
     return write_file(directory_ / "ranges", Json::object().set("validator", validator).dump(), 0600, Durability::none);
 }
 
+// Whoever waits for the lock notices that its file has gone and makes a new directory.
 Result<void> Ingest::discard() {
-    for (auto const* name : {"part", "ranges", "lock"})
-        if (auto const removed = remove_file(directory_ / name); !removed && !removed.error().is(ENOENT)) return removed;
-    // Somebody who waits may have made a new lock in it already.
-    if (auto const removed = remove_directory(directory_); !removed && !removed.error().is(ENOTEMPTY) && !removed.error().is(ENOENT)) return removed;
+    TRY(remove_by_rename(layout_, directory_));
     lock_.release();
     return {};
 }

@@ -40,7 +40,9 @@ public:
     Result<void> discard();
 
 private:
-    Ingest(HostPath directory, FileLock lock, UniqueFd part) : directory_(std::move(directory)), lock_(std::move(lock)), part_(std::move(part)) {}
+    Ingest(Layout layout, HostPath directory, FileLock lock, UniqueFd part)
+        : layout_(std::move(layout)), directory_(std::move(directory)), lock_(std::move(lock)), part_(std::move(part)) {}
+    Layout layout_;
     HostPath directory_;
     FileLock lock_;
     UniqueFd part_;

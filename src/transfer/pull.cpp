@@ -95,6 +95,10 @@ Result<Pulled> pull(store::Layout const& layout, image::Reference const& referen
     }
     for (auto const& error : store::sweep(layout)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
     auto const source = TRY(choose_source(layout, reference, options));
+    if (source.shipped)
+        progress.note(fmt::format("'{}' is an image that is shipped with bolt", source.reference.text()));
+    else if (reference.was_short() || reference.is_shipped())
+        progress.note(fmt::format("the name has no registry: taking '{}'", source.reference.text()));
     auto pulled = pull_from(layout, source, options, wanted, progress);
     if (!pulled) return explain_disk(pulled.error(), layout);
     return pulled;

@@ -129,7 +129,7 @@ Result<bool> LayerPulls::find_in_store(Task& task) {
 }
 
 Result<void> LayerPulls::begin(Task& task) {
-    if (TRY(find_in_store(task))) return {};
+    if (TRY(find_in_store(task))) return discard_download(task);
     if (shipped_) return begin_local(task);
     auto ingest = TRY(store::Ingest::find(layout_, task.layer.blob, task.holder));
     if (!ingest) {
@@ -261,19 +261,29 @@ Result<void> LayerPulls::commit(Task& task, FinishedLayer finished) {
         progress_.warn("some files belong to users that have no ids here; they are yours instead (ranges in /etc/subuid and /etc/subgid, and newuidmap, would keep them apart)");
     if (unpacked.devices_left_out > 0 && !std::exchange(warned_devices_, true))
         progress_.warn(fmt::format("{} device nodes of the image were left out, which only root can make", unpacked.devices_left_out));
-    if (task.ingest) TRY(task.ingest->discard());
-    task.ingest.reset();
     task.file.reset();
     task.state = Progress::LayerState::done;
     if (!unpacked.implied.empty() && task.layer.chain_id != task.layer.diff_id) {
         task.waits_for_lower.emplace(std::move(finished));
-        return {};
+        // Not held any longer: two pulls could wait for each other's.
+        return discard_download(task);
     }
     store::LayerRecord record{task.layer.diff_id, unpacked.size, {}};
     auto key = store::plain_key(task.layer.diff_id);
     auto hold = TRY(finished.staged.commit(layout_, key, record));
     task.added = true;
     task.pulled.emplace(PulledLayer{std::move(key), std::move(record), std::move(hold)});
+    return discard_download(task);
+}
+
+// Compressed bytes of a layer that is unpacked, whether by us or by one that was killed before it came to this.
+Result<void> LayerPulls::discard_download(Task& task) {
+    if (!task.ingest && exists(layout_.ingest() / task.layer.blob.text())) {
+        std::optional<pid_t> holder;
+        task.ingest = TRY(store::Ingest::find(layout_, task.layer.blob, holder));
+    }
+    if (task.ingest) TRY(task.ingest->discard());
+    task.ingest.reset();
     return {};
 }
 

@@ -49,6 +49,7 @@ private:
     Result<void> download_ended(Task& task);
     Result<void> unpacking_ended(Task& task);
     Result<void> commit(Task& task, FinishedLayer finished);
+    Result<void> discard_download(Task& task);
     Result<void> commit_implied();
     void show();
     void stop_all();
