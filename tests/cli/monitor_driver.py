@@ -94,7 +94,8 @@ class Box:
         self.rootless, self.runtime = rootless, runtime
         self.top = tempfile.mkdtemp(prefix="bolt-monitor-", dir="/tmp")
         os.chmod(self.top, 0o755)
-        self.run = f"{self.top}/run/containers/" + "ab" * 32
+        self.id = os.urandom(32).hex()
+        self.run = f"{self.top}/run/containers/{self.id}"
         self.store = f"{self.top}/store"
         self.log = f"{self.store}/container.log"
         self.rootfs = f"{self.top}/rootfs"
@@ -143,7 +144,7 @@ class Box:
 
     def request(self, arguments, terminal=False, **members):
         request = {
-            "id": "ab" * 32, "name": "box", "run_directory": self.run, "container_directory": self.store,
+            "id": self.id, "name": "box", "run_directory": self.run, "container_directory": self.store,
             "user_namespace_holders": f"{self.top}/run/userns", "spec": self.spec(arguments, terminal), "network": "none",
             "log": {"file": self.log}, "terminal": terminal, "stop_timeout_ms": 5000,
         }
@@ -158,7 +159,7 @@ class Box:
         document = os.memfd_create("request")
         os.write(document, request if isinstance(request, bytes) else json.dumps(request).encode())
         who = {"user": USER, "group": USER, "extra_groups": []} if self.rootless else {}
-        self.monitor = subprocess.Popen([MONITOR, "--request-fd", str(document), "--channel-fd", str(theirs.fileno()), "abababababab", "box"],
+        self.monitor = subprocess.Popen([MONITOR, "--request-fd", str(document), "--channel-fd", str(theirs.fileno()), self.id[:12], "box"],
                                         pass_fds=(document, theirs.fileno()), env={"PATH": os.environ["PATH"]}, **who)
         os.close(document)
         theirs.close()
@@ -218,5 +219,8 @@ class Box:
             except subprocess.TimeoutExpired:
                 self.monitor.kill()
                 self.monitor.wait()
+        if self.runtime and os.path.isdir(f"{self.run}/runtime/{self.id}"):
+            # A monitor that was killed could not do it: the runtime's cgroups would stay.
+            subprocess.run([self.runtime, "--root", f"{self.run}/runtime", "delete", "--force", self.id], capture_output=True, timeout=PATIENCE)
         # Files of subordinate ids: removed as root, which the tests are.
         shutil.rmtree(self.top, ignore_errors=True)
