@@ -72,12 +72,13 @@ def run_one(test, report, place):
         command += ["--junitxml", report]
     elif is_catch:
         command += ["-r", "junit", "-o", report]
+    limit = max(900, test["timeout"])
     try:
-        done = subprocess.run(command, timeout=900, check=False, env=environment, stdin=subprocess.DEVNULL,
+        done = subprocess.run(command, timeout=limit, check=False, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         code, output = done.returncode, done.stdout
     except subprocess.TimeoutExpired as error:
-        code, output = "no end within 900 s", (error.stdout or b"").decode(errors="replace")
+        code, output = f"no end within {limit} s", (error.stdout or b"").decode(errors="replace")
     written = os.path.exists(report) and os.path.getsize(report) > 0
     if (not is_pytest and not is_catch) or not written:
         single_case(report, test["name"], "" if code == 0 else str(code))
