@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs inside the virtual host, as its ordinary user: systemd, one cgroup v2 tree with every controller delegated.
-# Prints "ok NAME" or "not ok NAME: REASON" a line; /out is where the installed programs are.
-export PATH=/src/bin:$PATH
+# Prints "ok NAME" or "not ok NAME: REASON" a line; /src is where the installed programs are.
+export PATH=/src/bin:$PATH LD_LIBRARY_PATH=/src/host-libraries
 image=bolt://shell
 
 check() { # NAME CONDITION-RESULT REASON

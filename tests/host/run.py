@@ -3,6 +3,8 @@
 delegated slice), in a virtual machine made from Debian's packages by tests/host/host-vm."""
 import argparse
 import os
+import re
+import shutil
 import subprocess
 import sys
 from xml.sax.saxutils import quoteattr
@@ -16,6 +18,15 @@ def case(name, failure=None, skipped=None):
     return f"<testcase name={quoteattr('host: ' + name)}>{body}</testcase>"
 
 
+def carry_libraries(program, folder):
+    """The host has no packages beyond its own: the program's shared libraries go with it, all but the C library's."""
+    os.makedirs(folder, exist_ok=True)
+    listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    for name, path in re.findall(r"(\S+) => (/\S+)", listed):
+        if not name.startswith(("libc.so", "libm.so", "libpthread", "libdl.so", "librt.so", "libresolv", "ld-linux")):
+            shutil.copy(path, os.path.join(folder, name))
+
+
 def run():
     if os.geteuid() != 0:
         return [case("virtual host", skipped="making the virtual host needs root")]
@@ -24,7 +35,8 @@ def run():
     if built.returncode:
         return [case("virtual host", failure="it could not be made: " + built.stderr[-1500:])]
     stage = os.path.join(TOP, "build/stage")
-    subprocess.run(["cp", os.path.join(HERE, "as-user.sh"), stage], check=True)
+    shutil.copy(os.path.join(HERE, "as-user.sh"), stage)
+    carry_libraries(os.path.join(stage, "libexec/bolt/bolt-transfer"), os.path.join(stage, "host-libraries"))
     done = subprocess.run([vm, "run", "--user", "--src", stage, "--timeout", "400", "--", "sh", "/src/as-user.sh"],
                           capture_output=True, text=True, check=False, timeout=900)
     cases = []
