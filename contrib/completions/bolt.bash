@@ -1,4 +1,4 @@
-# bash completion for bolt. The options are those of `bolt __options`; a check compares them.
+# bash completion for bolt. Its options are the ones of bolt's own table: a test compares them.
 
 _bolt_containers() { bolt ps "$@" --format '{{.Names}}' 2>/dev/null; }
 _bolt_images() { bolt images --format '{{if ne .Repository "<none>"}}{{.Repository}}:{{.Tag}}{{else}}{{.ID}}{{end}}' 2>/dev/null; }

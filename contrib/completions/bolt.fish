@@ -1,4 +1,4 @@
-# fish completion for bolt. The options are those of `bolt __options`; a check compares them.
+# fish completion for bolt. Its options are the ones of bolt's own table: a test compares them.
 
 function __bolt_command --description 'the command of the line, grouped words resolved'
     set -l words (commandline -opc)

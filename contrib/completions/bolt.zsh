@@ -1,5 +1,5 @@
 #compdef bolt
-# zsh completion for bolt. The options are those of `bolt __options`; a check compares them.
+# zsh completion for bolt. Its options are the ones of bolt's own table: a test compares them.
 
 _bolt_containers() {
     local -a names

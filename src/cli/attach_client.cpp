@@ -47,6 +47,10 @@ private:
     enum Place { signals, channel, input, output, console, places };
 
     Result<void> turn() {
+        if (detach_due_ && (pending_input_.empty() || peer_deaf_)) {
+            outcome_ = RelayOutcome{.end = RelayEnd::detached};
+            return {};
+        }
         pollfd set[places];
         fill(set);
         if (poll(set, places, -1) < 0) {
@@ -105,9 +109,12 @@ private:
             input_end_due_ = !console_.is_open();
             return;
         }
-        auto passed = keys_.pass({buffer, static_cast<std::size_t>(count)});
-        if (passed) pending_input_ = std::move(*passed);
-        else outcome_ = RelayOutcome{.end = RelayEnd::detached};
+        auto typed = keys_.pass({buffer, static_cast<std::size_t>(count)});
+        pending_input_ = std::move(typed.passed);
+        if (typed.is_complete) {
+            input_open_ = false;
+            detach_due_ = true;
+        }
     }
 
     Result<void> send_to_monitor() {
@@ -219,7 +226,7 @@ private:
     RelayOptions const& options_;
     SignalTaker const& take_signal_;
     DetachKeys keys_;
-    bool input_open_, size_changed_, input_end_due_ = false, peer_deaf_ = false;
+    bool input_open_, size_changed_, input_end_due_ = false, peer_deaf_ = false, detach_due_ = false;
     std::string pending_input_, pending_output_;
     int pending_to_ = 1;
     std::optional<RelayOutcome> outcome_;

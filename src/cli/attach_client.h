@@ -27,8 +27,11 @@ inline constexpr std::string_view default_detach_keys = "\x10\x11"; // ctrl-p,ct
 class DetachKeys {
 public:
     explicit DetachKeys(std::string keys) : keys_(std::move(keys)) {}
-    // What to pass on of `typed`; none when the keys are complete.
-    std::optional<std::string> pass(std::string_view typed);
+    struct Typed {
+        std::string passed;       // goes to the container, also what was typed before the keys
+        bool is_complete = false; // the keys are all there; what comes after them is dropped
+    };
+    Typed pass(std::string_view typed);
 
 private:
     std::string keys_;

@@ -146,7 +146,7 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<std::st
     std::optional<std::string_view> best;
     auto const letters = word.substr(std::min(word.find_first_not_of('-'), word.size()));
     if (letters.size() < 2) return best;
-    std::size_t least = std::min<std::size_t>(3, letters.size() / 3 + 2); // too far away from here on
+    std::size_t least = std::clamp<std::size_t>(letters.size() / 3 + 1, 2, 3); // too far away from here on
     for (auto const candidate : known)
         if (auto const edits = edits_between(word, candidate); edits < least) {
             least = edits;

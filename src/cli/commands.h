@@ -16,6 +16,9 @@ extern Command const run_command, create_command, ps_command, logs_command, exec
 std::span<Command const* const> all_commands();
 Command const* find_command(std::string_view name); // nullptr when there is none
 
+// What follows "bolt": finds the command and performs it; help, version and `__options` too. The exit code.
+int perform_words(Words const& words);
+
 // Docker's grouped spelling: `bolt container ls` is `bolt ps`.
 struct GroupedCommand {
     std::string_view group, word;

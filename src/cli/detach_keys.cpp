@@ -19,12 +19,12 @@ Result<std::string> parse_detach_keys(std::string_view text) {
     return keys;
 }
 
-std::optional<std::string> DetachKeys::pass(std::string_view typed) {
-    if (keys_.empty()) return std::string(typed);
+DetachKeys::Typed DetachKeys::pass(std::string_view typed) {
+    if (keys_.empty()) return {std::string(typed)};
     std::string passed;
     for (char const c : typed) {
         if (c == keys_[seen_]) {
-            if (++seen_ == keys_.size()) return std::nullopt;
+            if (++seen_ == keys_.size()) return {std::move(passed), true};
             continue;
         }
         // The beginning of the keys was no beginning after all; this key may begin them anew.
@@ -33,7 +33,7 @@ std::optional<std::string> DetachKeys::pass(std::string_view typed) {
         if (c == keys_[0] && keys_.size() > 1) seen_ = 1;
         else passed += c;
     }
-    return passed;
+    return {std::move(passed)};
 }
 
 } // namespace bolt::cli

@@ -58,18 +58,6 @@ std::string aliases_of(Command const& command) {
     return text.empty() ? text : fmt::format("\nAliases:\n  {}, bolt {}\n", text, command.name);
 }
 
-std::string_view names_word(Names names) {
-    switch (names) {
-    case Names::nothing: return "";
-    case Names::containers: return "containers";
-    case Names::running_containers: return "running-containers";
-    case Names::stopped_containers: return "stopped-containers";
-    case Names::images: return "images";
-    case Names::commands: return "commands";
-    }
-    return "";
-}
-
 std::string command_lines(std::span<Command const* const> commands) {
     std::string text;
     for (auto const* const command : commands) text += fmt::format("  {:<12}{}\n", command->name, command->summary);
@@ -118,13 +106,8 @@ std::string help_of_group(std::string_view group) {
 
 std::string list_of_options() {
     std::string text;
-    for (auto const* const command : all_commands()) {
-        text += fmt::format("{}\t\t\t{}\t\t{}\n", command->name, names_word(command->names), command->summary);
-        for (auto const& option : shown_options(*command)) {
-            auto const letter = option.letter ? fmt::format("-{}", option.letter) : std::string();
-            text += fmt::format("{}\t--{}\t{}\t{}\t{}\t{}\n", command->name, option.name, letter, option.argument, option.values, option.help);
-        }
-    }
+    for (auto const* const command : all_commands())
+        for (auto const& option : shown_options(*command)) text += fmt::format("{}\t--{}\n", command->name, option.name);
     return text;
 }
 

@@ -24,7 +24,8 @@ std::string text_of(std::string_view path) {
 }
 
 std::string operating_system() {
-    for (auto const line : split(text_of("/etc/os-release"), '\n'))
+    auto const release = text_of("/etc/os-release");
+    for (auto const line : split(release, '\n'))
         if (line.starts_with("PRETTY_NAME=")) {
             auto name = line.substr(12);
             if (name.size() > 1 && name.front() == '"' && name.back() == '"') name = name.substr(1, name.size() - 2);
@@ -92,7 +93,8 @@ std::string outbound_network() {
 }
 
 std::string seccomp_fact() {
-    for (auto const line : split(text_of("/proc/self/status"), '\n'))
+    auto const status = text_of("/proc/self/status");
+    for (auto const line : split(status, '\n'))
         if (line.starts_with("Seccomp:")) return "builtin";
     return "none: this kernel has no seccomp, so containers are not started with a filter";
 }

@@ -53,7 +53,7 @@ Result<int> inspect(InspectOptions& options, Words const& words) {
             TRY(print(TRY(format_document(options.format, document.value(), Json::Layout::compact))));
         }
     }
-    if (options.format.empty()) TRY(print(found.dump(Json::Layout::pretty)));
+    if (options.format.empty()) TRY(print(found.find_array()->empty() ? "[]\n" : found.dump(Json::Layout::pretty)));
     return code;
 }
 

@@ -1,5 +1,5 @@
 #define BOLT_TEST_MAIN
-#include "tests/catch.h"
+#include "catch.h"
 
 #include "cli/command_line.h"
 

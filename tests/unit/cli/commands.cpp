@@ -1,9 +1,10 @@
-#include "tests/catch.h"
+#include "catch.h"
 
 #include <set>
 
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/output.h"
 
 using namespace bolt;
 using namespace bolt::cli;
@@ -30,7 +31,7 @@ TEST_CASE("help names every option and fits into 80 columns") {
             if (!option.help.empty()) CHECK(text.find("--" + std::string(option.name)) != std::string::npos);
         for (auto const line : split(text, '\n')) {
             INFO(line);
-            CHECK((line.size() <= 80 || line.starts_with("Usage") || line.find(", bolt ") != line.npos));
+            CHECK((width_of(line) <= 80 || line.starts_with("Usage") || line.find(", bolt ") != line.npos));
         }
     }
     for (auto const* const command : all_commands()) CHECK(help_of_bolt().find("  " + std::string(command->name)) != std::string::npos);
@@ -38,8 +39,7 @@ TEST_CASE("help names every option and fits into 80 columns") {
 
 TEST_CASE("the list of options has a line for each, and no hidden ones") {
     auto const list = list_of_options();
-    CHECK(list.find("run\t--publish\t-p\tlist\t\tPublish") != std::string::npos);
-    CHECK(list.find("run\t\t\timages\t\tCreate and run") != std::string::npos);
-    CHECK(list.find("run\t--net\t") == std::string::npos);
-    CHECK(list.find("create\t--detach\t") == std::string::npos);
+    CHECK(list.find("run\t--publish\n") != std::string::npos);
+    CHECK(list.find("run\t--net\n") == std::string::npos);
+    CHECK(list.find("create\t--detach\n") == std::string::npos);
 }

@@ -1,4 +1,4 @@
-#include "tests/catch.h"
+#include "catch.h"
 
 #include "cli/container_row.h"
 #include "cli/filters.h"

@@ -1,4 +1,4 @@
-#include "tests/catch.h"
+#include "catch.h"
 
 #include "cli/template.h"
 

@@ -1,0 +1,230 @@
+"""What can be typed: wrong usage, help, lists and formats, and that man pages and completions know the same options."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from bolt_runner import BOLT, IMAGE, bolt  # noqa: F401: a fixture
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def options():
+    """{command: [option without dashes]}"""
+    known = {}
+    for line in subprocess.run([BOLT, "__options"], capture_output=True, text=True, check=True).stdout.splitlines():
+        command, option = line.split("\t")
+        known.setdefault(command, []).append(option.removeprefix("--"))
+    return known
+
+
+needs_bolt = pytest.mark.skipif(not BOLT, reason="BOLT does not name the program to test")
+
+
+def read(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        return file.read()
+
+
+@needs_bolt
+def test_every_option_is_in_its_man_page_and_no_other():
+    for command, known in options().items():
+        page = read(f"man/bolt-{command}.1").replace("\\-", "-")
+        man, mdoc = r"\.BI? \"?(?:-\w, )?--([a-z-]+)", r"\.It Fl (?:\w , )?-([a-z-]+)"
+        shown = {name for pattern in (man, mdoc) for name in re.findall("^" + pattern, page, re.M)} - {"help"}
+        assert shown == set(known), command
+
+
+@needs_bolt
+def test_completions_know_the_same_options():
+    zsh, fish = read("contrib/completions/bolt.zsh"), read("contrib/completions/bolt.fish")
+    for command, known in options().items():
+        script = f'. {TOP}/contrib/completions/bolt.bash; _bolt_options {command}; echo "$flags $values"'
+        words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        assert {word[2:] for word in words if word.startswith("--")} - {"help"} == set(known), command
+        part = re.search(rf"^    {command}\)\n(.*?)^        ;;", zsh, re.M | re.S).group(1)
+        assert set(re.findall(r"'\*?--([a-z-]+)", part)) - {"help"} == set(known), command
+        assert set(re.findall(rf"__bolt_is {command}'.* -l ([a-z-]+)", fish)) == set(known), command
+
+
+@needs_bolt
+def test_a_line_is_completed():
+    def completed(*words):
+        script = f'. {TOP}/contrib/completions/bolt.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _bolt; printf "%s\\n" "${{COMPREPLY[@]}}"'
+        environment = dict(os.environ, PATH=os.path.dirname(BOLT) + ":/usr/bin:/bin")
+        return subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, env=environment).stdout.split()
+    assert completed("bolt", "ru") == ["run"]
+    assert completed("bolt", "run", "--ne") == ["--network"]
+    assert completed("bolt", "run", "--network", "") == ["none", "host", "pasta"]
+    assert completed("bolt", "container", "re") == ["remove", "restart"]
+    assert "--all" in completed("bolt", "container", "ls", "--a")
+    assert completed("bolt", "run", "-it", "debian", "--ne") == []
+
+
+@needs_bolt
+@pytest.mark.parametrize("words, code, text", [
+    (["runn"], 1, "unknown command 'runn'; did you mean 'run'?"),
+    (["container", "sl"], 1, "unknown command 'container sl'; did you mean 'ls'?"),
+    (["--rm"], 125, "unknown option '--rm'"),
+    (["run", "--rmm", "x"], 125, "unknown option '--rmm'; did you mean '--rm'?"),
+    (["ps", "--filtre", "x"], 125, "did you mean '--filter'?"),
+    (["ps", "-x"], 125, "unknown option '-x'"),
+    (["logs", "--tail"], 125, "'--tail' of 'bolt logs' needs an argument"),
+    (["run", "--rm=perhaps", "x"], 125, "'perhaps' is neither true nor false"),
+    (["run"], 1, "'bolt run' requires at least 1 argument"),
+    (["ps", "x"], 1, "'bolt ps' accepts no arguments"),
+    (["logs", "a", "b"], 1, "'bolt logs' requires 1 argument"),
+    (["exec", "a"], 1, "'bolt exec' requires at least 2 arguments"),
+    (["run", "-m", "much", "x"], 125, "'much' is not a size"),
+    (["run", "--gpus", "all", "x"], 125, "unknown option '--gpus'"),
+    (["kill", "-s", "BOGUS", "x"], 125, "BOGUS"),
+    (["help", "bogus"], 1, "unknown command 'bogus'"),
+])
+def test_wrong_usage_is_one_sentence(words, code, text):
+    done = subprocess.run([BOLT, *words], capture_output=True, text=True, timeout=20)
+    assert done.returncode == code and done.stdout == ""
+    assert text in done.stderr and done.stderr.startswith("bolt: ") and done.stderr.count("\n") == 1, done.stderr
+
+
+@needs_bolt
+def test_help():
+    for words in (["--help"], ["help"], [], ["help", "run"], ["run", "--help"], ["container", "--help"], ["ps", "-h"]):
+        done = subprocess.run([BOLT, *words], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0 and done.stdout.startswith("Usage:  bolt") and done.stderr == ""
+
+
+@pytest.fixture(scope="module")
+def made(bolt):
+    bolt.ok("create", "--name", "first", "--label", "com.example.tier=front", "--network", "none", IMAGE, "true")
+    done = bolt("run", "--name", "second", "--network", "none", "-v", "kept:/data", IMAGE, "sh", "-c", "exit 3 # a long command")
+    assert done.code == 3, done
+    yield bolt
+    bolt.ok("rm", "-f", "first", "second")
+
+
+def test_ps_is_dockers_table(made):
+    lines = made.ok("ps", "-a").splitlines()
+    assert re.fullmatch(r"CONTAINER ID   IMAGE {10}COMMAND {18}CREATED {2,}STATUS {2,}PORTS     NAMES", lines[0]), lines
+    assert re.fullmatch(r'[0-9a-f]{12}   bolt://shell   "sh -c \'exit 3 # a l…"   .* ago   Exited \(3\) .* ago {2,}second', lines[1]) or "second" in lines[1], lines
+    assert "Created" in lines[2] and lines[2].endswith("first")
+    assert made.ok("ps").splitlines() == ["CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES"]
+
+
+def test_ps_formats(made):
+    assert made.ok("ps", "-a", "--format", "{{.Names}}:{{.State}}").splitlines() == ["second:exited", "first:created"]
+    assert made.ok("ps", "-a", "--format", 'table {{.Names}}\\t{{.Label "com.example.tier"}}').splitlines() == ["NAMES     tier", "second    ", "first     front"]
+    rows = [json.loads(line) for line in made.ok("ps", "-a", "--format", "json").splitlines()]
+    assert rows[1]["Names"] == "first" and rows[1]["Labels"] == "com.example.tier=front" and rows[0]["Mounts"] == "kept"
+    assert made.ok("ps", "-a", "--format", '{{index .Labels "com.example.tier"}}') == "front"
+    ids = made.ok("ps", "-aq", "--no-trunc").split()
+    assert [len(text) for text in ids] == [64, 64]
+    assert made.ok("ps", "-aq").split() == [text[:12] for text in ids]
+    done = made("ps", "-a", "--format", "{{.Nmaes}}")
+    assert done.code == 1 and "there is no field '.Nmaes'" in done.err
+
+
+@pytest.mark.parametrize("filters, names", [
+    (["status=exited"], "second"), (["status=exited", "status=created"], "second first"), (["exited=3"], "second"), (["exited=0"], ""), (["name=fir"], "first"),
+    (["name=^ir"], ""), (["label=com.example.tier"], "first"), (["label=com.example.tier=back"], ""), (["ancestor=" + IMAGE], "second first"), (["before=second"], "first"),
+    (["since=first"], "second"), (["volume=kept"], "second"), (["network=none", "name=second"], "second"),
+])
+def test_ps_filters(made, filters, names):
+    words = [word for filter in filters for word in ("--filter", filter)]
+    assert made.ok("ps", "-a", "--format", "{{.Names}}", *words).split() == names.split()
+
+
+def test_ps_last(made):
+    assert made.ok("ps", "-l", "--format", "{{.Names}}") == "second"
+    assert made.ok("ps", "-n", "5", "--format", "{{.Names}}").split() == ["second", "first"]
+    assert "there is no filter 'nmae'; did you mean 'name'?" in made("ps", "--filter", "nmae=x").err
+
+
+def test_inspect_formats(made):
+    document = json.loads(made.ok("inspect", "first", "second"))
+    assert [entry["Name"] for entry in document] == ["/first", "/second"]
+    assert made.inspect("second", "{{.State.Status}} {{.State.ExitCode}}") == "exited 3"
+    assert made.inspect("first", '{{index .Config.Labels "com.example.tier"}}') == "front"
+    assert json.loads(made.inspect("first", "{{json .Config.Labels}}")) == {"com.example.tier": "front"}
+    assert made.inspect("second", "{{range .Mounts}}{{.Name}}->{{.Destination}}{{end}}") == "kept->/data"
+    done = made("inspect", "nobody")
+    assert done.code == 1 and done.out.strip() == "[]" and "'nobody'" in done.err
+    assert made("inspect", "--type", "image", "first").code == 1
+
+
+def test_images(made):
+    lines = made.ok("images").splitlines()
+    assert re.fullmatch(r"REPOSITORY {2,}TAG {2,}IMAGE ID {7}CREATED {2,}SIZE", lines[0]), lines
+    assert re.fullmatch(r"bolt://shell   latest    [0-9a-f]{12}   .*[MkG]B", lines[1]), lines
+    assert made.ok("images", "--format", "{{.Repository}}:{{.Tag}}", IMAGE) == "bolt://shell:latest"
+    assert made.ok("images", "-q", "--filter", "reference=bolt://*") == made.ok("images", "-q")
+    identity = made.ok("images", "-q", "--no-trunc")
+    document = json.loads(made.ok("image", "inspect", IMAGE))[0]
+    assert document["Id"] == identity and document["RepoTags"] == ["bolt://shell:latest"] and len(document["RootFS"]["Layers"]) >= 1
+    assert json.loads(made.ok("inspect", identity[7:15]))[0]["Id"] == identity
+
+
+def test_an_image_in_use_stays(made):
+    done = made("rmi", IMAGE)
+    assert done.code == 1 and "-f" in done.err and made.ok("images", "-q") != "", done
+
+
+def test_rmi_says_what_went(bolt):
+    bolt.ok("pull", "-q", "hello-world")
+    lines = bolt.ok("rmi", "hello-world").splitlines()
+    assert lines[0] == "Untagged: bolt://hello-world:latest" and lines[1].startswith("Deleted: sha256:")
+    assert bolt("rmi", "hello-world").code == 1
+
+
+def test_grouped_words_are_the_same_commands(made):
+    for grouped, plain in ((["container", "ls", "-a"], ["ps", "-a"]), (["image", "ls"], ["images"])):
+        assert re.sub(r"\d+ \w+ ago", "", made.ok(*grouped)) == re.sub(r"\d+ \w+ ago", "", made.ok(*plain))
+
+
+def test_rm(bolt):
+    done = bolt("rm", "nobody")
+    assert done.code == 1 and "'nobody'" in done.err
+    assert bolt("rm", "-f", "nobody").code == 0
+    bolt.ok("run", "-d", "--name", "busy", "--network", "none", IMAGE, "sleep", "1000")
+    done = bolt("rm", "busy")
+    assert done.code == 1 and "busy" in done.err
+    assert bolt.ok("rm", "-f", "busy") == "busy"
+
+
+def test_several_are_stopped_at_once_and_named_in_order(bolt):
+    names = ["one", "two", "three"]
+    for name in names:
+        bolt.ok("run", "-d", "--name", name, "--network", "none", IMAGE, "sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.05; done")
+    assert bolt.ok("stop", *names).split() == names
+    done = bolt("rm", "one", "nobody", "two", "three")
+    assert done.code == 1 and done.out.split() == names and "'nobody'" in done.err
+
+
+def test_logs_since_and_tail(bolt):
+    assert bolt("run", "--name", "talker", "--network", "none", IMAGE, "sh", "-c", "echo a; echo c; sleep 0.2; echo b >&2").code == 0
+    done = bolt("logs", "talker")
+    assert (done.out, done.err) == ("a\nc\n", "b\n")
+    assert bolt.ok("logs", "--tail", "2", "talker") == "c"
+    assert bolt.ok("logs", "--since", "1h", "--until", "30m", "talker") == ""
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z c", bolt.ok("logs", "-t", "-n2", "talker"))
+    assert "neither a time" in bolt("logs", "--since", "yesterday", "talker").err
+    bolt.ok("rm", "talker")
+
+
+def test_id_files_and_environment_files(bolt):
+    path = f"{bolt.top}/home/id"
+    with open(f"{bolt.top}/home/variables", "w") as file:
+        file.write("# comment\nA=file\nB=file\n")
+    done = bolt("run", "--rm", "--cidfile", path, "--env-file", f"{bolt.top}/home/variables", "-e", "B=flag", "--network", "none", IMAGE, "sh", "-c", "echo $A $B")
+    assert done.out == "file flag\n", done
+    assert re.fullmatch("[0-9a-f]{64}", open(path).read())
+    assert "exists already" in bolt("run", "--rm", "--cidfile", path, IMAGE, "true").err
+
+
+def test_info_and_version(bolt):
+    facts = json.loads(bolt.ok("info", "-f", "json"))
+    assert facts["Rootless"] == bool(bolt.user) and facts["Driver"] == "overlay" and facts["Images"] >= 1
+    assert bolt.ok("info", "--format", "{{.DockerRootDir}}") == f"{bolt.top}/data"
+    assert "Limits" in bolt.ok("info") and "no daemon" in bolt.ok("version")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", bolt.ok("version", "-f", "{{.Client.Version}}"))
