@@ -15,7 +15,9 @@ Result<FileLock> lock_stopped_container(Installation const& here, Container cons
         if (!lock) return std::move(lock).error();
         if (lock.value()) return std::move(*lock.value());
         auto const state = TRY(monitor::find_state(run_directory_of(here, container)));
-        if (state && (state->status == monitor::Status::running || state->status == monitor::Status::restarting))
+        // Without its socket the monitor is about to write down the end and to let the lock go.
+        bool const takes_clients = exists(run_directory_of(here, container) / "control.sock");
+        if (takes_clients && state && (state->status == monitor::Status::running || state->status == monitor::Status::restarting))
             return Error::of(EALREADY, "{} runs already", title_of(container));
         if (std::chrono::steady_clock::now() >= end)
             return Error::of(EBUSY, "{} is being started or removed by another command; try again when that has ended", title_of(container));

@@ -3,6 +3,7 @@
 
 #include "engine/containers.h"
 #include "engine/monitor_calls.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace bolt::engine {
@@ -17,7 +18,13 @@ Result<std::optional<Channel>> find_monitor(Installation const& here, Container 
     return std::move(channel).error();
 }
 
+bool counts_as_running(monitor::State const& state) {
+    using monitor::Status;
+    return state.status == Status::running || state.status == Status::paused || state.status == Status::restarting;
+}
+
 Error not_running(Container const& container) {
+    if (counts_as_running(container.state)) return Error::of(ESRCH, "{} has just ended; start it again (bolt start {})", title_of(container), container.record.name);
     return Error::of(ESRCH, "{} does not run (it is {}); start it (bolt start {})", title_of(container), monitor::to_text(container.state.status), container.record.name);
 }
 
@@ -40,9 +47,20 @@ Json attach_request(Attach attach) {
     return document;
 }
 
+// A monitor that takes no more clients is about to write down how the container ended. For milliseconds, or as long as it is
+// alive: of a dead one find_state says that the container has ended.
+Result<std::optional<monitor::State>> await_record(Installation const& here, Container const& container) {
+    Backoff backoff;
+    for (;;) {
+        auto state = TRY(monitor::find_state(run_directory_of(here, container)));
+        if (!state || !counts_as_running(*state)) return state;
+        backoff.wait();
+    }
+}
+
 // How it ended, from disk. A container that was removed at its end has left nothing.
 Result<int> recorded_exit_code(Installation const& here, Container const& container) {
-    if (auto const state = TRY(monitor::find_state(run_directory_of(here, container)))) return state->exit_code;
+    if (auto const state = TRY(await_record(here, container))) return state->exit_code;
     if (auto const ended = TRY(monitor::find_exit_record(here.layout.containers() / container.record.id))) return ended->exit_code;
     return container.state.exit_code;
 }
@@ -51,7 +69,10 @@ Result<int> recorded_exit_code(Installation const& here, Container const& contai
 
 Result<void> stop_container(Installation const& here, Container const& container, std::optional<std::chrono::milliseconds> timeout, std::optional<int> signal) {
     auto const channel = TRY(find_monitor(here, container));
-    if (!channel) return {}; // docker's rule: what does not run is stopped
+    if (!channel) { // docker's rule: what does not run is stopped
+        TRY(await_record(here, container));
+        return {};
+    }
     return take_end_as_done(ask(*channel, monitor::Type::stop, stop_request(timeout, signal).dump(), monitor::Type::done)).while_doing("stop {}", title_of(container));
 }
 
