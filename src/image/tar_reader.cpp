@@ -149,8 +149,7 @@ Result<std::optional<TarEntry>> TarReader::read_header(Block header) {
     case '4': entry.type = TarEntry::Type::block_device; break;
     case '5': entry.type = TarEntry::Type::directory; break;
     case '6': entry.type = TarEntry::Type::fifo; break;
-    // POSIX: an unknown kind is a file. Before ustar, a directory was a file whose name ends in '/'.
-    default: entry.type = entry.name.ends_with('/') ? TarEntry::Type::directory : TarEntry::Type::file; break;
+    default: entry.type = TarEntry::Type::file; break; // POSIX: an unknown kind is a file
     }
     if (kind == 'S') TRY(read_old_sparse_map(entry, header));
     return std::optional(TRY(finish_entry(std::move(entry))));
@@ -165,6 +164,10 @@ Result<TarEntry> TarReader::finish_entry(TarEntry entry) {
     records.sparse_numbers = std::move(local_.sparse_numbers);
     local_ = {};
     TRY(apply_pax_records(records, entry, sparse_in_content));
+    // Before ustar, a directory was a file whose name ends in '/'. The whole name: a header's own may have been cut off there.
+    if (entry.type == TarEntry::Type::file && entry.name.ends_with('/')) entry.type = TarEntry::Type::directory;
+    // Before ustar, a directory was a file whose name ends in '/'. The whole name: the header's may be cut off there.
+    if (entry.type == TarEntry::Type::file && entry.name.ends_with('/')) entry.type = TarEntry::Type::directory;
     for (auto const* text : {&entry.name, &entry.link})
         if (text->find('\0') != text->npos) return Error::of(EINVAL, "a name with a NUL character in it");
     if (entry.size > static_cast<std::uint64_t>(INT64_MAX) - 1024) return Error::of(EINVAL, "a file of {} bytes", entry.size);
