@@ -161,7 +161,7 @@ Result<SpecPlan> plan_spec(Installation const& here, ContainerOptions const& opt
     plan.arguments = TRY(choose_command(options, from.image.config));
     plan.environment = TRY(choose_environment(options, from.image.config, plan.hostname, plan.user.home));
     plan.working_directory = options.working_directory.value_or(from.image.config.working_dir);
-    if (!plan.working_directory.starts_with('/')) plan.working_directory.insert(0, "/");
+    if (!plan.working_directory.starts_with('/')) plan.working_directory = fmt::format("/{}", plan.working_directory);
     plan.capabilities = TRY(choose_capabilities(options.add_capabilities, options.drop_capabilities));
     plan.no_new_privileges = from.security.no_new_privileges.value_or(plan.privilege == Privilege::user_namespace);
     plan.terminal = options.terminal;
