@@ -63,7 +63,32 @@ class Bolt:
         left = self("ps", "-aq").out.split()
         if left:
             self("rm", "-f", "-v", *left)
-        shutil.rmtree(self.top)
+        try:
+            wait_until(lambda: not self.left_over(), "the last process and mount to go", seconds=10)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.left_over()}") from None
+        finally:
+            shutil.rmtree(self.top)
+
+    def left_over(self):
+        """Processes that were started with this store or see a mount of it, and mounts of it out here."""
+        found, marker = [], self.top.encode()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            if int(pid) == os.getpid():
+                continue
+            for name in ("environ", "cmdline", "mountinfo"):
+                try:
+                    with open(f"/proc/{pid}/{name}", "rb") as file:
+                        text = file.read()
+                    if marker in text:
+                        with open(f"/proc/{pid}/cmdline", "rb") as file:
+                            found.append(f"process {pid} ({file.read().decode(errors='replace').replace(chr(0), ' ').strip()[:100]}): {name}")
+                        break
+                except OSError:
+                    continue  # it ended meanwhile
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+            found += [f"mount {line.split()[4]}" for line in file if self.top in line]
+        return found
 
 
 def wait_until(condition, what, seconds=20):
@@ -76,7 +101,7 @@ def wait_until(condition, what, seconds=20):
 
 
 @pytest.fixture(scope="module", params=[USER, 0], ids=["user", "root"])
-def bolt(request):
+def bolt_with_store(request):
     if os.geteuid() != 0:
         pytest.skip("changes between users, which root may")
     if not BOLT:
@@ -85,3 +110,10 @@ def bolt(request):
     runner.ok("run", "--rm", "--network", "none", IMAGE, "true")
     yield runner
     runner.remove()
+
+
+@pytest.fixture
+def bolt(bolt_with_store):
+    """A test that fails must not make the next one fail."""
+    yield bolt_with_store
+    bolt_with_store.remove_containers()
