@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from bolt_runner import IMAGE, bolt, wait_until  # noqa: F401: a fixture
+from bolt_runner import IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
 
 
 def begin(bolt, name, *command, options=()):
@@ -51,9 +51,10 @@ def test_three_starts_at_once_make_one_container(bolt):
 
 
 def test_kill_and_wait(bolt):
-    begin(bolt, "killed", "sh", "-c", "trap 'exit 5' USR1; while :; do sleep 0.05; done")
+    begin(bolt, "killed", "sh", "-c", "trap 'exit 5' USR1; echo ready; while :; do sleep 0.05; done")
+    wait_until(lambda: bolt("logs", "killed").out == "ready\n", "the trap to be set")
     waiting = bolt.begin("wait", "killed")
-    time.sleep(0.2)
+    time.sleep(0.2) # so that it really waits; the result is the same without
     bolt.ok("kill", "-s", "USR1", "killed")
     assert waiting.communicate(timeout=20)[0] == "5\n"
     assert bolt.ok("wait", "killed") == "5"

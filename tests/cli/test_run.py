@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from bolt_runner import IMAGE, bolt  # noqa: F401: a fixture
+from bolt_runner import IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
 
 
 def test_output_and_exit_code_are_the_commands(bolt):
@@ -137,7 +137,8 @@ def test_host_directories(bolt):
 def test_init_reaps_and_passes_signals_on(bolt):
     done = bolt.run("--init", "--", "sh", "-c", "(sleep 0.1 &) ; sleep 0.5; ps -o pid,stat,args")
     assert "bolt-init" in done.out and " Z" not in done.out, done
-    bolt.ok("run", "-d", "--name", "signalled", "--init", "--network", "none", IMAGE, "sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done")
+    bolt.ok("run", "-d", "--name", "signalled", "--init", "--network", "none", IMAGE, "sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done")
+    wait_until(lambda: bolt("logs", "signalled").out == "ready\n", "the trap to be set")
     bolt.ok("stop", "-t", "10", "signalled")
     assert bolt.inspect("signalled", "{{.State.ExitCode}}") == "9"
     bolt.ok("rm", "signalled")
