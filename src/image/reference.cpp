@@ -40,6 +40,7 @@ bool is_host_name(std::string_view host) {
 }
 
 bool is_domain(std::string_view domain) {
+    if (domain.size() > 255) return false; // it names a directory of the store
     auto const bracket = domain.rfind(']');
     auto const colon = domain.find(':', bracket == domain.npos ? 0 : bracket);
     if (colon == domain.npos) return is_host_name(domain);
@@ -53,8 +54,9 @@ bool is_tag(std::string_view tag) {
            std::all_of(tag.begin(), tag.end(), [&](char c) { return word(c) || c == '.' || c == '-'; });
 }
 
+constexpr std::size_t longest_repository = 255;
 bool is_repository(std::string_view repository) {
-    if (repository.empty() || repository.size() > 255) return false;
+    if (repository.empty() || repository.size() > longest_repository) return false;
     auto const components = split(repository, '/');
     return std::all_of(components.begin(), components.end(), is_path_component);
 }
@@ -118,6 +120,7 @@ Result<Reference> Reference::parse(std::string_view text, NameDefaults const& de
     if (!is_repository(rest)) return bad_repository(text, rest);
     reference.repository_ = rest;
     if (reference.domain_ == docker_registry && reference.repository_.find('/') == std::string::npos) reference.repository_.insert(0, "library/");
+    if (reference.repository_.size() > longest_repository) return Error::of(EINVAL, "the image name is {} characters long", reference.repository_.size());
     if (reference.was_short_ && rest.size() == 64 && rest.find_first_not_of("0123456789abcdef") == rest.npos)
         return Error::of(EINVAL, "'{}' is an image's id, not a name", text);
     return reference;

@@ -41,6 +41,7 @@ TEST_CASE("what is no reference is refused") {
                                         "/a", "a/", "bolt://", "bolt://../x", "a\nb"})
         CHECK(canonical(text) == "refused");
     CHECK(canonical(std::string(300, 'a')) == "refused");
+    CHECK(canonical(std::string(250, 'a')) == "refused"); // too long once it is complete
     CHECK(canonical(hex64) == "refused"); // an id
     CHECK(canonical("a:" + std::string(129, 'b')) == "refused");
 }
