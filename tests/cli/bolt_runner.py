@@ -59,10 +59,13 @@ class Bolt:
         path = f"{self.store}/{folder}"
         return sorted(os.listdir(path)) if os.path.isdir(path) else []
 
-    def remove(self):
+    def remove_containers(self):
         left = self("ps", "-aq").out.split()
         if left:
             self("rm", "-f", "-v", *left)
+
+    def remove(self):
+        self.remove_containers()
         try:
             wait_until(lambda: not self.left_over(), "the last process and mount to go", seconds=10)
         except AssertionError as error:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bolt_runner import IMAGE, bolt, wait_until  # noqa: F401: a fixture
+from bolt_runner import IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
 from terminal_session import Session
 
 SHELL = ["run", "--rm", "-it", "--network", "none"]

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from bolt_runner import BOLT, IMAGE, bolt  # noqa: F401: a fixture
+from bolt_runner import BOLT, IMAGE, bolt, bolt_with_store  # noqa: F401: fixtures
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from bolt_runner import bolt, wait_until  # noqa: F401: a fixture
+from bolt_runner import bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
 from debian_images import ARCHITECTURE, INDEX, MANIFEST
 from free_port import free_port
 
