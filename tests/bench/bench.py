@@ -105,7 +105,7 @@ class Bench:
         quiet([*self.user, self.bolt, "run", "--rm", "--network", "none", "bolt://shell", "true"])
         podman = [*self.user, "podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--log-level", "error"]
         quiet([*self.user, "skopeo", "copy", f"oci:{layout}:shell:latest", "containers-storage:localhost/shell:latest"])
-        run = ["run", "--rm", "--cgroups", "disabled", "--pull", "never"]
+        run = ["run", "--rm", "--pull", "never"]
         self.pair("bolt run --rm --network none, rootless / podman run", [*self.user, self.bolt, "run", "--rm", "--network", "none", "bolt://shell", "true"],
                   [*podman, *run, "--network", "none", "localhost/shell:latest", "true"], "1/15 = 0.067")
         self.pair("bolt run --rm, default network / podman run", [*self.user, self.bolt, "run", "--rm", "bolt://shell", "true"],
@@ -122,7 +122,7 @@ class Bench:
 
     def idle(self, podman):
         quiet([*self.user, self.bolt, "run", "-d", "--name", "idle", "--network", "none", "bolt://shell", "sleep", "60"])
-        quiet([*podman, "run", "-d", "--name", "idle", "--cgroups", "disabled", "--network", "none", "localhost/shell:latest", "sleep", "60"])
+        quiet([*podman, "run", "-d", "--name", "idle", "--network", "none", "localhost/shell:latest", "sleep", "60"])
         time.sleep(1)
         pids = {"bolt-monitor": [], "conmon": []}
         for pid in filter(str.isdigit, os.listdir("/proc")):

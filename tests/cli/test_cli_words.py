@@ -95,7 +95,7 @@ def test_help():
         assert done.returncode == 0 and done.stdout.startswith("Usage:  bolt") and done.stderr == ""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def made(bolt):
     bolt.ok("create", "--name", "first", "--label", "com.example.tier=front", "--network", "none", IMAGE, "true")
     done = bolt("run", "--name", "second", "--network", "none", "-v", "kept:/data", IMAGE, "sh", "-c", "exit 3 # a long command")
