@@ -1,13 +1,9 @@
-// Catch2 of either major version: 2 (Debian 12, one header, main made here) and 3 (Debian 13, a library with its own main).
-// One file of every test program defines BOLT_TEST_MAIN before it includes this.
+// Catch2 of either major version: 2 (Debian 12, one header, catch_main.cpp beside this) and 3 (Debian 13, a library).
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 #else
-#ifdef BOLT_TEST_MAIN
-#define CATCH_CONFIG_MAIN
-#endif
 #include <catch2/catch.hpp>
 #endif
 

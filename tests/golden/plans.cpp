@@ -1,5 +1,4 @@
 // spec.json -> plan.txt: what would be done, without doing it. BOLT_ACCEPT=1 rewrites the texts.
-#define BOLT_TEST_MAIN
 #include "catch.h"
 
 #include <cstdlib>

@@ -1,6 +1,5 @@
 // src/oci in process, as the monitor calls it: real namespaces, real mounts, an overlay root. Needs root, and a static program to
 // run: Debian's busybox.
-#define BOLT_TEST_MAIN
 #include "catch.h"
 
 #include <csignal>

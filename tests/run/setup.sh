@@ -44,7 +44,7 @@ configure() {
 case ${CI:-} in '' | 0 | false) werror=false ;; *) werror=true ;; esac
 
 build_release() {
-    configure build/release --buildtype=release -Db_lto=true -Dwerror=$werror --prefix "$PWD/build/stage"
+    configure build/release --buildtype=release -Doptimization=2 -Db_lto=true -Dwerror=$werror --prefix "$PWD/build/stage"
     say "building the release (build/release)"
     ninja -C build/release --quiet
     meson install -C build/release --quiet --no-rebuild

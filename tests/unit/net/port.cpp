@@ -1,4 +1,3 @@
-#define BOLT_TEST_MAIN
 #include "catch.h"
 
 #include "net/listeners.h"
