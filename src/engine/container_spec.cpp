@@ -13,8 +13,9 @@ using Words = std::vector<std::string>;
 std::vector<PlannedMount> default_mounts(SpecPlan const& plan) {
     Words terminals{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
     if (plan.maps_terminal_group) terminals.emplace_back("gid=5");
-    // The host's network namespace belongs to the host's user namespace, so that a user's own may not mount its sysfs.
-    bool const borrows_sys = plan.network == net::Mode::host && plan.privilege == Privilege::user_namespace;
+    // A sysfs shows a network namespace and belongs to that one's user namespace: the host's, or the monitor's when the container
+    // has one of its own.
+    bool const borrows_sys = plan.ids || (plan.network == net::Mode::host && plan.privilege == Privilege::user_namespace);
     return {
         {"/proc", "proc", "proc", {"nosuid", "noexec", "nodev"}},
         {"/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
@@ -86,11 +87,19 @@ Json resources_json(SpecPlan const& plan) {
     return document;
 }
 
+Json mappings_json(std::vector<IdRange> const& ranges) {
+    Json list;
+    for (auto const& range : ranges) list.push(Json().set("containerID", range.inside).set("hostID", range.outside).set("size", range.count));
+    return list;
+}
+
 Json linux_json(SpecPlan const& plan) {
     Json namespaces;
+    if (plan.ids) namespaces.push(Json().set("type", "user"));
     for (auto const type : {"pid", "mount", "ipc", "uts", "cgroup"}) namespaces.push(Json().set("type", type));
     Json document;
     document.set("namespaces", std::move(namespaces)).set("maskedPaths", plan.hidden.masked).set("readonlyPaths", plan.hidden.read_only);
+    if (plan.ids) document.set("uidMappings", mappings_json(plan.ids->users)).set("gidMappings", mappings_json(plan.ids->groups));
     if (!plan.cgroup.empty()) document.set("cgroupsPath", plan.cgroup);
     if (auto resources = resources_json(plan); !resources.is_null()) document.set("resources", std::move(resources));
     if (!plan.seccomp.is_null()) document.set("seccomp", plan.seccomp);

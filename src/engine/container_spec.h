@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "engine/container_ids.h"
 #include "engine/options.h"
 #include "engine/security_options.h"
 #include "monitor/user.h"
@@ -22,7 +23,8 @@ struct PlannedMount {
 enum class Privilege { root, user_namespace };
 
 struct SpecPlan {
-    Privilege privilege = Privilege::user_namespace;
+    Privilege privilege = Privilege::user_namespace; // the monitor's
+    std::optional<ContainerIds> ids;         // absent: the monitor's own
     bool maps_terminal_group = true;         // group 5, tty, exists in the namespace
     net::Mode network = net::Mode::pasta;
     std::string hostname;

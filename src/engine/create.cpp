@@ -8,11 +8,14 @@
 
 #include "engine/as_namespace_root.h"
 #include "engine/capabilities.h"
+#include "engine/container_ids.h"
 #include "engine/container_image.h"
 #include "engine/container_mounts.h"
 #include "engine/container_spec.h"
 #include "engine/containers.h"
 #include "engine/host_files.h"
+#include "engine/mapped_image.h"
+#include "engine/own_user.h"
 #include "engine/record.h"
 #include "engine/seccomp_profile.h"
 #include "engine/shown_options.h"
@@ -37,10 +40,6 @@ Result<void> check_limits(Limits const& limits) {
 Result<void> check(ContainerOptions const& options) {
     TRY(check_limits(options.limits));
     if (options.remove && options.restart.policy != monitor::RestartPolicy::no) return Error::of(EINVAL, "--rm and --restart contradict each other; leave one of them out");
-    if (options.user_namespace == UserNamespaceMode::keep_id)
-        return Error::of(EOPNOTSUPP, "--userns=keep-id is not there yet; with --userns=host (the default) root in the container is you, and so owns your files");
-    if (options.user_namespace == UserNamespaceMode::automatic)
-        return Error::of(EOPNOTSUPP, "--userns=auto is not there yet; leave it out, and the container gets your own range of ids");
     if (options.working_directory && !options.working_directory->starts_with('/'))
         return Error::of(EINVAL, "the working directory '{}' is not an absolute path", *options.working_directory);
     if (options.hostname && (options.hostname->empty() || options.hostname->size() > 64 || options.hostname->find_first_of("/ \t\n") != std::string::npos))
@@ -55,10 +54,59 @@ std::string choose_hostname(ContainerOptions const& options, ContainerId const& 
     return id.brief();
 }
 
-Result<monitor::ContainerUser> choose_user(ContainerOptions const& options, spec::ImageConfig const& image, ImageTree const& tree) {
-    auto const passwd = TRY(tree.read_text(TRY(RootPath::parse("etc/passwd"))));
-    auto const group = TRY(tree.read_text(TRY(RootPath::parse("etc/group"))));
-    return monitor::resolve_user(options.user.value_or(image.user), passwd, group).while_doing("find the user to run as");
+struct UserFiles {
+    std::string passwd, group;
+};
+
+// What a container is made from.
+struct Sources {
+    store::Image image;
+    ImageTree tree;
+    UserFiles users;
+    std::optional<ContainerIds> ids; // then image and tree are those of a copy with these owners
+    SecurityOptions security;
+};
+
+Result<UserFiles> read_user_files(ImageTree const& tree) {
+    auto passwd = TRY(tree.read_text(TRY(RootPath::parse("etc/passwd"))));
+    auto group = TRY(tree.read_text(TRY(RootPath::parse("etc/group"))));
+    return UserFiles{std::move(passwd), std::move(group)};
+}
+
+Result<std::optional<ContainerIds>> choose_ids(Installation const& here, ContainerOptions const& options, UserFiles const& users, spec::ImageConfig const& image, ContainerId const& id) {
+    switch (options.user_namespace) {
+    case UserNamespaceMode::host: return std::optional<ContainerIds>();
+    case UserNamespaceMode::keep_id: return std::optional(TRY(keep_ids(here.user, TRY(mappings_of(here.user)))));
+    case UserNamespaceMode::automatic: break;
+    }
+    auto const user = TRY(monitor::resolve_user(options.user.value_or(image.user), users.passwd, users.group).while_doing("find the user to run as"));
+    return std::optional(TRY(claim_ids(here, id, ids_needed(users.passwd, users.group, std::max(user.uid, user.gid)))));
+}
+
+Result<Sources> open_sources(Installation const& here, ContainerOptions const& options, store::Image image, SecurityOptions security, ContainerId const& id) {
+    auto tree = TRY(ImageTree::open(image.layers));
+    auto users = TRY(read_user_files(tree));
+    auto ids = TRY(choose_ids(here, options, users, image.config, id));
+    if (ids) {
+        image.layers = {TRY(ensure_mapped_image(here, image, tree, *ids))};
+        tree = TRY(ImageTree::open(image.layers));
+    }
+    return Sources{std::move(image), std::move(tree), std::move(users), std::move(ids), std::move(security)};
+}
+
+std::string choose_working_directory(ContainerOptions const& options, spec::ImageConfig const& image) {
+    auto const path = options.working_directory.value_or(image.working_dir);
+    return path.starts_with('/') ? path : fmt::format("/{}", path);
+}
+
+Result<monitor::ContainerUser> choose_user(Installation const& here, ContainerOptions const& options, Sources const& from) {
+    auto text = options.user.value_or(from.image.config.user);
+    auto passwd = from.users.passwd;
+    if (options.user_namespace == UserNamespaceMode::keep_id && !options.user) {
+        text = fmt::format("{}:{}", here.user.uid, here.user.gid);
+        passwd = passwd_with(here.user, choose_working_directory(options, from.image.config), passwd);
+    }
+    return monitor::resolve_user(text, passwd, from.users.group).while_doing("find the user to run as");
 }
 
 struct Seccomp {
@@ -81,19 +129,21 @@ Result<Seccomp> choose_seccomp(SecurityOptions const& security, ContainerOptions
     return Seccomp{seccomp_document(capabilities), false};
 }
 
-// Where a container of an ordinary user may write what it changes. The top directory looks like the image's.
-Result<void> make_writable_layer(Installation const& here, HostPath const& directory, ImageTree const& tree) {
+// Where the container writes what it changes. The top directory looks like the image's, overlay's own belongs to the container's
+// root.
+Result<void> make_writable_layer(Installation const& here, HostPath const& directory, ImageTree const& tree, std::optional<ContainerIds> const& ids) {
     auto const& top = tree.top().status;
-    auto const upper = directory / "upper";
+    auto const upper = directory / "upper", work = directory / "work";
     TRY(make_directory(upper, 0755));
-    TRY(make_directory(directory / "work", 0700));
-    if (top.st_uid != here.user.uid || top.st_gid != here.user.gid)
-        TRY(do_as_namespace_root(here, "give the root directory its owner", [&]() -> Result<void> {
-            struct stat inside {};
-            if (fstat(tree.top().directories.front().number(), &inside) < 0 || chown(upper.c_str(), inside.st_uid, inside.st_gid) < 0)
-                return Error::from_errno("give '{}' the owner that the image's root directory has", upper);
-            return {};
-        }));
+    TRY(make_directory(work, 0700));
+    auto const make_alike = [&]() -> Result<void> {
+        auto const inside = TRY(stat_fd(tree.top().directories.front())); // the same owner, as this user namespace calls it
+        if (chown(upper.c_str(), inside.st_uid, inside.st_gid) < 0 || chmod(upper.c_str(), inside.st_mode & 07777) < 0)
+            return Error::from_errno("give '{}' the owner and mode that the image's root directory has", upper);
+        if (ids && chown(work.c_str(), ids->root_user(), ids->root_group()) < 0) return Error::from_errno("give '{}' to the container's root", work);
+        return {};
+    };
+    if (ids || top.st_uid != here.user.uid || top.st_gid != here.user.gid) return do_as_namespace_root(here, "make the writable layer", make_alike);
     if (chmod(upper.c_str(), top.st_mode & 07777) < 0) return Error::from_errno("set the mode of '{}'", upper);
     return {};
 }
@@ -117,7 +167,7 @@ Result<monitor::Request> plan_request(Installation const& here, ContainerOptions
     overlay.upper = container.directory() / "upper";
     overlay.work = container.directory() / "work";
     overlay.is_volatile = options.remove; // thrown away at its end: nothing of it needs to reach the disk
-    overlay.in_user_namespace = here.user.uid != 0;
+    overlay.in_user_namespace = here.user.uid != 0 || options.user_namespace != UserNamespaceMode::host;
     request.overlay = std::move(overlay);
     if (options.runtime) request.runtime = TRY(find_program(*options.runtime).while_doing("find the runtime"));
     request.network = options.network;
@@ -141,27 +191,17 @@ std::vector<HostPath> paths_to_remove(Installation const& here, Record const& re
     return paths;
 }
 
-} // namespace
-
-namespace {
-
-struct Sources {
-    store::Image image;
-    ImageTree tree;
-    SecurityOptions security;
-};
-
 Result<SpecPlan> plan_spec(Installation const& here, ContainerOptions const& options, Sources const& from, UnfinishedContainer& container) {
     SpecPlan plan;
     plan.privilege = here.user.uid == 0 ? Privilege::root : Privilege::user_namespace;
-    plan.maps_terminal_group = plan.privilege == Privilege::root || TRY(mappings_of(here.user)).groups.size() > 1;
+    plan.ids = from.ids;
+    plan.maps_terminal_group = plan.ids || plan.privilege == Privilege::root || TRY(mappings_of(here.user)).groups.size() > 1;
     plan.network = options.network;
     plan.hostname = choose_hostname(options, container.id());
-    plan.user = TRY(choose_user(options, from.image.config, from.tree));
+    plan.user = TRY(choose_user(here, options, from));
     plan.arguments = TRY(choose_command(options, from.image.config));
     plan.environment = TRY(choose_environment(options, from.image.config, plan.hostname, plan.user.home));
-    plan.working_directory = options.working_directory.value_or(from.image.config.working_dir);
-    if (!plan.working_directory.starts_with('/')) plan.working_directory = fmt::format("/{}", plan.working_directory);
+    plan.working_directory = choose_working_directory(options, from.image.config);
     plan.capabilities = TRY(choose_capabilities(options.add_capabilities, options.drop_capabilities));
     plan.no_new_privileges = from.security.no_new_privileges.value_or(plan.privilege == Privilege::user_namespace);
     plan.terminal = options.terminal;
@@ -172,10 +212,10 @@ Result<SpecPlan> plan_spec(Installation const& here, ContainerOptions const& opt
     return plan;
 }
 
-// The user's own mount at one of the three files' places replaces it.
-void add_host_files(SpecPlan& plan, HostPath const& run_directory) {
+// The user's own mount at the place of one of bolt's files replaces it.
+void add_files(SpecPlan& plan, std::vector<PlannedMount> files) {
     auto const own = plan.mounts;
-    for (auto& mount : host_file_mounts(run_directory))
+    for (auto& mount : files)
         if (std::ranges::find(own, mount.destination, &PlannedMount::destination) == own.end()) plan.mounts.insert(plan.mounts.begin(), std::move(mount));
 }
 
@@ -203,9 +243,11 @@ Result<Record> make_record(Installation const& here, ContainerOptions const& opt
     plan.mounts = std::move(mounts.planned);
     record.volumes = std::move(mounts.volumes);
     record.anonymous_volumes = std::move(mounts.anonymous_volumes);
-    add_host_files(plan, request.run_directory);
+    add_files(plan, host_file_mounts(request.run_directory));
+    if (options.user_namespace == UserNamespaceMode::keep_id)
+        add_files(plan, TRY(add_own_user(here.user, plan.working_directory, from.users.passwd, from.users.group, container.directory())));
     if (options.init) TRY(add_init(here, plan));
-    TRY(make_writable_layer(here, container.directory(), from.tree));
+    TRY(make_writable_layer(here, container.directory(), from.tree, from.ids));
 
     record.options = shown_options(options, from.image.config, plan, std::move(mounts.shown));
     if (auto const labels = record.options.find("Config")->string_map("Labels")) record.labels = labels.value();
@@ -223,9 +265,8 @@ Result<Made> create_container(Installation const& here, ContainerOptions const& 
     TRY(here.layout.prepare());
     auto image = TRY(get_image(here, options));
     auto const hold = TRY(store::LayerHold::acquire(here.layout, image));
-    auto tree = TRY(ImageTree::open(image.layers));
-    Sources const from{std::move(image), std::move(tree), std::move(security)};
     auto container = TRY(UnfinishedContainer::make(here));
+    auto const from = TRY(open_sources(here, options, std::move(image), std::move(security), container.id()));
     auto record = TRY(make_record(here, options, from, container));
     TRY(write_record(here.layout, record));
     container.keep();

@@ -6,9 +6,9 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "engine/as_namespace_root.h"
+#include "engine/staged_directory.h"
 #include "engine/tree_copy.h"
 #include "sys/file.h"
-#include "sys/lock.h"
 #include "sys/random.h"
 
 namespace bolt::engine {
@@ -31,7 +31,6 @@ Result<void> fill(Installation const& here, ImageTree const& image, VolumeWish c
 }
 
 Result<void> stage(Installation const& here, ImageTree const& image, VolumeWish const& wish, HostPath const& staging) {
-    TRY(make_directory(staging, 0700));
     TRY(make_directory(staging / "data", 0755));
     if (chmod((staging / "data").c_str(), 0755) < 0) return Error::from_errno("set the mode of '{}'", staging / "data");
     TRY(fill(here, image, wish, staging / "data"));
@@ -45,18 +44,9 @@ Result<void> stage(Installation const& here, ImageTree const& image, VolumeWish 
 Result<Volume> ensure_volume(Installation const& here, ImageTree const& image, VolumeWish const& wish) {
     auto const place = here.layout.volumes() / wish.name;
     if (wish.kind == VolumeKind::named && exists(place)) return Volume{place / "data", false};
-    auto const staging = here.layout.tmp() / TRY(random_name());
-    auto const lock_file = here.layout.tmp() / fmt::format("{}.lock", staging.name());
-    auto const lock = TRY(FileLock::acquire(lock_file, LockMode::exclusive, std::chrono::seconds(1)));
-    TRY(make_directories(here.layout.volumes(), 0700));
-    auto done = stage(here, image, wish, staging);
-    if (done) done = rename_to_new(staging, place);
-    // Somebody else made it at the same time: then that one is the volume.
-    bool const was_first = done.ok();
-    if (!was_first) (void)remove_tree_of_container(here, staging); // the error to tell is the first one
-    (void)remove_file(lock_file); // staging without a lock is dead, and there is none any more
-    if (!was_first && !done.error().is(EEXIST)) return std::move(done).while_doing("make volume '{}'", wish.name).error();
-    return Volume{place / "data", was_first};
+    auto const made = TRY(make_staged_directory(here, place, [&](HostPath const& staging) { return stage(here, image, wish, staging); })
+                              .while_doing("make volume '{}'", wish.name));
+    return Volume{place / "data", made == MadeBy::us};
 }
 
 Result<void> remove_volume(Installation const& here, std::string_view name) {

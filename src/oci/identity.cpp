@@ -87,6 +87,19 @@ Result<void> set_score(std::string const& file, spec::Process const& process, Pr
     return std::move(written).while_doing("process.oomScoreAdj: lowering it to {} needs CAP_SYS_RESOURCE on the host", wanted);
 }
 
+// The container's root may enter what its user may not, as runc and its callers have it: an image whose working directory is
+// /root runs for any user. A file system that refuses root (NFS) is asked again as the user.
+Result<void> enter_working_directory(std::string const& path) {
+    if (chdir(path.c_str()) < 0) {
+        int const failure = errno;
+        return Error::of(failure == ENOENT ? ENOTDIR : failure, "process.cwd: enter '{}': {}", path, strerror(failure));
+    }
+    // A working directory outside the root would be a door to the host (CVE-2024-21626): it has no path there.
+    char here[PATH_MAX];
+    if (!getcwd(here, sizeof here) || here[0] != '/') return Error::of(EPERM, "process.cwd: '{}' is not inside the container", path);
+    return {};
+}
+
 Result<void> set_limits(pid_t pid, spec::Process const& process) {
     for (auto const& limit : process.rlimits)
         TRY(set_rlimit_of(pid, TRY(parse_rlimit(limit.type)), limit.soft, limit.hard)
@@ -108,6 +121,8 @@ Result<void> set_limits_and_score_of(pid_t pid, spec::Process const& process, Pr
 
 Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     auto const& process = *identity.process;
+    auto entered = enter_working_directory(process.cwd);
+    if (!entered && !entered.error().is(EACCES)) return entered;
     TRY(set_labels(process, proc));
     CapabilitySets sets;
     if (process.capabilities) {
@@ -122,14 +137,9 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     TRY(become_user(user.uid, user.gid, user.additional_gids).while_doing("process.user"));
     if (user.umask) umask(*user.umask);
     if (process.capabilities) TRY(set_capabilities_for_good(sets).while_doing("process.capabilities"));
-    if (chdir(process.cwd.c_str()) < 0) {
-        int const failure = errno;
-        return Error::of(failure == ENOENT || failure == EACCES ? ENOTDIR : failure, "process.cwd: enter '{}': {}", process.cwd, strerror(failure));
-    }
-    // A working directory outside the root would be a door to the host (CVE-2024-21626): it has no path there.
-    char here[PATH_MAX];
-    if (!getcwd(here, sizeof here) || here[0] != '/') return Error::of(EPERM, "process.cwd: '{}' is not inside the container", process.cwd);
-    return {};
+    if (!entered) entered = enter_working_directory(process.cwd);
+    if (!entered && entered.error().is(EACCES)) return Error::of(ENOTDIR, "{}", entered.error().text()); // EACCES is the command's
+    return entered;
 }
 
 Result<void> seal_identity(Identity const& identity) {

@@ -14,6 +14,7 @@
 #include "oci/hooks.h"
 #include "oci/messages.h"
 #include "oci/rootfs.h"
+#include "oci/sources.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
@@ -45,10 +46,10 @@ Result<void> set_names_and_sysctls(spec::Runtime const& spec, Procfs const& proc
 // Situation:    pid 1; all namespaces joined or new; still the host's root directory.
 // Must:         leave every mount under the root handle.
 // Must not yet: drop capabilities (mounting needs them) or enter the root (hooks come first).
-Result<Root> set_up_mounts(InitPlan const& plan) {
-    auto root = TRY(attach_rootfs(*plan.request));
+Result<Root> set_up_mounts(InitPlan const& plan, Sources const& sources) {
+    auto root = TRY(attach_rootfs(*plan.request, sources));
     // Masks and read-only paths come last in the plan: sysctls are written before /proc/sys becomes read-only.
-    for (auto const& step : plan.mounts) TRY(perform(step, root));
+    for (auto const& step : plan.mounts) TRY(perform(step, root, sources));
     return root;
 }
 
@@ -129,11 +130,12 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
     if (plan.waits_to_be_placed) TRY(await_word(channel, word_go));
     TRY(join_namespaces(plan));
+    auto const sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
     if (plan.has_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the user namespace"));
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
     if (request.keyring == Keyring::new_session) (void)join_session_keyring(fmt::format("_ses.{}", request.id)).ok(); // none left or none allowed, ignoring
 
-    auto root = TRY(set_up_mounts(plan));
+    auto root = TRY(set_up_mounts(plan, sources));
     TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
     TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating"))));

@@ -37,6 +37,13 @@ Result<UniqueFd> mount_overlay_by_path(OverlayRoot const& layers) {
     return open_file(layers.upper, O_PATH | O_DIRECTORY);
 }
 
+OverlayRoot reachable(OverlayRoot layers, Sources const& sources) {
+    for (auto& lower : layers.lowers) lower = sources.reachable(lower);
+    layers.upper = sources.reachable(layers.upper);
+    layers.work = sources.reachable(layers.work);
+    return layers;
+}
+
 // The host's mounts must not change with ours: slave (what the host unmounts goes here too) unless something else is asked for.
 Result<void> cut_off_mount_namespace(std::string const& wanted) {
     auto const propagation = wanted.empty() ? Propagation{MS_SLAVE, Depth::recursive} : TRY(parse_propagation(wanted).while_doing("linux.rootfsPropagation"));
@@ -48,12 +55,13 @@ Result<void> cut_off_mount_namespace(std::string const& wanted) {
 
 } // namespace
 
-Result<Root> attach_rootfs(CreateRequest const& request) {
+Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources) {
     TRY(cut_off_mount_namespace(request.spec->linux_.rootfs_propagation));
     if (request.overlay) {
-        auto mount = mount_overlay(*request.overlay);
+        auto const layers = reachable(*request.overlay, sources);
+        auto mount = mount_overlay(layers);
         if (!mount) {
-            auto by_path = mount_overlay_by_path(*request.overlay);
+            auto by_path = mount_overlay_by_path(layers);
             if (by_path) return Root(std::move(by_path).value());
             // The first has the kernel's own words, unless it is about the option that only newer kernels have.
             bool const is_old = mount.error().text().find("lowerdir+") != std::string::npos;
@@ -62,9 +70,8 @@ Result<Root> attach_rootfs(CreateRequest const& request) {
         TRY(mount.value().attach_over_root());
         return Root(mount.value().take_top());
     }
-    auto const& text = request.spec->root_path;
-    auto const path = text.starts_with('/') ? TRY(HostPath::parse(text)) : request.bundle / text;
-    auto const place = TRY(open_file(path, O_PATH | O_DIRECTORY).while_doing("root.path"));
+    auto const path = TRY(root_directory(request));
+    auto const place = TRY(open_file(sources.reachable(path), O_PATH | O_DIRECTORY).while_doing("root.path"));
     auto mount = TRY(Mount::copy(place, Depth::recursive).while_doing("bind root.path '{}'", path));
     TRY(mount.set({.propagation = MS_PRIVATE}, Depth::recursive));
     TRY(mount.attach_over_root());
@@ -89,8 +96,8 @@ Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountA
     return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
 }
 
-Result<void> bind(BindMount const& step, Root const& root) {
-    auto const source = TRY(open_file(TRY(HostPath::parse(step.source)), O_PATH));
+Result<void> bind(BindMount const& step, Root const& root, Sources const& sources) {
+    auto const source = TRY(open_file(sources.reachable(TRY(HostPath::parse(step.source))), O_PATH));
     auto const kind = S_ISDIR(TRY(stat_fd(source)).st_mode) ? TargetKind::directory : TargetKind::file;
     auto const mount = TRY(Mount::copy(source, step.depth));
     auto const target = TRY(make_target(root, step.target, kind));
@@ -278,8 +285,9 @@ Result<void> seal(SealFilesystem const& step, Root const& root) {
 
 struct Perform {
     Root const& root;
+    Sources const& sources;
     Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root).while_doing("mount {} on '{}'", step.type, step.target); }
-    Result<void> operator()(BindMount const& step) const { return bind(step, root).while_doing("bind '{}' on '{}'", step.source, step.target); }
+    Result<void> operator()(BindMount const& step) const { return bind(step, root, sources).while_doing("bind '{}' on '{}'", step.source, step.target); }
     Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
     Result<void> operator()(MakeDevice const& step) const { return make_device(step, root); }
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }
@@ -290,7 +298,7 @@ struct Perform {
 
 } // namespace
 
-Result<void> perform(MountStep const& step, Root const& root) { return std::visit(Perform{root}, step); }
+Result<void> perform(MountStep const& step, Root const& root, Sources const& sources) { return std::visit(Perform{root, sources}, step); }
 
 Result<void> bind_console(Root const& root, FdRef terminal) {
     auto const mount = TRY(Mount::copy(terminal, Depth::top).while_doing("bind the terminal"));

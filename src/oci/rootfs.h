@@ -6,15 +6,16 @@
 #include "base/result.h"
 #include "oci/container.h"
 #include "oci/mount_plan.h"
+#include "oci/sources.h"
 #include "spec/runtime.h"
 #include "sys/root.h"
 
 namespace bolt::oci {
 
 // Cuts the mount namespace off from the host's, then puts the root file system in place (not entered yet).
-Result<Root> attach_rootfs(CreateRequest const& request);
+Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources);
 // One mount, device, link or mask. Targets are made when they are missing.
-Result<void> perform(MountStep const& step, Root const& root);
+Result<void> perform(MountStep const& step, Root const& root, Sources const& sources);
 // /dev/console is the terminal's other end.
 Result<void> bind_console(Root const& root, FdRef terminal);
 // "make the root read-only", and its propagation as config.json says; after enter_root_for_good.

@@ -29,6 +29,7 @@ struct Layout {
     HostPath images() const { return data / "store/images"; }
     HostPath containers() const { return data / "store/containers"; }
     HostPath names() const { return data / "store/names"; }
+    HostPath ids() const { return data / "store/ids"; }            // what --userns=auto has given to containers
     HostPath volumes() const { return data / "store/volumes"; }
     HostPath tmp() const { return data / "store/tmp"; }
     HostPath trash() const { return data / "store/trash"; }

@@ -180,6 +180,55 @@ def test_a_name_that_a_killed_create_left_is_free(bolt):
     bolt.ok("rm", "reborn")
 
 
+IDS = ["sh", "-c", "id -u; id -g; cut -c 1-32 /proc/self/uid_map; echo $HOME; stat -c %u:%g / /bin/busybox /work/mine; echo x > /work/made; grep -c :$(id -u): /etc/passwd"]
+
+
+def test_keep_id_gives_the_user_the_same_id(bolt):
+    if not bolt.user:
+        done = bolt.run("--userns", "keep-id", "--", "true")
+        assert done.code == 125 and "keep-id is for ordinary users" in done.err, done
+        return
+    os.makedirs(f"{bolt.top}/work", exist_ok=True)
+    with open(f"{bolt.top}/work/mine", "w"):
+        os.chown(f"{bolt.top}/work", bolt.user, bolt.user)
+        os.chown(f"{bolt.top}/work/mine", bolt.user, bolt.user)
+    os.chmod(f"{bolt.top}/work", 0o700)
+    done = bolt.run("--userns", "keep-id", "-w", "/tmp", "-v", f"{bolt.top}/work:/work", "--", *IDS)
+    assert done.code == 0, done
+    lines = done.out.split("\n")
+    assert lines[:2] == ["2000", "2000"] and lines[2].split() == ["0", "1", "2000"] and lines[3].split() == ["2000", "0", "1"], done
+    assert lines[5:] == ["/tmp", "0:0", "0:0", "2000:2000", "1", ""], done
+    made = os.stat(f"{bolt.top}/work/made")
+    assert (made.st_uid, made.st_gid) == (bolt.user, bolt.user)
+    root = bolt.run("--userns", "keep-id", "-u", "0", "--", "sh", "-c", "id -u; touch /root/file && chown 7 /root/file && stat -c %u /root/file")
+    assert root.out == "0\n7\n", root
+
+
+def test_containers_with_automatic_ids_share_none(bolt):
+    done = bolt("run", "-d", "--name", "first", "--network", "none", "--userns", "auto", IMAGE, "sleep", "1000")
+    if not bolt.user and "the user 'containers'" in done.err:
+        assert done.code == 125 and "/etc/subuid" in done.err
+        pytest.skip("this host gives the user 'containers' no ids for root's containers")
+    assert done.code == 0, done
+    maps = [bolt.ok("exec", "first", "cat", "/proc/self/uid_map").split(), bolt.run("--userns", "auto", "--", "cat", "/proc/self/uid_map").out.split()]
+    assert [row[0] for row in maps] == ["0", "0"] and [row[2] for row in maps] == ["1024", "1024"], maps
+    assert abs(int(maps[0][1]) - int(maps[1][1])) >= 1024, maps
+    assert bolt.ok("exec", "first", "stat", "-c", "%u", "/", "/etc/passwd") == "0\n0"
+    bolt.ok("exec", "first", "sh", "-c", "echo x > /etc/new && chown 1023:1023 /etc/new")
+    assert bolt.ok("exec", "-u", "1023", "-w", "/", "first", "cat", "/etc/new") == "x"
+    bolt.ok("rm", "-f", "first")
+    again = bolt.run("--userns", "auto", "--", "cat", "/proc/self/uid_map").out.split()
+    assert again == maps[0], "the ids of a removed container are free again"
+    too_many = bolt.run("--userns", "auto", "-u", "3000000000", "--", "true")
+    assert too_many.code == 125 and "ids that no other container has" in too_many.err, too_many
+
+
+def test_an_unsearchable_working_directory_is_the_roots_to_enter(bolt):
+    """An image for /root runs for any user, as with docker."""
+    done = bolt.run("-u", "1000", "-w", "/root", "--", "sh", "-c", "ls . 2>&1; echo ran")
+    assert done.out.endswith("Permission denied\nran\n"), done
+
+
 def test_thirty_two_at_once_and_nothing_is_left(bolt):
     begun = [bolt.begin("run", "--rm", "--network", "none", IMAGE, "sh", "-c", f"exit {number}") for number in range(32)]
     assert [process.wait(60) for process in begun] == list(range(32))
@@ -191,7 +240,7 @@ def test_thirty_two_at_once_and_nothing_is_left(bolt):
 
 
 def test_what_is_refused_leaves_nothing(bolt):
-    for options in (["--rm", "--restart", "always"], ["-w", "relative"], ["--hostname", "two words"], ["--userns", "keep-id"], ["--security-opt", "selinux=on"],
+    for options in (["--rm", "--restart", "always"], ["-w", "relative"], ["--hostname", "two words"], ["--userns", "root"], ["--security-opt", "selinux=on"],
                     ["-v", "/same", "--tmpfs", "/same"]):
         done = bolt("run", "--network", "none", *options, IMAGE, "true")
         assert done.code == 125 and len(done.err.strip().splitlines()) == 1, (options, done)

@@ -32,6 +32,23 @@ def test_the_runtime_must_mount_entries_in_the_listed_order(bundle):
     assert points.index("/data") < points.index("/data/below/it")
 
 
+def test_root_and_sources_may_lie_where_only_the_caller_may_look(root_bundle):
+    """Root of the container's user namespace is nobody on the host: what the runtime may reach is mounted all the same."""
+    os.chmod(root_bundle.place, 0o700)
+    os.makedirs(f"{root_bundle.place}/data")
+    for path, folders, files in os.walk(f"{root_bundle.place}/rootfs"):
+        for name in folders + files + ["."]:
+            os.chown(os.path.join(path, name), 500000, 500000, follow_symlinks=False)
+
+    def change(spec):
+        spec["linux"]["namespaces"].append({"type": "user"})
+        spec["linux"]["uidMappings"] = spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 500000, "size": 1000}]
+        spec["mounts"].append({"destination": "/data", "type": "bind", "source": f"{root_bundle.place}/data", "options": ["bind", "ro"]})
+
+    done = root_bundle.run("stat", "-c", "%u %F", "/", "/data", change=change)
+    assert done.stdout == "0 directory\n65534 directory\n", done.stderr
+
+
 @pytest.mark.parametrize("options, expected", [
     (["nosuid", "nodev", "noexec"], {"rw", "nosuid", "nodev", "noexec", "relatime"}),
     (["ro"], {"ro", "relatime"}),

@@ -87,6 +87,7 @@ TEST_CASE("a volume's first content is copied with its attributes", "[engine][im
     REQUIRE(chmod((scratch.path / "low/data/sub/file").c_str(), 0640) == 0);
     REQUIRE_OK(make_symlink("sub/file", scratch.path / "low/data/link"));
     REQUIRE(mkfifo((scratch.path / "low/data/pipe").c_str(), 0600) == 0);
+    REQUIRE(link((scratch.path / "low/data/sub/file").c_str(), (scratch.path / "low/data/zwin").c_str()) == 0);
     REQUIRE_OK(make_directory(scratch.path / "copy", 0700));
     auto const tree = ImageTree::open({scratch.path / "low"});
     REQUIRE_OK(tree);
@@ -99,8 +100,24 @@ TEST_CASE("a volume's first content is copied with its attributes", "[engine][im
     CHECK((stat_file(scratch.path / "copy/sub/file").value().st_mode & 07777) == 0640);
     CHECK((stat_file(scratch.path / "copy/sub").value().st_mode & 07777) == 01770);
     CHECK(read_symlink(scratch.path / "copy/link").value() == "sub/file");
+    CHECK(stat_file(scratch.path / "copy/zwin").value().st_ino == stat_file(scratch.path / "copy/sub/file").value().st_ino);
     CHECK(S_ISFIFO(stat_file(scratch.path / "copy/pipe").value().st_mode));
     CHECK(stat_file(scratch.path / "copy/sub/file").value().st_mtim.tv_nsec == stat_file(scratch.path / "low/data/sub/file").value().st_mtim.tv_nsec);
+}
+
+TEST_CASE("a copy of a file whose owner is not in the map is refused", "[engine][image]") {
+    Scratch scratch;
+    scratch.write("low/data/file", "content");
+    REQUIRE_OK(make_directory(scratch.path / "copy", 0700));
+    auto const tree = ImageTree::open({scratch.path / "low"});
+    REQUIRE_OK(tree);
+    auto const target = open_file(scratch.path / "copy", O_RDONLY | O_DIRECTORY);
+    REQUIRE_OK(target);
+    std::vector<IdRange> const others{{geteuid() + 1, 0, 10}};
+    auto const done = copy_tree(tree.value().top(), target.value(), {others, others});
+    REQUIRE_FALSE(done.ok());
+    CHECK(done.error().is(EOVERFLOW));
+    CHECK(done.error().text().find("for which the container has no id") != std::string::npos);
 }
 
 namespace {
