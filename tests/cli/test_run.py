@@ -206,9 +206,6 @@ def test_keep_id_gives_the_user_the_same_id(bolt):
 
 def test_containers_with_automatic_ids_share_none(bolt):
     done = bolt("run", "-d", "--name", "first", "--network", "none", "--userns", "auto", IMAGE, "sleep", "1000")
-    if not bolt.user and "the user 'containers'" in done.err:
-        assert done.code == 125 and "/etc/subuid" in done.err
-        pytest.skip("this host gives the user 'containers' no ids for root's containers")
     assert done.code == 0, done
     maps = [bolt.ok("exec", "first", "cat", "/proc/self/uid_map").split(), bolt.run("--userns", "auto", "--", "cat", "/proc/self/uid_map").out.split()]
     assert [row[0] for row in maps] == ["0", "0"] and [row[2] for row in maps] == ["1024", "1024"], maps

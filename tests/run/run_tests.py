@@ -30,6 +30,10 @@ def prepare_host():
         if not any(line.startswith(name + ":") for line in text.splitlines()):
             open(file, "a", encoding="utf-8").close()
             subprocess.run(["usermod", option, "100000-165535", name], check=True)
+        # Whose ids root's containers with --userns=auto get; it need not be a user of the host.
+        if not any(line.startswith("containers:") for line in text.splitlines()):
+            with open(file, "a", encoding="utf-8") as ranges:
+                ranges.write("containers:2147483648:1073741824\n")
     if not os.path.exists("/dev/net/tun"):
         os.makedirs("/dev/net", exist_ok=True)
         subprocess.run(["mknod", "/dev/net/tun", "c", "10", "200"], check=False)
