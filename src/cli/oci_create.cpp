@@ -65,9 +65,9 @@ struct Making {
 
 enum class StartedBy { this_process, another };
 
-Result<ContainerRecord> record_of(Making const& making) {
+Result<ContainerRecord> record_of(Making const& making, oci::Created const& created) {
     auto const& spec = making.loaded.spec;
-    auto const pid = making.created.init.pid();
+    auto const pid = created.init.pid();
     auto user = calling_user();
     auto const started = TRY(start_time_of(pid));
     auto boot = TRY(boot_id());
@@ -81,7 +81,7 @@ Result<ContainerRecord> record_of(Making const& making) {
                            .owner = user ? user.value().name : "",
                            .oci_version = spec.oci_version,
                            .annotations = spec.annotations,
-                           .cgroup = making.created.cgroup.directories()};
+                           .cgroup = created.cgroup.directories()};
 }
 
 Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {
@@ -94,9 +94,13 @@ Result<void> check(CreateOptions const& options, spec::Process const& process, b
 }
 
 // What the next command needs to find the container.
-Result<void> write_down(Making& making, CreateOptions const& options) {
-    TRY(making.directory.write(TRY(record_of(making))));
-    TRY(making.directory.write_config(making.loaded.text));
+Result<void> write_down(Making const& making, oci::Created const& created) {
+    TRY(making.directory.write(TRY(record_of(making, created))));
+    return making.directory.write_config(making.loaded.text);
+}
+
+// What the caller was promised.
+Result<void> hand_over(Making& making, CreateOptions const& options) {
     if (making.created.console.is_open() && !options.console_socket.empty()) {
         TRY(send_console(options.console_socket, making.created.console));
         making.created.console.close();
@@ -108,11 +112,16 @@ Result<void> write_down(Making& making, CreateOptions const& options) {
 
 // Everything up to `created`. What is made on disk is taken back by the caller when this fails.
 Result<void> make(Making& making, CreateOptions const& options) {
+    making.request.meanwhile = [&making](oci::Created const& created) -> Result<void> {
+        auto const written = write_down(making, created);
+        // Only what create and start say of the command has the exit codes 126 and 127.
+        if (!written) return Error(EIO, written.error().text());
+        return {};
+    };
     making.created = TRY(oci::create(making.request));
     for (auto const& warning : making.created.warnings) warn(warning);
-    auto const written = write_down(making, options);
-    // Only what create and start say of the command has the exit codes 126 and 127.
-    if (!written) return Error(EIO, written.error().text());
+    auto const handed = hand_over(making, options);
+    if (!handed) return Error(EIO, handed.error().text());
     return {};
 }
 
@@ -174,6 +183,8 @@ int run(Command const& command, Words const& words) {
     auto making = prepare(parsed.words[0], options, StartedBy::this_process);
     if (!making) return complain(making.error());
     making->request.spec = &making->loaded.spec;
+    // Who is promised a pid file or the terminal has it before the container runs.
+    making->request.starts_at_once = options.pid_file.empty() && !making->loaded.spec.process->terminal;
     auto signals = hold_signals();
     if (!signals) return complain(signals.error());
     auto made = make(*making, options);

@@ -252,7 +252,10 @@ Result<Record> make_record(Installation const& here, ContainerOptions const& opt
     record.options = shown_options(options, from.image.config, plan, std::move(mounts.shown));
     if (auto const labels = record.options.find("Config")->string_map("Labels")) record.labels = labels.value();
     request.spec = container_spec(plan);
-    if (options.remove) request.remove_at_exit = paths_to_remove(here, record);
+    if (options.remove) {
+        request.remove_at_exit = paths_to_remove(here, record);
+        request.trash = here.layout.trash();
+    }
     record.monitor_request = to_json(request);
     return record;
 }

@@ -59,10 +59,10 @@ void Monitor::tenant_ended(std::size_t index, ExitStatus ended) {
 
 void Monitor::pasta_ended() {
     auto* const pasta = surroundings_->pasta();
+    if (phase_ == Phase::ended) return; // as it was told to; the destructor waits for it
     auto const why = pasta->find_end();
     loop_.forget(pasta->poll_fd());
     pasta->stop();
-    if (phase_ == Phase::ended) return;
     state_.error = fmt::format("the container has lost its network: {}", why.value_or("pasta ended"));
     if (phase_ == Phase::running) (void)write_state(request_.run_directory, state_).ok(); // written again at the end, ignoring
 }

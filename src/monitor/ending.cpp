@@ -71,7 +71,19 @@ void Monitor::remove_files() {
     std::erase(paths, request_.run_directory);
     paths.push_back(request_.run_directory);
     for (auto const& path : paths)
-        if (auto const removed = remove_tree(path); !removed) state_.error = removed.error().text();
+        if (auto const removed = take_away(path); !removed) state_.error = removed.error().text();
+}
+
+// The container's own directory takes the longest: it is only moved out of sight here.
+Result<void> Monitor::take_away(HostPath const& path) {
+    if (request_.trash && path.text() == request_.container_directory.text()) {
+        auto const grave = *request_.trash / request_.id;
+        if (rename_file(path, grave)) {
+            grave_ = grave;
+            return {};
+        }
+    }
+    return remove_tree(path);
 }
 
 void Monitor::tell_the_end() {

@@ -46,6 +46,7 @@ Monitor::Monitor(EventLoop& loop, FdRef document)
                           }}) {}
 
 Monitor::~Monitor() {
+    if (grave_) (void)remove_tree(*grave_).ok(); // nobody waits any more; what stays is swept away with the rest of the trash, ignoring
     loop_.cancel(timer_);
     if (signals_) loop_.forget(signals_->fd());
     if (!surroundings_) return;
@@ -82,10 +83,11 @@ Result<void> Monitor::prepare() {
             loop_.forget(surroundings_->forwarder()->poll_fd());
             state_.error = handled.error().text();
         }));
-    if (auto* const pasta = surroundings_->pasta()) TRY(loop_.watch(pasta->poll_fd(), EPOLLIN, [this](std::uint32_t) { pasta_ended(); }));
     TRY(make_directories(request_.run_directory, 0700));
     log_.emplace(TRY(LogWriter::open(request_.log.file, {request_.log.largest_file, request_.log.files})));
     TRY(make_container(request_));
+    TRY(surroundings_->complete());
+    if (auto* const pasta = surroundings_->pasta()) TRY(loop_.watch(pasta->poll_fd(), EPOLLIN, [this](std::uint32_t) { pasta_ended(); }));
     return clients_.listen(TRY(listen_for_clients(request_.run_directory)));
 }
 

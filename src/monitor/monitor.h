@@ -65,6 +65,7 @@ private:
     void plan_restart(std::chrono::milliseconds pause);
     void end();
     void remove_files();
+    Result<void> take_away(HostPath const& path);
     void tell_the_end();
     void close_if_told();
 
@@ -115,6 +116,7 @@ private:
     bool restart_asked_ = false;
     bool exited_told_ = false;
     bool closed_ = false;         // every client has been told everything
+    std::optional<HostPath> grave_; // the container's directory, moved out of sight, to be deleted when everybody has been told
 };
 
 // The whole program, after its arguments were read. The exit status is for nobody but a person who looks: 0 unless the

@@ -142,6 +142,7 @@ Result<void> parse_life(Json const& document, Request& request) {
     request.stop_timeout = std::chrono::milliseconds(TRY(document.integer_or("stop_timeout_ms", 10'000)));
     request.limits_requested = TRY(document.bool_or("limits_requested", false));
     request.remove_at_exit = TRY(paths_of(document, "remove_at_exit"));
+    if (auto const trash = TRY(document.find_string("trash"))) request.trash = TRY(HostPath::parse(*trash).while_doing("field 'trash'"));
     return {};
 }
 
@@ -169,6 +170,7 @@ Json to_json(Request const& request) {
     document.set("stop_signal", request.stop_signal).set("stop_timeout_ms", std::int64_t{request.stop_timeout.count()});
     document.set("limits_requested", request.limits_requested);
     document.set_unless_empty("remove_at_exit", texts_of(request.remove_at_exit));
+    if (request.trash) document.set("trash", request.trash->text());
     return document;
 }
 

@@ -52,6 +52,9 @@ struct Request {
 
     // --rm: removed after the last exit, in this order, directories with all that is in them.
     std::vector<HostPath> remove_at_exit;
+    // Where the container's directory then goes by one rename, to be deleted when the clients have been told. Absent: it is
+    // deleted before.
+    std::optional<HostPath> trash;
 };
 
 Json to_json(Request const& request);

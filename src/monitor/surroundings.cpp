@@ -35,9 +35,11 @@ Result<Surroundings> Surroundings::enter(Request const& request) {
     if (entry.shortage) here.warnings_.push_back(*entry.shortage);
     if (entry.entered) here.holder_.emplace(TRY(UserNamespaceHolder::register_self(request.user_namespace_holders)));
     if (request.network != net::Mode::host) TRY(net::make_network_namespace());
-    if (here.pasta_) TRY(here.pasta_->attach(getpid()));
+    if (here.pasta_) TRY(here.pasta_->begin_attaching(getpid()));
     return here;
 }
+
+Result<void> Surroundings::complete() { return pasta_ ? pasta_->finish_attaching() : Result<void>(); }
 
 std::vector<std::string> Surroundings::published() const {
     std::vector<std::string> texts;
@@ -48,7 +50,7 @@ std::vector<std::string> Surroundings::published() const {
 
 void Surroundings::leave() {
     forwarder_.reset();
-    if (pasta_) pasta_->stop();
+    if (pasta_) pasta_->begin_stopping();
     holder_.reset();
 }
 

@@ -23,14 +23,17 @@ public:
     // Situation:    the caller's user and network namespaces.
     // Must:         start the keeper of pasta and bind the published ports there, then enter the user's namespace, then the
     //               network's; afterwards there is no way back.
+    //               The way out may not be there yet.
     static Result<Surroundings> enter(Request const& request);
+    // Waits for the way out: before the container starts.
+    Result<void> complete();
 
     net::Forwarder* forwarder() { return forwarder_ ? &*forwarder_ : nullptr; }
     net::Pasta* pasta() { return pasta_ ? &*pasta_ : nullptr; }
     std::vector<std::string> const& warnings() const { return warnings_; }
     std::vector<std::string> published() const; // for lists, with the numbers really used
 
-    // Ports are free and pasta is gone when it returns. A second call does nothing.
+    // Ports are free when it returns, and pasta has been told to end; the destructor waits for that. A second call does nothing.
     void leave();
 
 private:

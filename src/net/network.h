@@ -35,8 +35,8 @@ Result<void> make_network_namespace();
 //   the caller                          the keeper (host's namespaces)          pasta
 //   prepare() ── fork ────────────────► waits
 //   enters its namespaces
-//   attach() ── "go" + descriptors ───► starts ─────────────────────────────► makes the interface
-//            ◄───────────── "ready" or the error text ◄───── pid or its complaint
+//   begin ───── "go" + descriptors ───► starts ─────────────────────────────► makes the interface
+//   finish    ◄──────────── "ready" or the error text ◄───── pid or its complaint
 //   ends, any way ── the channel closes ► kills ───────────────────────────► gone
 //
 // The keeper exists because pasta must be started from outside the namespaces, and because nothing else ends it: its
@@ -50,18 +50,22 @@ public:
     Pasta& operator=(Pasta&&) = delete;
     ~Pasta() { stop(); }
 
-    // Attaches pasta to the user and network namespaces of that process (mostly the caller itself) and returns when the
-    // interface is up and has its addresses and routes. None of pasta's own port forwards is used. ENETUNREACH when the host
-    // has no default route and pasta is Debian 12's, which cannot start then (Debian 13's gives link-local addresses): the
-    // caller may go on with a namespace that has only lo. ECHILD with pasta's own words for all else.
-    Result<void> attach(pid_t owner_of_namespaces);
+    // Starts to attach pasta to the user and network namespaces of that process (mostly the caller itself). None of pasta's own
+    // port forwards is used. It takes tens of milliseconds, in which the caller may do other things.
+    Result<void> begin_attaching(pid_t owner_of_namespaces);
+    // Returns when the interface is up and has its addresses and routes. ENETUNREACH when the host has no default route and
+    // pasta is Debian 12's, which cannot start then (Debian 13's gives link-local addresses): the caller may go on with a
+    // namespace that has only lo. ECHILD with pasta's own words for all else.
+    Result<void> finish_attaching();
     // Readable, or hung up, when pasta ended by itself (or the keeper did): then find_end() says why.
     FdRef poll_fd() const { return channel_.fd(); }
     // Our child, for who reaps children: it is reaped by stop() and find_end() only.
     pid_t keeper_pid() const { return keeper_.pid(); }
     // None while it runs. After it ended: one sentence.
     std::optional<std::string> find_end();
-    // Ends pasta and the keeper and waits for both; a second call does nothing.
+    // Tells pasta and the keeper to end, without waiting: the kernel takes some 20 ms to remove the interface.
+    void begin_stopping();
+    // Ends both and waits for them; a second call does nothing.
     void stop();
 
 private:

@@ -160,12 +160,15 @@ Result<Pasta> Pasta::prepare() {
     return Pasta(std::move(ends.first), std::move(keeper));
 }
 
-Result<void> Pasta::attach(pid_t owner_of_namespaces) {
+Result<void> Pasta::begin_attaching(pid_t owner_of_namespaces) {
     auto const namespaces = HostPath() / "proc" / fmt::format("{}", owner_of_namespaces) / "ns";
     auto const user = TRY(open_file(namespaces / "user", O_RDONLY));
     auto const network = TRY(open_file(namespaces / "net", O_RDONLY));
     int const descriptors[] = {user.number(), network.number()};
-    TRY(channel_.send(go, descriptors).while_doing("start pasta"));
+    return channel_.send(go, descriptors).while_doing("start pasta");
+}
+
+Result<void> Pasta::finish_attaching() {
     auto answer = TRY(channel_.receive().while_doing("wait for pasta"));
     if (!answer) return Error::of(EPIPE, "pasta's keeper has ended; see whether it was killed for want of memory");
     if (answer->bytes == ready) {
@@ -189,11 +192,15 @@ std::optional<std::string> Pasta::find_end() {
                        std::string_view(message.value()->bytes).substr(std::min(ended.size(), message.value()->bytes.size())));
 }
 
-void Pasta::stop() {
+void Pasta::begin_stopping() {
     // pasta first, so that it is gone even when the keeper is; the keeper reaps it. It may have ended already.
     if (pasta_.is_open()) (void)signal_pidfd(pasta_, SIGKILL).ok();
     pasta_.close();
     channel_.close();
+}
+
+void Pasta::stop() {
+    begin_stopping();
     if (keeper_.is_running()) (void)keeper_.wait().ok(); // it ends when the channel does; somebody may have reaped it
 }
 

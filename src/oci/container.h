@@ -2,6 +2,7 @@
 // bolt-oci calls them once a process, the monitor for as long as it lives. The caller has no threads.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ struct OverlayRoot {
 
 enum class Keyring { new_session, inherited };
 
+struct Created;
+
 struct CreateRequest {
     std::string id;
     spec::Runtime const* spec = nullptr;        // must outlive the container's objects
@@ -38,6 +41,10 @@ struct CreateRequest {
     std::optional<std::string> seccomp_program; // ready BPF (struct sock_filter); absent: compiled from linux.seccomp
     std::optional<HostPath> start_socket;       // where `start` connects when it is another process; absent: Created::start
     bool dies_with_parent = false;              // SIGKILL for init when the caller dies; not for bolt-oci's create
+    // Called while init sets itself up, with its pid and cgroup: what needs nothing else from it costs no time here.
+    std::function<Result<void>(Created const&)> meanwhile;
+    // The caller does nothing between create and start: init may be told to start before it is ready, and need not wait for us.
+    bool starts_at_once = false;
     CgroupUse cgroup_use = CgroupUse::when_possible;
     Keyring keyring = Keyring::new_session;
 };
@@ -47,6 +54,7 @@ struct Created {
     Process init;      // our child; killed and reaped when this goes out of scope, unless released
     UniqueFd console;  // the terminal's master, with process.terminal
     Channel start;     // to init; not open when there is a start socket
+    bool is_told_to_start = false;
     Cgroup cgroup;
     std::vector<std::string> warnings; // what the specification wants said though it is no failure
 };

@@ -84,10 +84,9 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
 
 // What init may need from outside before it goes on.
 Result<void> place_init(Created const& created, InitPlan const& plan) {
-    if (!plan.waits_to_be_placed) return {};
     if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings"));
     if (created.cgroup.exists() && !created.cgroup.birthplace().is_open()) TRY(created.cgroup.add(created.init.pid()));
-    return created.start.send(word_go);
+    return plan.waits_to_be_placed ? created.start.send(word_go) : Result<void>();
 }
 
 // Everything that init says until it is created.
@@ -140,7 +139,11 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created) {
     auto plan = TRY(plan_init(request));
     if (!plan.has_user_namespace) created.warnings = warn_of_capabilities(*spec.process);
     created.cgroup = TRY(Cgroup::make(spec.linux_.cgroups_path, request.id, spec.linux_.resources, request.cgroup_use));
-    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || (created.cgroup.exists() && !created.cgroup.birthplace().is_open());
+    // Moving a process between cgroups takes the kernel long: init goes on meanwhile, unless its cgroup is what a namespace begins
+    // at, or it starts processes.
+    bool const is_moved = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
+    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) ||
+                              (is_moved && (plan.namespaces.makes(namespace_flag::cgroup) || !spec.hooks.create_container.empty()));
     return plan;
 }
 
@@ -166,6 +169,12 @@ void undo(CreateRequest const& request, Created& created) {
     if (request.start_socket) unlink(request.start_socket->c_str());
 }
 
+// Nothing else is said to init that could come after it.
+bool may_start_early(CreateRequest const& request, InitPlan const& plan) {
+    auto const& hooks = request.spec->hooks;
+    return request.starts_at_once && !request.start_socket && !plan.limited_from_outside && hooks.prestart.empty() && hooks.create_runtime.empty();
+}
+
 } // namespace
 
 Result<Created> create(CreateRequest const& request) {
@@ -176,7 +185,12 @@ Result<Created> create(CreateRequest const& request) {
         undo(request, created);
         return without_command_codes(std::move(made).error());
     }
-    made = follow_init(request, created);
+    if (request.meanwhile) made = request.meanwhile(created);
+    if (made && may_start_early(request, plan.value())) {
+        made = created.start.send(word_start);
+        created.is_told_to_start = true;
+    }
+    if (made) made = follow_init(request, created);
     if (made && plan.value().limited_from_outside) {
         auto const proc = Procfs::open();
         made = proc ? set_limits_and_score_of(created.init.pid(), *request.spec->process, proc.value()) : Result<void>(proc.error());
@@ -191,7 +205,7 @@ Result<Created> create(CreateRequest const& request) {
 
 Result<void> start(Created& container, CreateRequest const& request) {
     // 8: startContainer hooks and the process itself are init's.
-    TRY(container.start.send(word_start).while_doing("start the container"));
+    if (!container.is_told_to_start) TRY(container.start.send(word_start).while_doing("start the container"));
     TRY(await_execution(container.start));
     container.start.close();
     // 10: their failure is told and changes nothing.

@@ -13,7 +13,8 @@
 //       │                             │ enter the root, identity                │
 //       │ ◄──────── Report ─────────  │ the container is `created`              │
 //       ⋮                             ⋮                                         │
-//       │ start ───────────────────►  │ startContainer hooks                    │
+//       │ start ───────────────────►  │ startContainer hooks (start may be      │
+//       │                             │ said early, when nothing else will be)  │
 //       │ ◄──────── Report ─────────  │ execve is next                          │ ── Report ──►
 //       │ ◄──────── the end ────────  │ execve closed the channel: it runs      │ ── the end ──►
 //       │        or Report: failure   │ execve's error                          │

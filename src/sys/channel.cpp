@@ -32,9 +32,23 @@ Result<void> Channel::send(std::string_view bytes, std::span<int const> descript
     return {};
 }
 
+namespace {
+
+// The next message's length, without taking it: most are a few bytes, and a buffer for the longest costs its pages.
+Result<std::size_t> wait_for_message(FdRef socket) {
+    for (;;) {
+        auto const length = recv(socket.number(), nullptr, 0, MSG_PEEK | MSG_TRUNC);
+        if (length >= 0) return static_cast<std::size_t>(length);
+        if (errno == ECONNRESET) return std::size_t{0};
+        if (errno != EINTR) return Error::from_errno("receive a message");
+    }
+}
+
+} // namespace
+
 Result<std::optional<Channel::Message>> Channel::receive() const {
     Message received;
-    received.bytes.resize(longest_message);
+    received.bytes.resize(TRY(wait_for_message(socket_)));
     iovec part{received.bytes.data(), received.bytes.size()};
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * most_descriptors)];
     msghdr message{};

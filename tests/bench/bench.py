@@ -33,6 +33,26 @@ def timed(command, **options):
     return (time.perf_counter() - begin) * 1000
 
 
+# Both sides in turn, started by nothing but posix_spawn(3) from a process that is that user already.
+IN_TURN = """
+import json, os, sys, time
+uid, home, environment, runs, *sides = json.loads(sys.argv[1])
+os.setgroups([]); os.setgid(uid); os.setuid(uid); os.chdir(home)
+null = os.open("/dev/null", os.O_RDWR)
+actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, null, 1)]
+took = [[] for _ in sides]
+for run in range(runs):
+    for number, command in enumerate(sides):
+        begin = time.perf_counter()
+        pid = os.posix_spawnp(command[0], command, environment, file_actions=actions)
+        status = os.waitpid(pid, 0)[1]
+        took[number].append((time.perf_counter() - begin) * 1000)
+        if status:
+            sys.exit(f"{' '.join(command)}: status {status}")
+print(json.dumps(took))
+"""
+
+
 class Bench:
     def __init__(self, runs):
         self.runs, self.rows = runs, []
@@ -47,8 +67,9 @@ class Bench:
         for folder in (self.home, self.runtime):
             os.mkdir(folder, 0o700)
             os.chown(folder, UID, UID)
-        self.user = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups", "env", "-i", "-C", self.home, f"HOME={self.home}",
-                     f"XDG_RUNTIME_DIR={self.runtime}", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"]
+        self.environment = {"HOME": self.home, "XDG_RUNTIME_DIR": self.runtime, "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
+        self.user = ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups", "env", "-i", "-C", self.home,
+                     *(f"{name}={value}" for name, value in self.environment.items())]
 
     def row(self, name, ours, theirs, target, unit="ms"):
         a, b = statistics.median(ours), statistics.median(theirs)
@@ -56,13 +77,9 @@ class Bench:
         print(f"{name:<58} {a:9.2f} {unit:<3} {b:9.2f} {unit:<3} ratio {a / b:6.3f}  target {target}", flush=True)
 
     def pair(self, name, ours, theirs, target, runs=None):
-        samples = ([], [])
-        for number in range((runs or self.runs) + 2):
-            for side, command in enumerate((ours, theirs)):
-                took = timed(command)
-                if number >= 2:  # the first two warm the caches
-                    samples[side].append(took)
-        self.row(name, *samples, target)
+        asked = [UID, self.home, self.environment, (runs or self.runs) + 2, ours, theirs]
+        done = subprocess.run([sys.executable, "-c", IN_TURN, json.dumps(asked)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.row(name, *(side[2:] for side in json.loads(done.stdout)), target)  # the first two warm the caches
 
     def bundle(self):
         bundle = os.path.join(self.work, "bundle")
@@ -82,35 +99,38 @@ class Bench:
     def oci(self):
         bundle = self.bundle()
         script = """
-            import subprocess, sys, time
-            name, *command = sys.argv[1:]
-            for n in range(int(name)):
-                t = time.perf_counter(); subprocess.run([*command, 'x%d' % n], check=True, stdin=subprocess.DEVNULL); print((time.perf_counter() - t) * 1000)
-        """
-        import textwrap
-        inner = ["python3", "-c", textwrap.dedent(script)]
-        without = ["unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"", "sh"]
+import os, sys, time
+count, *command = sys.argv[1:]
+null = os.open("/dev/null", os.O_RDWR)
+for number in range(int(count)):
+    begin = time.perf_counter()
+    pid = os.posix_spawn(command[0], [*command, f"x{number}"], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 0)])
+    if os.waitpid(pid, 0)[1]:
+        sys.exit(f"{command} failed")
+    print((time.perf_counter() - begin) * 1000)
+"""
+        without = ["unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"", "sh", sys.executable, "-c", script]
 
         def measure(runtime):
-            out = subprocess.run([*without, *inner, str(self.runs + 2), *runtime, "run", "--bundle", bundle], check=True, stdout=subprocess.PIPE, text=True).stdout
-            return [float(line) for line in out.split()][2:]
+            done = subprocess.run([*without, str(self.runs + 2), *runtime, "run", "--bundle", bundle], check=True, stdout=subprocess.PIPE, text=True)
+            return [float(line) for line in done.stdout.split()][2:]
         ours, theirs = [], []
-        for _ in range(3):
+        for _ in range(5):
             ours += measure([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")])
-            theirs += measure(["crun", "--root", os.path.join(self.work, "crun")])
+            theirs += measure([shutil.which("crun"), "--root", os.path.join(self.work, "crun")])
         self.row("bolt-oci run of true / crun run", ours, theirs, "0.5")
 
     def rootless_run(self):
         layout = os.path.join(self.stage, "share/bolt/images")
         quiet([*self.user, self.bolt, "run", "--rm", "--network", "none", "bolt://shell", "true"])
-        podman = [*self.user, "podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--log-level", "error"]
+        podman = ["podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--log-level", "error"]
         quiet([*self.user, "skopeo", "copy", f"oci:{layout}:shell:latest", "containers-storage:localhost/shell:latest"])
         run = ["run", "--rm", "--pull", "never"]
-        self.pair("bolt run --rm --network none, rootless / podman run", [*self.user, self.bolt, "run", "--rm", "--network", "none", "bolt://shell", "true"],
+        self.pair("bolt run --rm --network none, rootless / podman run", [self.bolt, "run", "--rm", "--network", "none", "bolt://shell", "true"],
                   [*podman, *run, "--network", "none", "localhost/shell:latest", "true"], "1/15 = 0.067")
-        self.pair("bolt run --rm, default network / podman run", [*self.user, self.bolt, "run", "--rm", "bolt://shell", "true"],
+        self.pair("bolt run --rm, default network / podman run", [self.bolt, "run", "--rm", "bolt://shell", "true"],
                   [*podman, *run, "localhost/shell:latest", "true"], "1/5 = 0.2")
-        self.idle(podman)
+        self.idle([*self.user, *podman])
 
     @staticmethod
     def private_kib(pid):

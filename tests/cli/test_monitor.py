@@ -517,7 +517,7 @@ def test_pasta_comes_and_goes_with_the_container(box, pasta):
     assert running
     engine.send("i", "\n")
     engine.expect("D")
-    assert not process_is_there(running)
+    wait_until(lambda: not process_is_there(running), "pasta, which was told before the client, to be gone")
 
 
 def test_pasta_ends_with_a_killed_monitor(box, pasta):

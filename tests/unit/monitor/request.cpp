@@ -29,6 +29,7 @@ Request full_request() {
     request.stop_timeout = std::chrono::milliseconds(1500);
     request.limits_requested = true;
     request.remove_at_exit = {path("/store/x"), path("/run/x")};
+    request.trash = path("/store/trash");
     return request;
 }
 } // namespace
