@@ -92,6 +92,7 @@ private:
                 size_changed_ = options_.terminal;
             } else if (take_signal_) {
                 take_signal_(*signal);
+                if (*signal == SIGHUP && terminal_is_gone()) outcome_ = RelayOutcome{.end = RelayEnd::terminal_gone};
             } else {
                 terminal_.restore();
                 die_of(*signal);
@@ -103,7 +104,10 @@ private:
         char buffer[chunk];
         auto const count = read(0, buffer, sizeof buffer);
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) return;
-        // A terminal that hung up (EIO) has ended as a file does.
+        if (count <= 0 && terminal_is_gone()) {
+            outcome_ = RelayOutcome{.end = RelayEnd::terminal_gone};
+            return;
+        }
         if (count <= 0) {
             input_open_ = false;
             input_end_due_ = !console_.is_open();
@@ -115,6 +119,16 @@ private:
             input_open_ = false;
             detach_due_ = true;
         }
+    }
+
+    // Whoever looked on from a terminal that hung up cannot any more; a pipe or a file only ends.
+    static bool terminal_is_gone() {
+        for (int const number : {0, 1}) {
+            struct stat status {};
+            pollfd look{number, POLLIN, 0};
+            if (fstat(number, &status) == 0 && S_ISCHR(status.st_mode) && poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0) return true;
+        }
+        return false;
     }
 
     Result<void> send_to_monitor() {

@@ -62,7 +62,7 @@ private:
     std::optional<RawTerminal> raw_;
 };
 
-enum class RelayEnd { exited, detached, connection_lost, output_closed };
+enum class RelayEnd { exited, detached, connection_lost, output_closed, terminal_gone };
 struct RelayOutcome {
     RelayEnd end = RelayEnd::connection_lost;
     int exit_code = 0;         // with exited

@@ -26,6 +26,7 @@ Result<int> code_of(engine::Installation const& here, engine::Container const& c
         say("detached; the container goes on");
         return 0;
     case RelayEnd::output_closed: die_of(SIGPIPE);
+    case RelayEnd::terminal_gone: die_of(SIGHUP);
     case RelayEnd::exited: return outcome.value().exit_code;
     case RelayEnd::connection_lost: break;
     }

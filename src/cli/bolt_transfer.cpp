@@ -28,6 +28,7 @@ struct PullWords {
     transfer::TlsVerify verify = transfer::TlsVerify::yes;
     transfer::PullPolicy policy = transfer::PullPolicy::always;
     bool quiet = false;
+    std::optional<int> complaint_fd;
     std::optional<HostPath> credentials_file, data, runtime;
     std::chrono::seconds stall_timeout{30};
 };
@@ -43,6 +44,12 @@ Result<transfer::PullPolicy> parse_policy(std::string_view value) {
     return Error::of(EINVAL, "'{}' is no pull policy; there are always and missing", value);
 }
 
+Result<int> parse_descriptor(std::string_view value) {
+    auto const number = TRY(parse_unsigned(value));
+    if (number < 3 || number > 1023) return Error::of(EINVAL, "'{}' is no descriptor beside the standard ones", value);
+    return static_cast<int>(number);
+}
+
 Result<std::chrono::seconds> parse_seconds(std::string_view value) {
     auto const seconds = TRY(parse_unsigned(value));
     if (seconds == 0 || seconds > 3600) return Error::of(EINVAL, "'{}' is not between 1 and 3600 seconds", value);
@@ -52,6 +59,7 @@ Result<std::chrono::seconds> parse_seconds(std::string_view value) {
 using To = Set<PullWords>;
 constexpr Option pull_options[] = {
     {"authfile", 0, "file", "Read the login from this file", To::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
+    {"complaint-fd", 0, "number", "Write why it failed to this descriptor, for a caller who tells it", To::parsed<&PullWords::complaint_fd, parse_descriptor>},
     {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", To::parsed<&PullWords::platform, image::parse_platform>},
     {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", To::parsed<&PullWords::policy, parse_policy>, "always missing"},
     {"quiet", 'q', "", "Print only the image's name", To::flag<&PullWords::quiet>},
@@ -122,7 +130,8 @@ int perform_pull(Command const& command, Words const& arguments) {
     if (line.asks_for_help) return print_help(command) ? 0 : command.failure;
     auto const outcome = pull(words, line.words.at(0));
     if (outcome) return 0;
-    say(fmt::format("pull {}: {}", line.words.at(0), outcome.error().text()));
+    auto const text = fmt::format("pull {}: {}", line.words.at(0), outcome.error().text());
+    if (!words.complaint_fd || !write_all(FdRef(*words.complaint_fd), text)) say(text);
     return outcome.error().is(ECANCELED) ? 130 : command.failure;
 }
 

@@ -42,6 +42,7 @@ Result<int> relay(engine::ExecStarted started, ClientTerminal& terminal, RelayOp
     auto const outcome = TRY(relay_tenant(started.channel, std::move(started.console), terminal, options));
     terminal.restore();
     if (outcome.end == RelayEnd::output_closed) die_of(SIGPIPE);
+    if (outcome.end == RelayEnd::terminal_gone) die_of(SIGHUP);
     if (outcome.end == RelayEnd::exited) return outcome.exit_code;
     return Error::of(ECONNRESET, "the container ended, and the command in it");
 }

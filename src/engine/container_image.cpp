@@ -1,6 +1,9 @@
 #include "engine/container_image.h"
 
 #include "image/platform.h"
+#include "base/text.h"
+#include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace bolt::engine {
@@ -16,12 +19,18 @@ Result<void> pull(Installation const& here, ContainerOptions const& options) {
     SpawnOptions spawned;
     spawned.arguments = {"bolt-transfer", "pull"};
     if (options.platform) spawned.arguments.insert(spawned.arguments.end(), {"--platform", *options.platform});
-    spawned.arguments.insert(spawned.arguments.end(), {"--", options.image});
+    constexpr int complaint_number = 3;
+    spawned.arguments.insert(spawned.arguments.end(), {"--complaint-fd", fmt::format("{}", complaint_number), "--", options.image});
+    auto complaints = TRY(make_pipe());
+    spawned.inherited = {{complaints.write_end.number(), complaint_number}};
     spawned.output = FdRef(2); // the container's output has stdout for itself
     auto transfer = TRY(spawn(here.transfer, spawned));
+    complaints.write_end.close();
+    auto const complaint = read_to_end(complaints.read_end);
     auto const ended = TRY(transfer.wait());
-    if (ended.shell_code() != 0) return Error::of(ENOENT, "image '{}' could not be pulled (bolt-transfer {}, and says why above)", options.image, ended.text());
-    return {};
+    if (ended.shell_code() == 0) return {};
+    if (complaint && !complaint.value().empty()) return Error::of(EINVAL, "{}", trim(complaint.value()));
+    return Error::of(EINVAL, "image '{}' could not be pulled: bolt-transfer {}", options.image, ended.text());
 }
 
 } // namespace

@@ -8,7 +8,8 @@
 
 namespace bolt::engine {
 
-// ENOENT names the image and the next step; what bolt-transfer could not do it has said itself, on the caller's stderr, before.
+// ENOENT and EINVAL name the image and the next step; what could not be pulled is told in bolt-transfer's words, whose progress goes
+// to the caller's stderr.
 Result<store::Image> get_image(Installation const& here, ContainerOptions const& options);
 
 } // namespace bolt::engine

@@ -83,7 +83,7 @@ Json resources_json(SpecPlan const& plan) {
         constexpr std::int64_t period = 100'000; // microseconds
         document.set("cpu", Json().set("quota", static_cast<std::int64_t>(*plan.limits.cpus * static_cast<double>(period))).set("period", period));
     }
-    if (plan.limits.processes) document.set("pids", Json().set("limit", *plan.limits.processes));
+    if (plan.limits.processes.value_or(-1) > 0) document.set("pids", Json().set("limit", *plan.limits.processes));
     return document;
 }
 

@@ -169,7 +169,11 @@ Result<monitor::Request> plan_request(Installation const& here, ContainerOptions
     overlay.is_volatile = options.remove; // thrown away at its end: nothing of it needs to reach the disk
     overlay.in_user_namespace = here.user.uid != 0 || options.user_namespace != UserNamespaceMode::host;
     request.overlay = std::move(overlay);
-    if (options.runtime) request.runtime = TRY(find_program(*options.runtime).while_doing("find the runtime"));
+    if (options.runtime) {
+        auto program = find_program(*options.runtime);
+        if (!program) return Error::of(EINVAL, "--runtime: {}", program.error().text()); // its ENOENT is not the command's
+        request.runtime = std::move(program).value();
+    }
     request.network = options.network;
     request.ports = options.ports;
     request.log.file = container.directory() / "log";
@@ -180,7 +184,7 @@ Result<monitor::Request> plan_request(Installation const& here, ContainerOptions
     request.most_restarts = options.restart.most;
     request.stop_signal = options.stop_signal ? *options.stop_signal : image.config.stop_signal.empty() ? SIGTERM : TRY(parse_signal(image.config.stop_signal));
     if (options.stop_timeout) request.stop_timeout = *options.stop_timeout;
-    request.limits_requested = options.limits.memory || options.limits.cpus || options.limits.processes;
+    request.limits_requested = options.limits.memory || options.limits.cpus || options.limits.processes.value_or(-1) > 0;
     return request;
 }
 

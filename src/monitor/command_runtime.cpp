@@ -187,7 +187,9 @@ Result<void> CommandRuntime::call(std::vector<std::string> arguments, ContainerE
         options.output = ends->output;
         options.error = ends->error;
     }
-    auto process = TRY(spawn(program_, options));
+    auto spawned = spawn(program_, options);
+    if (!spawned) return Error::of(EIO, "run the runtime: {}", spawned.error().text()); // its ENOENT and EACCES are not the command's
+    auto process = std::move(spawned).value();
     auto const ended = TRY(process.wait());
     if (ended.shell_code() == 0) return {};
     auto const complaint = last_complaint(log);

@@ -160,7 +160,7 @@ Result<void> make_own(IdMappings const& mappings) {
     theirs.close();
     if (unshare(CLONE_NEWUSER) < 0)
         return Error::from_errno("make a user namespace{}", errno == EPERM || errno == ENOSPC
-                                                                 ? " (see the sysctls user.max_user_namespaces and kernel.unprivileged_userns_clone)"
+                                                                 ? " (see the sysctls user.max_user_namespaces and kernel.unprivileged_userns_clone; in a chroot(8) the kernel refuses it always)"
                                                                  : "");
     TRY(ours.send("go"));
     TRY(receive_report(ours, mapper, "map user ids"));
