@@ -105,7 +105,7 @@ Result<void> Forwarder::Loop::watch(std::vector<Listener> listeners) {
 Result<void> Forwarder::Loop::handle_events() {
     std::array<epoll_event, 64> space;
     bool const worked_before = active() != 0;
-    for (auto const& event : TRY(epoll_.ready(space))) static_cast<Watched*>(event.data.ptr)->on_events(event.events);
+    for (auto const& event : TRY(epoll_.wait(space, 0))) static_cast<Watched*>(event.data.ptr)->on_events(event.events);
     sweep();
     set_alarm();
     // Idle containers are many: what a burst of connections left in the allocator goes back to the kernel.

@@ -50,11 +50,11 @@ Result<void> cut_off_mount_namespace(std::string const& wanted) {
     // "shared" and "unbindable" are for the container's root alone, later: shared with the host would leak every mount.
     std::uint64_t const type = propagation.type == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
     auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
-    auto const cut = set_mount(top, {.propagation = type}, Depth::recursive);
+    auto cut = set_mount(top, {.propagation = type}, Depth::recursive);
     if (!cut && cut.error().is(EINVAL))
         return Error::of(EINVAL, "the root directory is no mount point, as in a chroot(8), and pivot_root(2) cannot leave it; enter the directory with "
                                  "systemd-nspawn(1), or with pivot_root(8) in a mount namespace");
-    return cut.while_doing("cut the mount namespace off from the host's");
+    return std::move(cut).while_doing("cut the mount namespace off from the host's");
 }
 
 } // namespace

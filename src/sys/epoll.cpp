@@ -24,9 +24,9 @@ void Epoll::change(FdRef fd, std::uint32_t events, void* owner) const {
 
 void Epoll::remove(FdRef fd) const { epoll_ctl(fd_.number(), EPOLL_CTL_DEL, fd.number(), nullptr); }
 
-Result<std::span<epoll_event>> Epoll::ready(std::span<epoll_event> events) const {
-    int const count = epoll_wait(fd_.number(), events.data(), static_cast<int>(events.size()), 0);
-    if (count < 0 && errno != EINTR) return Error::from_errno("look for events");
+Result<std::span<epoll_event>> Epoll::wait(std::span<epoll_event> events, int patience) const {
+    int const count = epoll_wait(fd_.number(), events.data(), static_cast<int>(events.size()), patience);
+    if (count < 0 && errno != EINTR) return Error::from_errno("wait for events");
     return events.first(static_cast<std::size_t>(std::max(count, 0)));
 }
 

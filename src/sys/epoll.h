@@ -1,4 +1,4 @@
-// epoll(7) and timerfd(2) as they are, for what watches thousands of descriptors and embeds in another loop.
+// epoll(7) and timerfd(2) as they are: below EventLoop, and for what watches thousands of descriptors and embeds in a loop.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@ public:
     // Of descriptors that are there; cannot fail then.
     void change(FdRef fd, std::uint32_t events, void* owner) const;
     void remove(FdRef fd) const;
-    // What is ready now, without waiting: the filled part of `events`.
-    Result<std::span<epoll_event>> ready(std::span<epoll_event> events) const;
+    // Waits `patience` milliseconds, 0 not at all and -1 for ever: the filled part of `events`, empty after a signal too.
+    Result<std::span<epoll_event>> wait(std::span<epoll_event> events, int patience) const;
     FdRef fd() const { return fd_; }
 
 private:

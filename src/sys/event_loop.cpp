@@ -2,22 +2,19 @@
 
 #include <climits>
 
-#include <sys/epoll.h>
-
 namespace bolt {
 
-Result<EventLoop> EventLoop::make() {
-    UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
-    if (!epoll.is_open()) return Error::from_errno("make an epoll descriptor");
-    return EventLoop(std::move(epoll));
-}
+namespace {
+// What comes back with an event: the number, not the watch, which a callback before it may have forgotten.
+void* key_of(FdRef fd) { return reinterpret_cast<void*>(static_cast<std::intptr_t>(fd.number())); }
+int number_of(epoll_event const& event) { return static_cast<int>(reinterpret_cast<std::intptr_t>(event.data.ptr)); }
+} // namespace
+
+Result<EventLoop> EventLoop::make() { return EventLoop(TRY(Epoll::make())); }
 
 Result<void> EventLoop::watch(FdRef fd, std::uint32_t events, Callback callback) {
     if (watches_.contains(fd.number())) return Error::from_code(EEXIST, fmt::format("watch descriptor {}", fd.number()));
-    if (events != 0) {
-        epoll_event event{.events = events, .data = {.fd = fd.number()}};
-        if (epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, fd.number(), &event) < 0) return Error::from_errno("watch descriptor {}", fd.number());
-    }
+    if (events != 0) TRY(epoll_.add(fd, events, key_of(fd)));
     watches_.emplace(fd.number(), Watch{events, std::make_shared<Callback>(std::move(callback))});
     return {};
 }
@@ -25,21 +22,21 @@ Result<void> EventLoop::watch(FdRef fd, std::uint32_t events, Callback callback)
 void EventLoop::change(FdRef fd, std::uint32_t events) {
     auto const at = watches_.find(fd.number());
     if (at == watches_.end() || at->second.events == events) return;
-    int const operation = events == 0 ? EPOLL_CTL_DEL : at->second.events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    epoll_event event{.events = events, .data = {.fd = fd.number()}};
-    epoll_ctl(epoll_.number(), operation, fd.number(), &event); // a descriptor that was watched once can be watched again
+    if (events == 0) epoll_.remove(fd);
+    else if (at->second.events == 0) (void)epoll_.add(fd, events, key_of(fd)).ok(); // what was watched once can be watched again
+    else epoll_.change(fd, events, key_of(fd));
     at->second.events = events;
 }
 
 void EventLoop::forget(FdRef fd) {
     auto const at = watches_.find(fd.number());
     if (at == watches_.end()) return;
-    if (at->second.events != 0) epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, fd.number(), nullptr);
+    if (at->second.events != 0) epoll_.remove(fd);
     watches_.erase(at);
 }
 
 EventLoop::TimerId EventLoop::after(std::chrono::milliseconds delay, std::function<void()> callback) {
-    timers_.emplace(++last_timer_, Timer{Monotonic::now() + delay, std::move(callback)});
+    timers_.emplace(++last_timer_, Deadline{Monotonic::now() + delay, std::move(callback)});
     return last_timer_;
 }
 
@@ -67,10 +64,8 @@ Result<void> EventLoop::run() {
         if (stopped_) return {};
         // One event a call: what one callback closes, no other event of the same batch can still name.
         epoll_event event{};
-        int const count = epoll_wait(epoll_.number(), &event, 1, patience);
-        if (count < 0 && errno != EINTR) return Error::from_errno("wait for events");
-        if (count <= 0) continue;
-        auto const at = watches_.find(event.data.fd);
+        if (TRY(epoll_.wait({&event, 1}, patience)).empty()) continue;
+        auto const at = watches_.find(number_of(event));
         if (at == watches_.end()) continue;
         auto const callback = at->second.callback;
         (*callback)(event.events);

@@ -1,4 +1,4 @@
-// One epoll(7) loop for a process without threads: descriptors, deadlines, and the end of the loop.
+// One loop for a process without threads: callbacks for descriptors and deadlines, and the end of the loop.
 #pragma once
 
 #include <chrono>
@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/result.h"
+#include "sys/epoll.h"
 #include "sys/fd.h"
 
 namespace bolt {
@@ -43,17 +44,17 @@ private:
         std::shared_ptr<Callback> callback; // held while it runs, also when it forgets itself
     };
     using Monotonic = std::chrono::steady_clock;
-    struct Timer {
+    struct Deadline {
         Monotonic::time_point due;
         std::function<void()> callback;
     };
 
-    explicit EventLoop(UniqueFd epoll) : epoll_(std::move(epoll)) {}
+    explicit EventLoop(Epoll epoll) : epoll_(std::move(epoll)) {}
     int run_timers(); // milliseconds until the next one, -1 without one
 
-    UniqueFd epoll_;
+    Epoll epoll_;
     std::map<int, Watch> watches_;
-    std::map<TimerId, Timer> timers_;
+    std::map<TimerId, Deadline> timers_;
     TimerId last_timer_ = 0;
     bool stopped_ = false;
 };
