@@ -57,6 +57,8 @@ struct Builder {
         std::int64_t integer{};
         auto const end = text.data() + text.size();
         if (auto const [at, wrong] = std::from_chars(text.data(), end, integer); wrong == std::errc{} && at == end) return add(integer);
+        std::uint64_t large{};
+        if (auto const [at, wrong] = std::from_chars(text.data(), end, large); wrong == std::errc{} && at == end) return add(Json::large(large));
         double real{};
         std::from_chars(text.data(), end, real);
         return add(real);
@@ -118,6 +120,10 @@ struct Writer {
     void operator()(std::monostate) const { yajl_gen_null(gen); }
     void operator()(bool v) const { yajl_gen_bool(gen, v); }
     void operator()(std::int64_t v) const { yajl_gen_integer(gen, v); }
+    void operator()(std::uint64_t v) const {
+        auto const number = fmt::format("{}", v);
+        yajl_gen_number(gen, number.data(), number.size());
+    }
     void operator()(double v) const {
         auto const number = fmt::format("{}", v);
         yajl_gen_number(gen, number.data(), number.size());
@@ -132,6 +138,7 @@ struct Writer {
         else if (auto const* a = v.find_array()) (*this)(*a);
         else if (auto const* o = v.find_object()) (*this)(*o);
         else if (auto const* d = v.find_real()) (*this)(*d);
+        else if (auto const* l = v.find_large()) (*this)(*l);
         else yajl_gen_null(gen);
     }
 };
@@ -174,7 +181,7 @@ Json const* Json::find(std::string_view key) const {
 }
 
 std::string_view Json::kind() const {
-    constexpr std::string_view kinds[] = {"null", "a boolean", "a whole number", "a number", "a string", "an array", "an object"};
+    constexpr std::string_view kinds[] = {"null", "a boolean", "a whole number", "a number", "a string", "an array", "an object", "a whole number beyond 2^63"};
     return kinds[held_.index()];
 }
 
@@ -210,6 +217,7 @@ Result<std::optional<double>> Json::find_number(std::string_view key) const {
     if (!member) return std::optional<double>();
     if (auto const* const whole = member->find_integer()) return std::optional(static_cast<double>(*whole));
     if (auto const* const real = member->find_real()) return std::optional(*real);
+    if (auto const* const large = member->find_large()) return std::optional(static_cast<double>(*large));
     return wrong_kind(key, *member, "a number");
 }
 
@@ -245,6 +253,14 @@ Result<std::string> Json::string_or(std::string_view key, std::string_view fallb
     return TRY(find_string(key)).value_or(std::string(fallback));
 }
 Result<std::int64_t> Json::integer_or(std::string_view key, std::int64_t fallback) const { return TRY(find_integer(key)).value_or(fallback); }
+Result<std::uint64_t> Json::unsigned_or(std::string_view key, std::uint64_t fallback) const {
+    auto const* const member = find(key);
+    if (!member) return fallback;
+    if (auto const* const large = member->find_large()) return *large;
+    auto const number = TRY(find_integer(key)).value_or(0);
+    if (number < 0) return Error::of(EINVAL, "field '{}' is {}, and must not be negative", key, number);
+    return static_cast<std::uint64_t>(number);
+}
 Result<bool> Json::bool_or(std::string_view key, bool fallback) const { return TRY(find_bool(key)).value_or(fallback); }
 
 Json& Json::set(std::string_view key, Json value) {

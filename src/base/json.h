@@ -27,6 +27,11 @@ public:
     Json(std::uint64_t value) : held_(static_cast<std::int64_t>(value)) {}
     Json(double value) : held_(value) {}
     Json(std::string value) : held_(std::move(value)) {}
+    static Json large(std::uint64_t value) {
+        Json json;
+        json.held_ = value;
+        return json;
+    }
     Json(std::string_view value) : held_(std::string(value)) {}
     Json(char const* value) : held_(std::string(value)) {}
     Json(Array value) : held_(std::move(value)) {}
@@ -44,6 +49,8 @@ public:
     bool is_null() const { return std::holds_alternative<std::monostate>(held_); }
     bool const* find_bool() const { return std::get_if<bool>(&held_); }
     std::int64_t const* find_integer() const { return std::get_if<std::int64_t>(&held_); }
+    // What only an unsigned number of 64 bits holds; the others are integers.
+    std::uint64_t const* find_large() const { return std::get_if<std::uint64_t>(&held_); }
     double const* find_real() const { return std::get_if<double>(&held_); }
     std::string const* find_string() const { return std::get_if<std::string>(&held_); }
     Array const* find_array() const { return std::get_if<Array>(&held_); }
@@ -68,6 +75,7 @@ public:
     // Absent is the default.
     Result<std::string> string_or(std::string_view key, std::string_view fallback) const;
     Result<std::int64_t> integer_or(std::string_view key, std::int64_t fallback) const;
+    Result<std::uint64_t> unsigned_or(std::string_view key, std::uint64_t fallback) const; // 0 … 2^64 - 1; EINVAL below
     Result<bool> bool_or(std::string_view key, bool fallback) const;
 
     // Appends a member (makes this an object when it is null) and returns *this, for building. The key must be new.
@@ -80,7 +88,7 @@ public:
     bool operator==(Json const&) const = default;
 
 private:
-    std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> held_;
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object, std::uint64_t> held_;
 };
 
 } // namespace bolt

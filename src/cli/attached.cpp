@@ -30,7 +30,8 @@ Result<int> code_of(engine::Installation const& here, engine::Container const& c
     case RelayEnd::exited: return outcome.value().exit_code;
     case RelayEnd::connection_lost: break;
     }
-    // Its monitor was killed; what is on disk says what became of the container.
+    // Its monitor was killed; what is on disk says what became of the container, as soon as it is dead.
+    if (auto const ended = engine::wait_for_container(here, container); !ended) return ended.error();
     auto const found = engine::find_container(here, container.record.id);
     if (!found) return Error::of(ECONNRESET, "the monitor of container '{}' went away, and the container with it", container.record.name);
     auto const& state = found.value().state;

@@ -63,8 +63,8 @@ std::string shown(Option const& option) {
     return fmt::format("  {:<34} {}\n", name, option.help);
 }
 
-int refuse(CommandLine::Refusal const& refusal, std::string_view command) {
-    fmt::print(stderr, "bolt-oci: {}\nSee 'bolt-oci {}--help'\n", refusal.text, command.empty() ? "" : fmt::format("{} ", command));
+int refuse(CommandLine::Refusal const& refusal) {
+    fmt::print(stderr, "bolt-oci: {}\n", refusal.text);
     return failed;
 }
 
@@ -78,17 +78,18 @@ Globals& globals() {
 }
 
 std::span<Command const> all_commands() {
+    constexpr std::string_view owner = "bolt-oci ";
     static Command const commands[] = {
-        {"create", "ID", "make a container and leave it waiting for its start", create_options, 1, 1, OptionsEnd::nowhere, Names::nothing, create},
-        {"start", "ID", "start a created container", {}, 1, 1, OptionsEnd::nowhere, Names::containers, start},
-        {"run", "ID", "create and start a container", run_options, 1, 1, OptionsEnd::nowhere, Names::nothing, run},
-        {"exec", "ID [COMMAND] [ARG...]", "run a process more in a running container", exec_options, 1, -1, OptionsEnd::at_first_argument, Names::running_containers, exec},
-        {"state", "ID", "print a container's state as JSON", {}, 1, 1, OptionsEnd::nowhere, Names::containers, state},
-        {"list", "", "list the containers below --root", list_options, 0, 0, OptionsEnd::nowhere, Names::nothing, list},
-        {"kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to the container's init", kill_options, 1, 2, OptionsEnd::nowhere, Names::running_containers, kill},
-        {"delete", "ID", "remove a container that has ended", delete_options, 1, 1, OptionsEnd::nowhere, Names::containers, remove},
-        {"spec", "", "write an example config.json", spec_options, 0, 0, OptionsEnd::nowhere, Names::nothing, spec},
-        {"features", "", "print what this runtime can do as JSON", {}, 0, 0, OptionsEnd::nowhere, Names::nothing, features},
+        {"create", "ID", "make a container and leave it waiting for its start", create_options, 1, 1, OptionsEnd::nowhere, Names::nothing, create, failed, owner},
+        {"start", "ID", "start a created container", {}, 1, 1, OptionsEnd::nowhere, Names::containers, start, failed, owner},
+        {"run", "ID", "create and start a container", run_options, 1, 1, OptionsEnd::nowhere, Names::nothing, run, failed, owner},
+        {"exec", "ID [COMMAND] [ARG...]", "run a process more in a running container", exec_options, 1, -1, OptionsEnd::at_first_argument, Names::running_containers, exec, failed, owner},
+        {"state", "ID", "print a container's state as JSON", {}, 1, 1, OptionsEnd::nowhere, Names::containers, state, failed, owner},
+        {"list", "", "list the containers below --root", list_options, 0, 0, OptionsEnd::nowhere, Names::nothing, list, failed, owner},
+        {"kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to the container's init", kill_options, 1, 2, OptionsEnd::nowhere, Names::running_containers, kill, failed, owner},
+        {"delete", "ID", "remove a container that has ended", delete_options, 1, 1, OptionsEnd::nowhere, Names::containers, remove, failed, owner},
+        {"spec", "", "write an example config.json", spec_options, 0, 0, OptionsEnd::nowhere, Names::nothing, spec, failed, owner},
+        {"features", "", "print what this runtime can do as JSON", {}, 0, 0, OptionsEnd::nowhere, Names::nothing, features, failed, owner},
     };
     return commands;
 }
@@ -119,7 +120,7 @@ std::string list_of_options() {
 
 Parsed parse(Command const& command, Words const& words, void* options) {
     auto line = parse_command_line(command, words, options);
-    if (line.refusal) return {{}, refuse(*line.refusal, command.name)};
+    if (line.refusal) return {{}, refuse(*line.refusal)};
     if (line.asks_for_help) {
         print(help_of(command));
         return {{}, 0};
@@ -132,7 +133,7 @@ namespace {
 int perform(Words const& arguments) {
     globals().root = default_root();
     auto const line = parse_command_line(program, arguments, &globals());
-    if (line.refusal) return refuse(*line.refusal, "");
+    if (line.refusal) return refuse(*line.refusal);
     if (globals().asks_for_version) {
         print("bolt-oci version " BOLT_VERSION "\nspec: 1.2.0\n");
         return 0;
@@ -148,7 +149,7 @@ int perform(Words const& arguments) {
     }
     for (auto const& command : all_commands())
         if (command.name == name) return command.perform(command, Words(line.words.begin() + 1, line.words.end()));
-    fmt::print(stderr, "bolt-oci: '{}' is not a command\nSee 'bolt-oci --help'\n", name);
+    fmt::print(stderr, "bolt-oci: '{}' is not a command; 'bolt-oci --help' lists them\n", name);
     return failed;
 }
 
@@ -156,4 +157,7 @@ int perform(Words const& arguments) {
 
 } // namespace bolt::cli::oci_command
 
-int main(int count, char** arguments) { return bolt::cli::oci_command::perform(bolt::cli::Words(arguments + 1, arguments + count)); }
+int main(int count, char** arguments) {
+    bolt::fill_standard_streams();
+    return bolt::cli::oci_command::perform(bolt::cli::Words(arguments + 1, arguments + count));
+}

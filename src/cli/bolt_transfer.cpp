@@ -148,6 +148,7 @@ int usage() {
 
 int main(int count, char** words) {
     using namespace bolt::cli;
+    bolt::fill_standard_streams();
     Words arguments(words + 1, words + count);
     if (arguments.empty() || arguments[0] != pull_command.name) return usage();
     arguments.erase(arguments.begin());

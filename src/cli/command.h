@@ -43,6 +43,7 @@ struct Command {
     Names names = Names::nothing;
     int (*perform)(Command const&, Words const& arguments);
     int failure = 1;            // exit code when the command itself fails
+    std::string_view program = "bolt "; // what stands before the name in texts; "" where the name is the program's
 };
 
 // Setters for the members of an options struct, for the tables.

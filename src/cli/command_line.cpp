@@ -64,10 +64,11 @@ private:
         else if (command_.least == command_.most) needs = fmt::format("requires {} argument{}", command_.least, plural(command_.least));
         else if (count < command_.least) needs = fmt::format("requires at least {} argument{}", command_.least, plural(command_.least));
         else needs = fmt::format("requires at most {} argument{}", command_.most, plural(command_.most));
-        refuse(wrong_arguments, fmt::format("'bolt {0}' {1}: bolt {0}{2} {3}", command_.name, needs, command_.options.empty() ? "" : " [OPTIONS]", command_.arguments));
+        refuse(wrong_arguments, fmt::format("'{0}' {1}: {0}{2} {3}", title(), needs, command_.options.empty() ? "" : " [OPTIONS]", command_.arguments));
         return std::move(line_);
     }
 
+    std::string title() const { return fmt::format("{}{}", command_.program, command_.name); }
     void refuse(int code, std::string text) { line_.refusal = CommandLine::Refusal{code, std::move(text)}; }
 
     void read_long(std::string_view word) {
@@ -91,7 +92,7 @@ private:
             auto const* const option = find([&](Option const& known) { return known.letter == letter; });
             if (!option) {
                 if (letter == 'h') line_.asks_for_help = true;
-                else refuse(wrong_option, fmt::format("unknown option '{0}' in '{1}'; 'bolt {2} --help' lists the options of '{2}'", spelt, word, command_.name));
+                else refuse(wrong_option, fmt::format("unknown option '{0}' in '{1}' ('{2} --help' lists the options of '{3}')", spelt, word, title(), command_.name));
                 return;
             }
             auto const rest = word.substr(i + 1);
@@ -106,7 +107,7 @@ private:
 
     void set_from_next(Option const& option, std::string_view spelt) {
         if (at_ == arguments_.size())
-            return refuse(wrong_option, fmt::format("option '{0}' of 'bolt {1}' needs an argument: {0} {2}", spelt, command_.name, option.argument));
+            return refuse(wrong_option, fmt::format("option '{0}' of '{1}' needs an argument: {0} {2}", spelt, title(), option.argument));
         set(option, spelt, arguments_[at_++]);
     }
 
@@ -124,7 +125,7 @@ private:
         for (auto const& option : command_.options)
             if (!option.help.empty()) spelt.push_back(fmt::format("--{}", option.name));
         std::vector<std::string_view> const known(spelt.begin(), spelt.end());
-        refuse(wrong_option, fmt::format("unknown option '{0}'{1} ('bolt {2} --help' lists the options of '{2}')", dashed, suggestion(dashed, known), command_.name));
+        refuse(wrong_option, fmt::format("unknown option '{0}'{1} ('{2} --help' lists the options of '{3}')", dashed, suggestion(dashed, known), title(), command_.name));
     }
 
     template <typename Wanted>

@@ -65,7 +65,7 @@ Result<void> ContainerDirectory::write_config(std::string_view text) const {
 
 Result<ContainerRecord> ContainerDirectory::read() const {
     auto const text = TRY(find_file(path_ / "state.json"));
-    if (!text) return Error::of(ENOENT, "container '{}' does not exist", id_);
+    if (!text) return Error::of(ESRCH, "container '{}' does not exist; 'bolt-oci list' shows those that do", id_);
     auto const document = TRY(Json::parse(*text).while_doing("read '{}/state.json'", path_));
     ContainerRecord record;
     record.id = id_;

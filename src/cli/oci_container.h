@@ -44,7 +44,7 @@ public:
     Result<void> remove() const;
     Result<void> write(ContainerRecord const& record) const;
     Result<void> write_config(std::string_view text) const;
-    Result<ContainerRecord> read() const; // ENOENT when there is no such container
+    Result<ContainerRecord> read() const; // ESRCH when there is no such container: ENOENT is a command's
     Result<spec::Runtime> read_config() const;
     Result<ContainerStatus> status_of(ContainerRecord const& record) const;
 

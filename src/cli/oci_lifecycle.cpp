@@ -50,7 +50,7 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const record = directory.read();
     if (!record) {
-        if (!record.error().is(ENOENT)) return record.error();
+        if (!record.error().is(ESRCH)) return record.error();
         // What a create left behind that was killed half way.
         bool const remains = exists(directory.path());
         if (remains && options.force) return directory.remove();

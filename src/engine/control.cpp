@@ -24,6 +24,8 @@ bool counts_as_running(monitor::State const& state) {
 }
 
 Error not_running(Container const& container) {
+    if (container.state.status == monitor::Status::restarting)
+        return Error::of(ESRCH, "{} does not run (it is restarting); try again, or see why it ends (bolt logs {})", title_of(container), container.record.name);
     if (counts_as_running(container.state)) return Error::of(ESRCH, "{} has just ended; start it again (bolt start {})", title_of(container), container.record.name);
     return Error::of(ESRCH, "{} does not run (it is {}); start it (bolt start {})", title_of(container), monitor::to_text(container.state.status), container.record.name);
 }
@@ -90,6 +92,7 @@ Result<void> kill_container(Installation const& here, Container const& container
     auto const channel = TRY(find_monitor(here, container));
     if (!channel) return not_running(container);
     auto const sent = ask(*channel, monitor::Type::signal, Json().set("signal", signal).dump(), monitor::Type::done);
+    if (!sent && container.state.status == monitor::Status::restarting) return not_running(container);
     // It may end by the signal before it can answer.
     return take_end_as_done(sent).while_doing("send {} to {}", signal_name(signal), title_of(container));
 }
@@ -124,6 +127,7 @@ Result<ExecStarted> exec_in_container(Installation const& here, Container const&
         if (incoming->type == monitor::Type::failed) {
             auto failed = parse_failure(incoming->payload);
             failure.exit_code = failed.exit_code;
+            if (failed.error.is(ESRCH)) return not_running(container); // the monitor does not know its name
             return std::move(failed.error);
         }
         if (incoming->type != monitor::Type::exec_started) continue;

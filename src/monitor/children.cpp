@@ -59,7 +59,7 @@ void Monitor::tenant_ended(std::size_t index, ExitStatus ended) {
 
 void Monitor::pasta_ended() {
     auto* const pasta = surroundings_->pasta();
-    if (phase_ == Phase::ended) return; // as it was told to; the destructor waits for it
+    if (phase_ == Phase::ended) return pasta->stop(); // as it was told to
     auto const why = pasta->find_end();
     loop_.forget(pasta->poll_fd());
     pasta->stop();

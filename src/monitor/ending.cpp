@@ -35,6 +35,10 @@ void Monitor::plan_restart(std::chrono::milliseconds pause) {
     state_.status = Status::restarting;
     // A state that cannot be written is corrected by the next one, ignoring.
     (void)write_state(request_.run_directory, state_).ok();
+    // Who waited for the end of this run, or asked for it, has it, whatever comes next.
+    for (auto const& client : clients_.all())
+        if (std::exchange(client->waiting, false)) clients_.post(client, Type::exited, to_json(state_).dump());
+    tell(stop_askers_);
     timer_ = loop_.after(pause, [this] { restart_now(); });
 }
 
@@ -86,12 +90,16 @@ Result<void> Monitor::take_away(HostPath const& path) {
     return remove_tree(path);
 }
 
+void Monitor::tell(std::vector<std::weak_ptr<Client>>& askers) {
+    for (auto const& asker : std::exchange(askers, {}))
+        if (auto const client = asker.lock()) clients_.post(client, Type::done);
+}
+
 void Monitor::tell_the_end() {
     exited_told_ = true;
     auto const document = to_json(state_).dump();
     clients_.post_to(Type::exited, document, [](Client const& client) { return client.foreground || client.waiting || client.gets_output; });
-    for (auto const& asker : std::exchange(stop_askers_, {}))
-        if (auto const client = asker.lock()) clients_.post(client, Type::done);
+    tell(stop_askers_);
     for (auto const& asker : std::exchange(restart_askers_, {}))
         if (auto const client = asker.lock()) clients_.post_failure(client, Error::of(ESRCH, "the container ended and is not started again"), 125);
     clients_.release_held();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "oci/messages.h"
 #include "sys/file.h"
 #include "sys/memory.h"
 
@@ -74,7 +75,10 @@ Result<void> Monitor::prepare() {
     TRY(watch_signals());
     state_.monitor_pid = getpid();
     state_.monitor_start_time = TRY(start_time_of(getpid()));
-    surroundings_.emplace(TRY(Surroundings::enter(request_)));
+    auto entered = Surroundings::enter(request_);
+    // A port that may not be opened and a pasta that is missing are not the command.
+    if (!entered) return oci::without_command_codes(std::move(entered).error());
+    surroundings_.emplace(std::move(entered).value());
     state_.ports = surroundings_->published();
     if (auto* const forwarder = surroundings_->forwarder())
         TRY(loop_.watch(forwarder->poll_fd(), EPOLLIN, [this](std::uint32_t) {
@@ -86,7 +90,7 @@ Result<void> Monitor::prepare() {
     TRY(make_directories(request_.run_directory, 0700));
     log_.emplace(TRY(LogWriter::open(request_.log.file, {request_.log.largest_file, request_.log.files})));
     TRY(make_container(request_));
-    TRY(surroundings_->complete());
+    if (auto completed = surroundings_->complete(); !completed) return oci::without_command_codes(std::move(completed).error());
     if (auto* const pasta = surroundings_->pasta()) TRY(loop_.watch(pasta->poll_fd(), EPOLLIN, [this](std::uint32_t) { pasta_ended(); }));
     return clients_.listen(TRY(listen_for_clients(request_.run_directory)));
 }
@@ -184,8 +188,7 @@ void Monitor::restart_now() {
             if (auto const client = asker.lock()) clients_.post_failure(client, restarted.error(), state_.exit_code);
         return end();
     }
-    for (auto const& asker : std::exchange(restart_askers_, {}))
-        if (auto const client = asker.lock()) clients_.post(client, Type::done);
+    tell(restart_askers_);
     clients_.release_held();
     settle();
 }

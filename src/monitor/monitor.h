@@ -66,6 +66,7 @@ private:
     void end();
     void remove_files();
     Result<void> take_away(HostPath const& path);
+    void tell(std::vector<std::weak_ptr<Client>>& askers); // that it is done
     void tell_the_end();
     void close_if_told();
 

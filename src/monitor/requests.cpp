@@ -98,9 +98,15 @@ Result<void> Monitor::signal(ClientPtr const& client, std::string_view payload) 
     auto const document = TRY(parse_payload(payload));
     auto const number = TRY(document.find_integer("signal"));
     if (!number || *number < 1 || *number >= NSIG) return Error::of(EINVAL, "field 'signal' is not a signal's number");
-    if (!is_alive()) return not_running();
-    // As docker has it: who sends the signal that stops the container wants it stopped.
+    // As docker has it: who sends the signal that stops the container wants it stopped, between two runs too.
     bool const stops = *number == SIGKILL || *number == request_.stop_signal;
+    if (stops && phase_ == Phase::restarting) {
+        state_.stopped_by_user = true;
+        stop_askers_.push_back(client);
+        end_early();
+        return {};
+    }
+    if (!is_alive()) return not_running();
     bool const stopped_before = std::exchange(state_.stopped_by_user, state_.stopped_by_user || stops);
     auto const sent = runtime_->init().kill(static_cast<int>(*number));
     if (!sent) {

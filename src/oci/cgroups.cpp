@@ -141,10 +141,23 @@ Result<std::string> own_cgroup(std::string_view controller) {
     return Error::of(ENOENT, "the caller has no cgroup for '{}'", controller);
 }
 
+void collect(HostPath const& directory, std::vector<pid_t>& pids) {
+    auto const text = read_file(directory / "cgroup.procs");
+    if (!text) return;
+    for (auto const line : split(text.value(), '\n'))
+        if (auto const pid = parse_unsigned(line)) pids.push_back(static_cast<pid_t>(pid.value()));
+    auto const names = list_directory(directory);
+    if (!names) return;
+    for (auto const& name : names.value())
+        if (auto const status = stat_file(directory / name); status && S_ISDIR(status.value().st_mode)) collect(directory / name, pids);
+}
+
 // Where the cgroup goes in its tree.
 enum class Caller { host_root, ordinary_user };
 Result<std::string> place(std::string_view wanted, std::string_view id, std::string_view controller, Caller caller) {
-    if (wanted.find("..") != wanted.npos) return Error::of(EINVAL, "linux.cgroupsPath: '{}' has '..' in it", wanted);
+    for (auto const part : split(wanted.starts_with('/') ? wanted.substr(1) : wanted, '/'))
+        if (!wanted.empty() && (part.empty() || part == "." || part == ".."))
+            return Error::of(EINVAL, "linux.cgroupsPath: '{}' is not a cgroup below the top one: it has '{}' in it", wanted, part.empty() ? "//" : part);
     if (wanted.starts_with('/')) return std::string(wanted);
     if (wanted.empty() && caller == Caller::host_root) return fmt::format("/bolt/{}", id);
     auto const own = TRY(own_cgroup(controller));
@@ -219,6 +232,9 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
             auto const tree_top = tree.empty() ? top() : top() / tree;
             auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree, caller))));
             auto const setting = std::find_if(settings.begin(), settings.end(), [&](auto const& each) { return tree.empty() || each.controller == tree; });
+            // Whoever removes a container kills what is in its cgroup.
+            if (std::vector<pid_t> strangers; collect(directory, strangers), !strangers.empty())
+                return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
             TRY(make_directories(directory, 0755).while_doing("{}", setting == settings.end() ? "linux.cgroupsPath" : fmt::format("resources.{}", setting->field)));
             cgroup.directories_.push_back(directory);
             if (version == CgroupVersion::v2) TRY(enable_controllers(directory, settings));
@@ -246,17 +262,6 @@ Result<void> Cgroup::add(pid_t pid) const {
 }
 
 namespace {
-void collect(HostPath const& directory, std::vector<pid_t>& pids) {
-    auto const text = read_file(directory / "cgroup.procs");
-    if (!text) return;
-    for (auto const line : split(text.value(), '\n'))
-        if (auto const pid = parse_unsigned(line)) pids.push_back(static_cast<pid_t>(pid.value()));
-    auto const names = list_directory(directory);
-    if (!names) return;
-    for (auto const& name : names.value())
-        if (auto const status = stat_file(directory / name); status && S_ISDIR(status.value().st_mode)) collect(directory / name, pids);
-}
-
 // Sub-cgroups first: the container may have made some.
 Result<void> remove_cgroup(HostPath const& directory) {
     if (rmdir(directory.c_str()) == 0 || errno == ENOENT) return {};

@@ -1,5 +1,9 @@
 #include "oci/hooks.h"
 
+#include <algorithm>
+#include <chrono>
+#include <climits>
+
 #include <csignal>
 
 #include <poll.h>
@@ -31,9 +35,16 @@ std::string end_of_output(FdRef output) {
 
 Result<ExitStatus> wait_at_most(Process& process, std::optional<int> seconds) {
     if (!seconds || !process.pidfd().is_open()) return process.wait();
-    pollfd watched{process.pidfd().number(), POLLIN, 0};
-    int const ready = poll(&watched, 1, *seconds * 1000);
-    if (ready != 0) return process.wait();
+    using Clock = std::chrono::steady_clock;
+    auto const end = Clock::now() + std::chrono::seconds(*seconds);
+    for (;;) {
+        pollfd watched{process.pidfd().number(), POLLIN, 0};
+        auto const left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+        int const ready = poll(&watched, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
+        if (ready > 0) return process.wait();
+        if (ready < 0 && errno != EINTR) return Error::from_errno("wait for the hook");
+        if (ready == 0 && Clock::now() >= end) break;
+    }
     TRY(process.kill(SIGKILL));
     TRY(process.wait());
     return Error::of(ETIMEDOUT, "it did not end within {} seconds and was killed", *seconds);

@@ -124,19 +124,17 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     auto entered = enter_working_directory(process.cwd);
     if (!entered && !entered.error().is(EACCES)) return entered;
     TRY(set_labels(process, proc));
-    CapabilitySets sets;
-    if (process.capabilities) {
-        sets = TRY(grantable(TRY(parse_sets(*process.capabilities))));
-        TRY(drop_bounding_capabilities_for_good(sets.bounding).while_doing("process.capabilities.bounding"));
-        TRY(keep_capabilities_over_user_change());
-    }
+    // None are listed: none are given, not those that the runtime has.
+    auto const sets = TRY(grantable(TRY(parse_sets(process.capabilities.value_or(spec::Capabilities{})))));
+    TRY(drop_bounding_capabilities_for_good(sets.bounding).while_doing("process.capabilities.bounding"));
+    TRY(keep_capabilities_over_user_change());
     if (process.no_new_privileges) TRY(set_no_new_privileges());
     // Without no_new_privs the kernel wants CAP_SYS_ADMIN for a filter: it must be loaded while it is there.
     if (!identity.seccomp_program.empty() && !process.no_new_privileges) TRY(load_seccomp(identity.seccomp_program, identity.seccomp_flags).while_doing("linux.seccomp"));
     auto const& user = process.user;
     TRY(become_user(user.uid, user.gid, user.additional_gids).while_doing("process.user"));
     if (user.umask) umask(*user.umask);
-    if (process.capabilities) TRY(set_capabilities_for_good(sets).while_doing("process.capabilities"));
+    TRY(set_capabilities_for_good(sets).while_doing("process.capabilities"));
     if (!entered) entered = enter_working_directory(process.cwd);
     if (!entered && entered.error().is(EACCES)) return Error::of(ENOTDIR, "{}", entered.error().text()); // EACCES is the command's
     return entered;

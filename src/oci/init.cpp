@@ -128,6 +128,8 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     auto const& process = *spec.process;
     // What this process's own kernel state is, before anything that could be traced or killed by others.
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
+    // Neighbours in a pid namespace that is not new could reach the host's files through this process (CVE-2016-9962).
+    if (!plan.has_user_namespace && !plan.namespaces.makes(namespace_flag::pid)) TRY(set_not_dumpable());
     if (plan.waits_to_be_placed) TRY(await_word(channel, word_go));
     TRY(join_namespaces(plan));
     auto const sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();

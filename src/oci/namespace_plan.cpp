@@ -62,6 +62,8 @@ Result<void> check_sysctls(spec::Linux const& section) {
         // "net/ipv4/ip_forward" is the same: sysctl(8).
         std::string dotted = name;
         std::replace(dotted.begin(), dotted.end(), '/', '.');
+        // "net/../kernel/x" would be written where it leads.
+        if (dotted.find("..") != dotted.npos || dotted.starts_with('.') || dotted.ends_with('.')) return Error::of(EINVAL, "linux.sysctl: '{}' is not a name", name);
         auto const owner = find_owner(dotted);
         if (!owner) return Error::of(EINVAL, "linux.sysctl: '{}' is not a container's own: the whole host would be changed", name);
         if (!section.find(*owner)) return Error::of(EINVAL, "linux.sysctl: '{}' needs a namespace of type '{}' in linux.namespaces", name, to_text(*owner));

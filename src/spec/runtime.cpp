@@ -1,5 +1,8 @@
 #include "spec/runtime.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 #include <array>
 
 namespace bolt::spec {
@@ -79,18 +82,27 @@ Result<Capabilities> parse_capabilities(Json const& json) {
     return sets;
 }
 
+// Engines write out whole structures: an empty one asks for nothing.
+bool is_empty(Json const& value) {
+    if (auto const* const list = value.find_array()) return list->empty();
+    auto const* const members = value.find_object();
+    return members && std::ranges::all_of(*members, [](auto const& member) { return member.second.is_null() || is_empty(member.second); });
+}
+
 // Fields of the specification that this runtime does not do: asking for one is refused, never passed over.
 Result<void> refuse(Json const& json, std::initializer_list<std::string_view> fields) {
     for (auto const field : fields)
-        if (json.find(field)) return Error::of(ENOTSUP, "field '{}' is not supported by this version of bolt", field);
+        if (auto const* const asked = json.find(field); asked && !is_empty(*asked)) return Error::of(ENOTSUP, "field '{}' is not supported by this version of bolt", field);
     return {};
 }
 
 Result<Rlimit> parse_rlimit(Json const& json) {
     Rlimit limit;
     limit.type = TRY(required_string(json, "type"));
-    limit.soft = static_cast<std::uint64_t>(TRY(json.integer_or("soft", 0)));
-    limit.hard = static_cast<std::uint64_t>(TRY(json.integer_or("hard", 0)));
+    for (auto const key : {"soft", "hard"})
+        if (!json.find(key)) return Error::of(EINVAL, "field '{}' of {} is missing", key, limit.type);
+    limit.soft = TRY(json.unsigned_or("soft", 0));
+    limit.hard = TRY(json.unsigned_or("hard", 0));
     return limit;
 }
 
@@ -113,9 +125,16 @@ Result<Process> parse_process(Json const& json) {
     process.cwd = TRY(required_string(json, "cwd"));
     if (process.cwd[0] != '/') return Error::of(EINVAL, "field 'cwd': '{}' is not an absolute path", process.cwd);
     if (auto const* const sets = json.find("capabilities")) process.capabilities = TRY(parse_capabilities(*sets).while_doing("capabilities"));
-    for (auto const& limit : *TRY(elements(json, "rlimits"))) process.rlimits.push_back(TRY(parse_rlimit(limit).while_doing("rlimits")));
+    for (auto const& variable : process.env)
+        if (variable.find('=') == variable.npos || variable.starts_with('=')) return Error::of(EINVAL, "field 'env': '{}' is not NAME=VALUE", variable);
+    for (auto const& element : *TRY(elements(json, "rlimits"))) {
+        auto limit = TRY(parse_rlimit(element).while_doing("rlimits"));
+        if (std::ranges::find(process.rlimits, limit.type, &Rlimit::type) != process.rlimits.end()) return Error::of(EINVAL, "field 'rlimits': {} is there twice", limit.type);
+        process.rlimits.push_back(std::move(limit));
+    }
     process.no_new_privileges = TRY(json.bool_or("noNewPrivileges", false));
     process.oom_score_adj = TRY(find_bounded<int>(json, "oomScoreAdj"));
+    if (process.oom_score_adj && std::abs(*process.oom_score_adj) > 1000) return Error::of(EINVAL, "field 'oomScoreAdj' is {}, not between -1000 and 1000", *process.oom_score_adj);
     process.apparmor_profile = TRY(json.string_or("apparmorProfile", ""));
     process.selinux_label = TRY(json.string_or("selinuxLabel", ""));
     return process;
@@ -247,8 +266,8 @@ Result<Seccomp> parse_seccomp(Json const& json) {
         for (auto const& argument : *TRY(elements(entry, "args"))) {
             SeccompArgument parsed;
             parsed.index = TRY(bounded<unsigned>(argument, "index", 0));
-            parsed.value = static_cast<std::uint64_t>(TRY(argument.integer_or("value", 0)));
-            parsed.value_two = static_cast<std::uint64_t>(TRY(argument.integer_or("valueTwo", 0)));
+            parsed.value = TRY(argument.unsigned_or("value", 0));
+            parsed.value_two = TRY(argument.unsigned_or("valueTwo", 0));
             parsed.op = TRY(required_string(argument, "op"));
             rule.args.push_back(std::move(parsed));
         }

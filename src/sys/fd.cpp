@@ -123,4 +123,9 @@ Result<UniqueFd> open_null() {
     return null;
 }
 
+void fill_standard_streams() {
+    for (int number = 0; number <= 2; ++number)
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return; // without /dev/null there is nothing to fill them with
+}
+
 } // namespace bolt

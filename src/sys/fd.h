@@ -75,6 +75,9 @@ struct Pipe {
     UniqueFd read_end, write_end;
 };
 Result<Pipe> make_pipe();
+// A standard stream that the caller closed would be the number of the next file that is opened, and be written to: /dev/null
+// takes its place. First thing in main.
+void fill_standard_streams();
 Result<UniqueFd> open_null();
 // memfd_create(2): a file without a place, for what a child reads. The name is for /proc only.
 Result<UniqueFd> make_memory_file(char const* name);

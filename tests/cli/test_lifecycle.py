@@ -134,3 +134,30 @@ def test_ids_may_be_shortened(bolt):
     identity = bolt.inspect("brief", "{{.Id}}")
     assert bolt.inspect(identity[:6], "{{.Name}}") == "/brief"
     bolt.ok("rm", identity[:12])
+
+
+def test_a_stop_is_done_when_a_restart_comes_in_between(bolt):
+    bolt.ok("run", "-d", "--name", "both", "--network", "none", IMAGE, "sleep", "1000")
+    stop = bolt.begin("stop", "-t", "1", "both")
+    time.sleep(0.3)  # sleep(1) as pid 1 passes SIGTERM over
+    restart = bolt.begin("restart", "-t", "1", "both")
+    assert stop.wait(20) == 0 and restart.wait(20) == 0
+    for process in (stop, restart):
+        process.communicate()
+    bolt.ok("rm", "-f", "both")
+
+
+def test_kill_ends_a_container_between_two_runs(bolt):
+    bolt.ok("run", "-d", "--name", "again", "--network", "none", "--restart", "always", IMAGE, "false")
+    wait_until(lambda: bolt.inspect("again", "{{.State.Status}}") == "restarting" and int(bolt.inspect("again", "{{.RestartCount}}")) >= 3, "a longer pause")
+    refused = bolt("exec", "again", "true")
+    assert refused.code == 1 and "container 'again'" in refused.err and "restarting" in refused.err, refused
+    bolt.ok("kill", "again")
+    assert bolt.inspect("again", "{{.State.Status}}") == "exited"
+    bolt.ok("rm", "again")
+
+
+def test_wait_returns_at_the_end_of_a_run(bolt):
+    bolt.ok("run", "-d", "--name", "waited", "--network", "none", "--restart", "always", IMAGE, "sh", "-c", "sleep 0.3; exit 5")
+    assert bolt.ok("wait", "waited", timeout=20) == "5"
+    bolt.ok("rm", "-f", "waited")

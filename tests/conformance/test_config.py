@@ -38,13 +38,18 @@ def edit(path, value):
     ("mounts.0.destination", ..., "mounts: field 'destination'"),
     ("mounts.0.options", "ro", "mounts: field 'options'"),
     ("mounts.0.type", "no-such-type", "no-such-type"),
-    ("mounts.0.uidMappings", [], "mounts: field 'uidMappings' is not supported"),
+    ("mounts.0.uidMappings", [{"containerID": 0, "hostID": 1, "size": 1}], "mounts: field 'uidMappings' is not supported"),
     ("linux.namespaces.0.type", "none", "linux: namespaces: 'none'"),
     ("linux.namespaces.0.path", "relative", "linux: namespaces"),
     ("linux.rootfsPropagation", "none", "linux.rootfsPropagation"),
-    ("linux.intelRdt", {}, "linux: field 'intelRdt' is not supported"),
+    ("process.rlimits", [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 10}] * 2, "RLIMIT_NOFILE is there twice"),
+    ("process.rlimits", [{"type": "RLIMIT_NOFILE"}], "field 'soft' of RLIMIT_NOFILE is missing"),
+    ("process.oomScoreAdj", 5000, "not between -1000 and 1000"),
+    ("process.env", ["PATH"], "'PATH' is not NAME=VALUE"),
+    ("linux.sysctl", {"net/../kernel/core_pattern": "x"}, "is not a name"),
+    ("linux.intelRdt", {"closID": "x"}, "linux: field 'intelRdt' is not supported"),
     ("linux.resources", {"memory": {"limit": "1g"}}, "linux: resources"),
-    ("linux.resources", {"blockIO": {}}, "linux: resources: field 'blockIO' is not supported"),
+    ("linux.resources", {"blockIO": {"weight": 10}}, "linux: resources: field 'blockIO' is not supported"),
     ("linux.resources", {"devices": [{"allow": True, "access": "x"}]}, "resources.devices"),
     ("hooks", {"prestart": [{"path": "relative"}]}, "hooks.prestart"),
     ("hooks", {"poststop": [{"path": "/x", "timeout": 0}]}, "hooks.poststop"),
@@ -92,10 +97,10 @@ def test_an_id_that_is_no_file_name_is_refused(bundle, name):
 def test_errors_reach_the_log_in_runcs_format(bundle):
     log = f"{bundle.place}/log.json"
     done = bundle.oci("--log", log, "--log-format", "json", "state", "none")
-    assert done.returncode == 1 and done.stderr == "bolt-oci: container 'none' does not exist\n"
+    assert done.returncode == 1 and done.stderr == "bolt-oci: container 'none' does not exist; 'bolt-oci list' shows those that do\n"
     with open(log) as text:
         entry = json.loads(text.read())
-    assert entry["level"] == "error" and entry["msg"] == "container 'none' does not exist" and entry["time"].endswith("Z")
+    assert entry["level"] == "error" and entry["msg"] == "container 'none' does not exist; 'bolt-oci list' shows those that do" and entry["time"].endswith("Z")
 
 
 def test_spec_writes_a_document_that_runs_and_does_not_overwrite(bundle):

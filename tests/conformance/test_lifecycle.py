@@ -73,7 +73,7 @@ def test_delete_must_delete_the_resources_that_were_created(bundle):
     wait_until(lambda: bundle.status(name) == "stopped", "its end")
     assert bundle.oci("delete", name).returncode == 0
     gone = bundle.oci("state", name)
-    assert gone.returncode == 1 and gone.stderr == f"bolt-oci: container '{name}' does not exist\n"
+    assert gone.returncode == 1 and gone.stderr == f"bolt-oci: container '{name}' does not exist; 'bolt-oci list' shows those that do\n"
     assert os.listdir(bundle.root) == []
     leftovers = [path for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"/{name}")]
     assert leftovers == []

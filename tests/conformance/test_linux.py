@@ -216,3 +216,23 @@ def test_kill_all_reaches_every_process_of_a_container_without_a_pid_namespace(r
     children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
     assert root_bundle.oci("kill", "--all", name, "KILL").returncode == 0
     wait_until(lambda: not any(os.path.exists(f"/proc/{child}/exe") for child in children), "their end")
+
+
+def test_a_cgroup_that_others_are_in_is_nobodys_to_take(root_bundle):
+    if not is_hybrid():
+        pytest.skip("this host has no version 1 tree to make a stranger's cgroup in")
+    place = "/sys/fs/cgroup/devices/bolt-stranger"
+    os.makedirs(place, exist_ok=True)
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        with open(f"{place}/cgroup.procs", "w") as members:
+            members.write(str(stranger.pid))
+        for path in ("/bolt-stranger", "/", "/x/../bolt-stranger"):
+            done = root_bundle.run("true", change=lambda spec: spec["linux"].update(cgroupsPath=path))
+            assert done.returncode == 1 and "linux.cgroupsPath" in done.stderr, (path, done.stderr)
+        assert stranger.poll() is None and os.path.isdir(place)
+    finally:
+        stranger.kill()
+        stranger.wait()
+        wait_until(lambda: not open(f"{place}/cgroup.procs").read(), "the stranger to leave")
+        os.rmdir(place)

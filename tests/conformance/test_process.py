@@ -184,3 +184,23 @@ def test_the_pid_file_holds_the_hosts_pid(bundle):
     assert done.returncode == 0
     with open(f"{bundle.place}/pid") as text:
         assert int(text.read()) == bundle.state(name)["pid"]
+
+
+def test_without_capabilities_in_the_document_there_are_none(root_bundle):
+    def change(spec):
+        del spec["process"]["capabilities"]
+
+    done = root_bundle.run("grep", "Cap", "/proc/self/status", change=change)
+    assert {line.split()[1] for line in done.stdout.splitlines()} == {"0000000000000000"}, done.stdout + done.stderr
+
+
+def test_a_limit_beyond_the_signed_numbers_is_none(bundle):
+    limit = {"type": "RLIMIT_CORE", "soft": 0, "hard": 2**64 - 1}
+    done = bundle.run("sh", "-c", "ulimit -c", change=lambda spec: spec["process"].update(rlimits=[limit]))
+    assert done.stdout == "0\n" or "CAP_SYS_RESOURCE" in done.stderr, done.stderr
+
+
+def test_empty_sections_ask_for_nothing(bundle):
+    """Docker writes out "blockIO": {} and its like."""
+    done = bundle.run("true", change=lambda spec: spec["linux"].update(resources={"blockIO": {}, "hugepageLimits": [], "network": {}}))
+    assert done.returncode == 0, done.stderr

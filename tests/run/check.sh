@@ -13,7 +13,7 @@ if [ "${1:-}" = --sanitize ]; then
     exec python3 tests/run/count.py "$results"
 fi
 
-build_release
+build_release true
 if [ $# = 0 ]; then
     python3 tests/lint/run.py --results "$results" || :
     python3 tests/run/run_tests.py build/release "$results" || :

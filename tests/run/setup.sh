@@ -43,8 +43,15 @@ configure() {
 # A warning fails the build where CI says that it is CI; elsewhere a newer compiler may warn of something new.
 case ${CI:-} in '' | 0 | false) werror=false ;; *) werror=true ;; esac
 
+RELEASE="--buildtype=release -Doptimization=2 -Db_lto=true -Dwerror=$werror"
+
+# build_release true|false: with or without the tests.
 build_release() {
-    configure build/release --buildtype=release -Doptimization=2 -Db_lto=true -Dwerror=$werror --prefix "$PWD/build/stage"
+    configure build/release $RELEASE --prefix "$PWD/build/stage"
+    if [ "$(cat build/release/.tests 2>/dev/null)" != "$1" ]; then
+        meson configure build/release -Dtests="$1"
+        echo "$1" >build/release/.tests
+    fi
     say "building the release (build/release)"
     ninja -C build/release --quiet
     meson install -C build/release --quiet --no-rebuild
