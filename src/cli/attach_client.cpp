@@ -32,19 +32,20 @@ constexpr std::size_t atomic_write = 4096;
 // Both relays. Without a console, input and output are messages; with one, they are its bytes.
 class Relay {
 public:
-    Relay(Channel& monitor, UniqueFd console, ClientTerminal& terminal, RelayOptions const& options, SignalTaker const& take_signal)
-        : monitor_(monitor), console_(std::move(console)), terminal_(terminal), options_(options), take_signal_(take_signal),
+    Relay(Channel& monitor, UniqueFd console, TenantPipes pipes, ClientTerminal& terminal, RelayOptions const& options, SignalTaker const& take_signal)
+        : monitor_(monitor), console_(std::move(console)), pipes_(std::move(pipes)), terminal_(terminal), options_(options), take_signal_(take_signal),
           keys_(options.terminal ? options.detach_keys : ""), input_open_(options.input), size_changed_(options.terminal) {}
 
     Result<RelayOutcome> run() {
-        if (console_.is_open()) TRY(set_nonblocking(console_));
+        for (auto const* const fd : {&console_, &pipes_.input, &pipes_.output, &pipes_.error})
+            if (fd->is_open()) TRY(set_nonblocking(*fd));
         while (!outcome_) TRY(turn());
-        if (outcome_->end == RelayEnd::exited) TRY(drain_console());
+        if (outcome_->end == RelayEnd::exited) TRY(drain());
         return std::move(*outcome_);
     }
 
 private:
-    enum Place { signals, channel, input, output, console, places };
+    enum Place { signals, channel, input, output, console, pipe_in, pipe_out, pipe_error, places };
 
     Result<void> turn() {
         if (detach_due_ && (pending_input_.empty() || peer_deaf_)) {
@@ -62,9 +63,12 @@ private:
         if (is(signals, POLLIN)) take_signals();
         if (is(output, POLLOUT | ended)) TRY(write_pending());
         if (is(channel, POLLOUT)) TRY(send_to_monitor());
-        if (is(console, POLLOUT)) write_console();
+        if (is(console, POLLOUT)) write_inward(console_);
+        if (is(pipe_in, POLLOUT | ended)) write_inward(pipes_.input);
         if (is(input, POLLIN | ended)) read_input();
-        if (is(console, POLLIN | ended) && pending_output_.empty()) read_console();
+        if (is(console, POLLIN | ended) && pending_output_.empty()) read_outward(console_, 1);
+        if (is(pipe_out, POLLIN | ended) && pending_output_.empty()) read_outward(pipes_.output, 1);
+        if (is(pipe_error, POLLIN | ended) && pending_output_.empty()) read_outward(pipes_.error, 2);
         // Last: what came over the console belongs before the news of the end.
         if (is(channel, POLLIN | ended) && pending_output_.empty()) TRY(receive());
         return {};
@@ -72,7 +76,7 @@ private:
 
     void fill(pollfd (&set)[places]) {
         bool const has_console = console_.is_open(), takes_output = pending_output_.empty();
-        bool const to_send = !has_console && (!pending_input_.empty() || size_changed_ || input_end_due_);
+        bool const to_send = !has_console && !pipes_.input.is_open() && (!pending_input_.empty() || size_changed_ || input_end_due_);
         auto const flags = [](bool in, bool out) { return static_cast<short>((in ? POLLIN : 0) | (out ? POLLOUT : 0)); };
         set[signals] = {terminal_.signals().fd().number(), POLLIN, 0};
         set[channel] = {monitor_.fd().number(), flags(takes_output, to_send && !peer_deaf_), 0};
@@ -81,6 +85,9 @@ private:
         set[output] = {takes_output ? -1 : pending_to_, POLLOUT, 0};
         set[console] = {has_console ? console_.number() : -1, flags(takes_output, !pending_input_.empty()), 0};
         if (!set[console].events) set[console].fd = -1;
+        set[pipe_in] = {pending_input_.empty() ? -1 : pipes_.input.number(), POLLOUT, 0};
+        set[pipe_out] = {takes_output ? pipes_.output.number() : -1, POLLIN, 0};
+        set[pipe_error] = {takes_output ? pipes_.error.number() : -1, POLLIN, 0};
         if (has_console && std::exchange(size_changed_, false))
             if (auto const size = terminal_.size()) (void)set_window_size(console_, *size).ok(); // a tenant that is gone needs no size, ignoring
     }
@@ -110,7 +117,8 @@ private:
         }
         if (count <= 0) {
             input_open_ = false;
-            input_end_due_ = !console_.is_open();
+            input_end_due_ = !console_.is_open() && !pipes_.input.is_open();
+            pipes_.input.close(); // nothing is pending: it would not have been read on
             return;
         }
         auto typed = keys_.pass({buffer, static_cast<std::size_t>(count)});
@@ -156,28 +164,30 @@ private:
         return {};
     }
 
-    void write_console() {
-        auto const count = write(console_.number(), pending_input_.data(), pending_input_.size());
+    void write_inward(FdRef to) {
+        auto const count = write(to.number(), pending_input_.data(), pending_input_.size());
         if (count >= 0) pending_input_.erase(0, static_cast<std::size_t>(count));
         else if (errno != EINTR && errno != EAGAIN) pending_input_.clear(); // nobody reads it any more
     }
 
     // False at the end, and when there is nothing now.
-    bool read_console() {
+    bool read_outward(UniqueFd& from, int to) {
         char buffer[chunk];
-        auto const count = read(console_.number(), buffer, sizeof buffer);
+        auto const count = read(from.number(), buffer, sizeof buffer);
         if (count > 0) {
             pending_output_.assign(buffer, static_cast<std::size_t>(count));
-            pending_to_ = 1;
+            pending_to_ = to;
             return true;
         }
-        // EIO: the last of the tenant's processes closed its side.
-        if (count == 0 || (errno != EINTR && errno != EAGAIN)) console_.close();
+        // EIO: the last of the tenant's processes closed its side of the terminal.
+        if (count == 0 || (errno != EINTR && errno != EAGAIN)) from.close();
         return false;
     }
 
-    Result<void> drain_console() {
-        while (console_.is_open() && read_console()) TRY(write_all(FdRef(1), std::exchange(pending_output_, {})));
+    // What the tenant wrote before its end. A process that it left behind may go on to write: nobody waits for that.
+    Result<void> drain() {
+        for (auto const& [from, to] : {std::pair(&console_, 1), std::pair(&pipes_.output, 1), std::pair(&pipes_.error, 2)})
+            while (from->is_open() && read_outward(*from, to)) TRY(write_all(FdRef(to), std::exchange(pending_output_, {})));
         return {};
     }
 
@@ -236,6 +246,7 @@ private:
 
     Channel& monitor_;
     UniqueFd console_;
+    TenantPipes pipes_;
     ClientTerminal& terminal_;
     RelayOptions const& options_;
     SignalTaker const& take_signal_;
@@ -249,12 +260,12 @@ private:
 } // namespace
 
 Result<RelayOutcome> relay_container(Channel& monitor, ClientTerminal& terminal, RelayOptions const& options, SignalTaker const& take_signal) {
-    return Relay(monitor, UniqueFd(), terminal, options, take_signal).run();
+    return Relay(monitor, UniqueFd(), TenantPipes(), terminal, options, take_signal).run();
 }
 
-Result<RelayOutcome> relay_tenant(Channel& monitor, UniqueFd console, ClientTerminal& terminal, RelayOptions const& options) {
+Result<RelayOutcome> relay_tenant(Channel& monitor, UniqueFd console, TenantPipes pipes, ClientTerminal& terminal, RelayOptions const& options) {
     SignalTaker const none;
-    return Relay(monitor, std::move(console), terminal, options, none).run();
+    return Relay(monitor, std::move(console), std::move(pipes), terminal, options, none).run();
 }
 
 } // namespace bolt::cli

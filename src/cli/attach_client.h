@@ -72,8 +72,12 @@ struct RelayOutcome {
 using SignalTaker = std::function<void(int signal)>;
 Result<RelayOutcome> relay_container(Channel& monitor, ClientTerminal& terminal, RelayOptions const& options, SignalTaker const& take_signal);
 
-// The same for an exec: with a terminal its bytes go through `console`; without, the tenant has our own descriptors and only its end
-// is waited for.
-Result<RelayOutcome> relay_tenant(Channel& monitor, UniqueFd console, ClientTerminal& terminal, RelayOptions const& options);
+// Our ends of pipes to and from a tenant, for those of our standard streams that are a terminal: who has a terminal's descriptor
+// can read what is typed there long after.
+struct TenantPipes {
+    UniqueFd input, output, error; // not open: the tenant has our own descriptor
+};
+// The same for an exec: with a terminal its bytes go through `console`; without, the tenant has pipes or our own descriptors.
+Result<RelayOutcome> relay_tenant(Channel& monitor, UniqueFd console, TenantPipes pipes, ClientTerminal& terminal, RelayOptions const& options);
 
 } // namespace bolt::cli

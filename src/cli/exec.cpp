@@ -24,8 +24,7 @@ Result<std::vector<std::string>> variables_for(engine::Container const& containe
         for (auto const& variable : TRY(config->strings("Env"))) environment.set(variable);
     if (options.terminal) environment.set_unless_there("TERM=xterm");
     for (auto const& file : options.environment_files) {
-        auto const path = TRY(HostPath::absolute(file));
-        TRY(engine::add_given(environment, TRY(parse_environment_file(TRY(read_file(path))).while_doing("environment file '{}'", file))));
+        TRY(engine::add_given(environment, TRY(read_environment_file(file))));
     }
     TRY(engine::add_given(environment, options.environment));
     return environment.list();
@@ -38,8 +37,32 @@ void forget_home(std::vector<std::string>& environment, ExecOptions const& optio
     });
 }
 
-Result<int> relay(engine::ExecStarted started, ClientTerminal& terminal, RelayOptions const& options) {
-    auto const outcome = TRY(relay_tenant(started.channel, std::move(started.console), terminal, options));
+// What the tenant gets in place of our standard streams, and our ends of it.
+struct Streams {
+    UniqueFd theirs[3];
+    TenantPipes ours;
+};
+
+Result<Streams> streams_for(bool takes_input, bool detached) {
+    Streams streams;
+    UniqueFd* const ends[] = {&streams.ours.input, &streams.ours.output, &streams.ours.error};
+    for (int number = 0; number < 3; ++number) {
+        bool const is_used = number == 0 ? takes_input : !detached;
+        if (!is_used) {
+            streams.theirs[number] = TRY(open_null());
+        } else if (!is_terminal(FdRef(number))) {
+            streams.theirs[number] = TRY(duplicate(FdRef(number)));
+        } else {
+            auto pipe = TRY(make_pipe());
+            streams.theirs[number] = std::move(number == 0 ? pipe.read_end : pipe.write_end);
+            *ends[number] = std::move(number == 0 ? pipe.write_end : pipe.read_end);
+        }
+    }
+    return streams;
+}
+
+Result<int> relay(engine::ExecStarted started, TenantPipes pipes, ClientTerminal& terminal, RelayOptions const& options) {
+    auto const outcome = TRY(relay_tenant(started.channel, std::move(started.console), std::move(pipes), terminal, options));
     terminal.restore();
     if (outcome.end == RelayEnd::output_closed) die_of(SIGPIPE);
     if (outcome.end == RelayEnd::terminal_gone) die_of(SIGHUP);
@@ -56,20 +79,22 @@ Result<int> exec(ExecOptions& options, Words const& words) {
                                  .terminal = options.terminal && !options.detached, .privileged = options.privileged};
     request.environment = TRY(variables_for(container, options));
     forget_home(request.environment, options);
-    auto const null = TRY(open_null());
-    RelayOptions const relay_options{takes_input && request.terminal, request.terminal, ""};
+    auto streams = request.terminal ? Streams{} : TRY(streams_for(takes_input, options.detached));
+    if (request.terminal)
+        for (auto& end : streams.theirs) end = TRY(open_null()); // unused: it gets a terminal
+    RelayOptions const relay_options{takes_input && (request.terminal || streams.ours.input.is_open()), request.terminal, ""};
     auto terminal = TRY(ClientTerminal::take(relay_options));
     if (auto const size = request.terminal ? terminal.size() : std::nullopt) request.rows = size->rows, request.columns = size->columns;
     engine::StartFailure failure{};
-    auto const ours = [&](int number) { return options.detached ? FdRef(null) : FdRef(number); };
-    auto started = engine::exec_in_container(here, container, request, takes_input ? FdRef(0) : FdRef(null), ours(1), ours(2), failure);
+    auto started = engine::exec_in_container(here, container, request, streams.theirs[0], streams.theirs[1], streams.theirs[2], failure);
+    for (auto& end : streams.theirs) end.close(); // the tenant's alone from here on
     if (!started) {
         terminal.restore();
         say(started.error().text());
         return failure.exit_code == own_failure ? 1 : failure.exit_code; // docker: 126 and 127 are the command's, the rest is 1
     }
     if (options.detached) return 0;
-    return relay(std::move(started).value(), terminal, relay_options);
+    return relay(std::move(started).value(), std::move(streams.ours), terminal, relay_options);
 }
 
 using set = Set<ExecOptions>;

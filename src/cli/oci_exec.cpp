@@ -84,7 +84,8 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, words[0]));
     auto const record = TRY(directory.read());
     auto const status = TRY(directory.status_of(record));
-    if (status == ContainerStatus::paused) return Error::of(EBUSY, "container '{}' is paused: resume it first", record.id);
+    if (status == ContainerStatus::paused)
+        return Error::of(EBUSY, "container '{}' is paused: thaw its cgroup first (write 0 to cgroup.freeze, or THAWED to freezer.state on cgroup v1)", record.id);
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", record.id);
     auto const spec = TRY(directory.read_config());
     auto const process = TRY(process_of(options, words, *spec.process));

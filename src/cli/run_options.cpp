@@ -139,13 +139,18 @@ Result<std::vector<std::string>> parse_environment_file(std::string_view text) {
     return variables;
 }
 
+Result<std::vector<std::string>> read_environment_file(std::string const& file) {
+    auto const text = TRY(read_file(TRY(HostPath::absolute(file))).while_doing("--env-file"));
+    if (text.find('\0') != text.npos) return Error::of(EINVAL, "--env-file: '{}' is not a text file", file);
+    return parse_environment_file(text).while_doing("--env-file '{}'", file);
+}
+
 Result<void> complete_options(RunOptions& options, Words const& words) {
     options.image = words[0];
     options.command.assign(words.begin() + 1, words.end());
     std::vector<std::string> variables;
     for (auto const& file : options.environment_files) {
-        auto const path = TRY(HostPath::absolute(file));
-        auto const lines = TRY(parse_environment_file(TRY(read_file(path))).while_doing("environment file '{}'", file));
+        auto const lines = TRY(read_environment_file(file));
         variables.insert(variables.end(), lines.begin(), lines.end());
     }
     variables.insert(variables.end(), options.environment.begin(), options.environment.end());

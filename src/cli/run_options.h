@@ -25,6 +25,7 @@ Result<void> complete_options(RunOptions& options, Words const& words);
 
 // The lines of docker's --env-file: NAME=value, or NAME for the caller's own; '#' begins a comment line.
 Result<std::vector<std::string>> parse_environment_file(std::string_view text);
+Result<std::vector<std::string>> read_environment_file(std::string const& file); // errors name the option and the file
 // "NAME=value" or "NAME".
 Result<std::string> check_variable(std::string_view text);
 

@@ -47,11 +47,11 @@ Json shown_mount(MountOption const& mount, std::string_view source, std::string_
 
 Result<std::string> anonymous_name() { return TRY(random_container_id()).text(); }
 
-Result<std::string> volume_source(Installation const& here, MountOption const& mount, ImageTree const& tree, UnfinishedContainer& container,
+Result<std::string> volume_source(Installation const& here, MountOption const& mount, ImageTree const& tree, std::optional<ContainerIds> const& ids, UnfinishedContainer& container,
                                   ContainerMounts& mounts) {
     auto target = TRY(RootPath::parse(mount.target));
     VolumeWish wish{.name = mount.source, .kind = mount.source.empty() ? VolumeKind::anonymous : VolumeKind::named, .target = std::move(target),
-                    .copies_image_content = mount.copies_image_content};
+                    .copies_image_content = mount.copies_image_content, .ids = ids};
     if (mount.source.empty()) wish.name = TRY(anonymous_name());
     auto const volume = TRY(ensure_volume(here, tree, wish));
     if (volume.is_new && wish.kind == VolumeKind::anonymous) container.owns_volume(wish.name);
@@ -63,13 +63,15 @@ Result<std::string> volume_source(Installation const& here, MountOption const& m
 } // namespace
 
 Result<ContainerMounts> prepare_mounts(Installation const& here, ContainerOptions const& options, spec::ImageConfig const& image, ImageTree const& tree,
-                                       UnfinishedContainer& container) {
+                                       std::optional<ContainerIds> const& ids, UnfinishedContainer& container) {
     ContainerMounts mounts;
     mounts.shown = Json::array();
     for (auto const& mount : TRY(wanted_mounts(options, image))) {
         std::string source;
+        if (mount.relabels && exists(TRY(HostPath::parse("/sys/fs/selinux/enforce"))))
+            return Error::of(EOPNOTSUPP, "the mount at '{}' asks for an SELinux label (z, Z), and this bolt sets none; label it with chcon(1) and leave the letter out", mount.target);
         if (mount.kind == MountKind::bind) source = TRY(bind_source(mount));
-        if (mount.kind == MountKind::volume) source = TRY(volume_source(here, mount, tree, container, mounts));
+        if (mount.kind == MountKind::volume) source = TRY(volume_source(here, mount, tree, ids, container, mounts));
         mounts.shown.push(shown_mount(mount, source, mount.kind == MountKind::volume ? mounts.volumes.back() : ""));
         mounts.planned.push_back(plan_mount(mount, source));
     }

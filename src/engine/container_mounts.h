@@ -18,9 +18,9 @@ struct ContainerMounts {
     std::vector<std::string> volumes, anonymous_volumes;
     Json shown; // docker inspect's "Mounts"
 };
-// Two mounts at one place are EINVAL; a bind source that is not there is ENOENT unless -v makes it. New volumes belong to
+// Two mounts at one place are EINVAL; a bind source that is not there is EINVAL unless -v makes it. New volumes belong to
 // the unfinished container until it is kept.
 Result<ContainerMounts> prepare_mounts(Installation const& here, ContainerOptions const& options, spec::ImageConfig const& image, ImageTree const& tree,
-                                       UnfinishedContainer& container);
+                                       std::optional<ContainerIds> const& ids, UnfinishedContainer& container);
 
 } // namespace bolt::engine

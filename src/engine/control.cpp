@@ -56,6 +56,7 @@ Result<std::optional<monitor::State>> await_record(Installation const& here, Con
     for (;;) {
         auto state = TRY(monitor::find_state(run_directory_of(here, container)));
         if (!state || !counts_as_running(*state)) return state;
+        TRY(end_orphan(*state));
         backoff.wait();
     }
 }

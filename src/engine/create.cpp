@@ -243,7 +243,7 @@ Result<Record> make_record(Installation const& here, ContainerOptions const& opt
     // From here on things are made.
     record.name = TRY(container.take_name(options.name));
     request.name = record.name;
-    auto mounts = TRY(prepare_mounts(here, options, from.image.config, from.tree, container));
+    auto mounts = TRY(prepare_mounts(here, options, from.image.config, from.tree, from.ids, container));
     plan.mounts = std::move(mounts.planned);
     record.volumes = std::move(mounts.volumes);
     record.anonymous_volumes = std::move(mounts.anonymous_volumes);

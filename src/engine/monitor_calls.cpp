@@ -1,10 +1,20 @@
 #include "engine/monitor_calls.h"
 
+#include <csignal>
+
+#include "sys/process.h"
+
 namespace bolt::engine {
 
 HostPath run_directory_of(Installation const& here, Container const& container) { return here.layout.run_containers() / container.record.id; }
 
 std::string title_of(Container const& container) { return fmt::format("container '{}'", container.record.name); }
+
+Result<void> end_orphan(monitor::State const& state) {
+    if (TRY(find_process(state.monitor_pid, state.monitor_start_time))) return {};
+    if (auto const init = TRY(find_process(state.pid, state.start_time))) (void)signal_pidfd(*init, SIGKILL).ok(); // ended a moment ago, ignoring
+    return {};
+}
 
 Failure parse_failure(std::string_view payload) {
     auto const document = Json::parse(payload);

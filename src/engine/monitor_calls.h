@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "engine/containers.h"
 #include "monitor/messages.h"
+#include "monitor/state.h"
 
 namespace bolt::engine {
 
@@ -14,6 +15,9 @@ HostPath run_directory_of(Installation const& here, Container const& container);
 
 // "container 'web'".
 std::string title_of(Container const& container);
+
+// A container whose monitor was killed, and whose init was not ended with it, is nobody's: init gets SIGKILL.
+Result<void> end_orphan(monitor::State const& state);
 
 // Sends and waits for an answer of the wanted type; other messages (output) are passed over. The monitor's `failed` is this
 // call's error; ESRCH when it ends without an answer.

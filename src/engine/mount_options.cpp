@@ -38,7 +38,8 @@ Result<void> set_volume_word(MountOption& mount, std::string_view word, std::str
     else if (word == "rw") mount.read_only = false;
     else if (word == "nocopy") mount.copies_image_content = false;
     else if (propagations.contains(word)) mount.propagation = word;
-    else if (word == "z" || word == "Z" || word == "cached" || word == "delegated" || word == "consistent") return {}; // labels and caches that this host has not
+    else if (word == "z" || word == "Z") mount.relabels = true;
+    else if (word == "cached" || word == "delegated" || word == "consistent") return {}; // caches that this host has not
     else return Error::of(EINVAL, "unknown option '{}' in '{}'; known are ro, rw, nocopy, z, Z and the propagations such as rslave", word, whole);
     return {};
 }

@@ -20,6 +20,7 @@ struct MountOption {
     std::string source;            // bind: a host path; volume: its name, "" for an anonymous one; tmpfs: ""
     std::string target;            // absolute, inside the container
     bool read_only = false;
+    bool relabels = false;         // -v's z and Z: on a host with SELinux only
     bool makes_source = false;     // -v makes a missing host directory, --mount type=bind refuses it
     std::string propagation;       // "" or rprivate, private, rshared, shared, rslave, slave
     std::vector<std::string> tmpfs_options; // tmpfs: size=…, mode=…, noexec …

@@ -8,10 +8,13 @@ namespace bolt::engine {
 
 namespace {
 
-Result<void> add_paths(std::vector<std::string>& paths, std::string_view list, std::string_view whole) {
+enum class Opens { no, yes };
+// ALL: of those that are hidden by default; only these can be opened.
+Result<void> add_paths(std::vector<std::string>& paths, std::string_view list, std::string_view whole, Opens opens) {
     for (auto const path : split(list, ':')) {
-        if (path != "ALL" && path != "all" && !path.starts_with('/')) return Error::of(EINVAL, "'{}' in the security option '{}' is not an absolute path", path, whole);
-        paths.emplace_back(path == "all" ? "ALL" : path);
+        bool const is_all = opens == Opens::yes && (path == "ALL" || path == "all");
+        if (!is_all && !path.starts_with('/')) return Error::of(EINVAL, "'{}' in the security option '{}' is not an absolute path", path, whole);
+        paths.emplace_back(is_all ? "ALL" : path);
     }
     return {};
 }
@@ -27,14 +30,16 @@ Result<void> set_option(SecurityOptions& options, std::string_view text) {
         options.seccomp_file = value;
     } else if (key == "no-new-privileges" && (!field.found || value == "true")) options.no_new_privileges = true;
     else if (key == "no-new-privileges" && value == "false") options.no_new_privileges = false;
-    else if (key == "mask") return add_paths(options.masked, value, text);
-    else if (key == "unmask") return add_paths(options.unmasked, value, text);
+    else if (key == "mask") return add_paths(options.masked, value, text, Opens::no);
+    else if (key == "unmask") return add_paths(options.unmasked, value, text, Opens::yes);
     else if (key == "systempaths" && value == "unconfined") options.unmasked.emplace_back("ALL");
-    else if (key == "label" || (key == "apparmor" && value == "unconfined")) return {};
+    else if ((key == "label" && value == "disable") || (key == "apparmor" && value == "unconfined")) return {};
+    else if (key == "label")
+        return Error::of(EINVAL, "the SELinux label '{}' cannot be applied: this bolt sets none; write label=disable or leave it out", value);
     else if (key == "apparmor")
         return Error::of(EINVAL, "the AppArmor profile '{}' cannot be applied: this bolt sets none; write apparmor=unconfined or leave it out", value);
     else
-        return Error::of(EINVAL, "security option '{}' is not known; known are seccomp=, no-new-privileges, mask=, unmask=, label= and apparmor=unconfined", text);
+        return Error::of(EINVAL, "security option '{}' is not known; known are seccomp=, no-new-privileges, mask=, unmask=, label=disable and apparmor=unconfined", text);
     return {};
 }
 
@@ -56,8 +61,7 @@ HiddenPaths hidden_paths(SecurityOptions const& options) {
     };
     std::erase_if(hidden.masked, is_unmasked);
     std::erase_if(hidden.read_only, is_unmasked);
-    for (auto const& path : options.masked)
-        if (path != "ALL") hidden.masked.push_back(path);
+    hidden.masked.insert(hidden.masked.end(), options.masked.begin(), options.masked.end());
     return hidden;
 }
 

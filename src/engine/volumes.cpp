@@ -23,7 +23,13 @@ bool is_plain_and_empty(ImageNode const& directory) {
 
 Result<void> fill(Installation const& here, ImageTree const& image, VolumeWish const& wish, HostPath const& content) {
     auto const source = TRY(image.find(wish.target));
-    if (!source || !source->is_directory() || is_plain_and_empty(*source)) return {};
+    bool const has_source = source && source->is_directory();
+    if (!has_source && wish.ids)
+        return do_as_namespace_root(here, "give a volume to the container's root", [&]() -> Result<void> {
+            if (chown(content.c_str(), wish.ids->root_user(), wish.ids->root_group()) < 0) return Error::from_errno("give '{}' to the container's root", content);
+            return {};
+        });
+    if (!has_source || is_plain_and_empty(*source)) return {};
     return do_as_namespace_root(here, "copy the image's files into a volume", [&]() -> Result<void> {
         auto const target = TRY(open_file(content, O_RDONLY | O_DIRECTORY));
         return wish.copies_image_content ? copy_tree(*source, target) : copy_attributes(*source, target);

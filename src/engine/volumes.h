@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "engine/container_ids.h"
 #include "engine/image_tree.h"
 #include "engine/installation.h"
 
@@ -18,6 +19,7 @@ struct VolumeWish {
     VolumeKind kind = VolumeKind::named;
     RootPath target;          // where the image's content for a new volume is
     bool copies_image_content = true;
+    std::optional<ContainerIds> ids; // whose root a new volume belongs to that has nothing to be copied
 };
 
 struct Volume {

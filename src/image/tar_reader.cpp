@@ -166,8 +166,6 @@ Result<TarEntry> TarReader::finish_entry(TarEntry entry) {
     TRY(apply_pax_records(records, entry, sparse_in_content));
     // Before ustar, a directory was a file whose name ends in '/'. The whole name: a header's own may have been cut off there.
     if (entry.type == TarEntry::Type::file && entry.name.ends_with('/')) entry.type = TarEntry::Type::directory;
-    // Before ustar, a directory was a file whose name ends in '/'. The whole name: the header's may be cut off there.
-    if (entry.type == TarEntry::Type::file && entry.name.ends_with('/')) entry.type = TarEntry::Type::directory;
     for (auto const* text : {&entry.name, &entry.link})
         if (text->find('\0') != text->npos) return Error::of(EINVAL, "a name with a NUL character in it");
     if (entry.size > static_cast<std::uint64_t>(INT64_MAX) - 1024) return Error::of(EINVAL, "a file of {} bytes", entry.size);

@@ -2,6 +2,8 @@
 // runtime's process ends after `create`, and we are the subreaper.
 #include "monitor/runtime.h"
 
+#include "monitor/death_watch.h"
+
 #include <csignal>
 
 #include <fcntl.h>
@@ -78,7 +80,7 @@ std::string last_complaint(HostPath const& log) {
 // Runtimes tell in words only why a command cannot be run; docker reads the same ones.
 int code_of_complaint(std::string_view complaint) {
     auto const says = [&](std::string_view words) { return complaint.find(words) != complaint.npos; };
-    if (says("executable file not found") || (says("exec") && says("no such file or directory"))) return ENOENT;
+    if (says("executable file not found") || says("is not in $PATH") || (says("exec") && says("no such file or directory"))) return ENOENT;
     if (says("exec") && (says("permission denied") || says("is a directory"))) return EACCES;
     return EIO;
 }
@@ -108,34 +110,6 @@ bool makes_pid_namespace(Json const& spec) {
         return type && type.value() == "pid" && !entry.find("path");
     });
 }
-
-// Ends the container when this process dies, however: its init is the runtime's making and has no parent-death signal of
-// ours. A child that holds nothing but the end of a channel, whose other end nobody has but us, and init's pidfd.
-class DeathWatch {
-public:
-    static Result<DeathWatch> begin(Process const& init) {
-        auto [ours, theirs] = TRY(Channel::make_pair());
-        auto const watched = init.pidfd();
-        auto watcher = TRY(clone_process({}, [&theirs = theirs, watched] {
-            (void)setsid();
-            // Out of each other's way first.
-            FdRef const channel(fcntl(theirs.fd().number(), F_DUPFD_CLOEXEC, 5)), init_pidfd(fcntl(watched.number(), F_DUPFD_CLOEXEC, 5));
-            if (!duplicate_onto(channel, 3) || !duplicate_onto(init_pidfd, 4) || !close_from(5, RangeAction::close)) return 1;
-            char byte{};
-            (void)!read(3, &byte, 1);
-            (void)signal_pidfd(FdRef(4), SIGKILL).ok(); // ended already, ignoring
-            return 0;
-        }));
-        return DeathWatch(std::move(ours), std::move(watcher));
-    }
-    bool is(pid_t pid) const { return watcher_.pid() == pid; }
-    void reap() { (void)watcher_.find_exit().ok(); } // killed by somebody; the container goes on
-
-private:
-    DeathWatch(Channel ours, Process watcher) : ours_(std::move(ours)), watcher_(std::move(watcher)) {}
-    Channel ours_;
-    Process watcher_; // killed and reaped with this
-};
 
 class CommandRuntime final : public Runtime {
 public:
@@ -243,6 +217,7 @@ Result<void> CommandRuntime::create(Request const& request, ContainerEnds const&
 }
 
 Result<Tenant> CommandRuntime::exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) {
+    if (request.privileged) return Error::of(ENOTSUP, "--privileged is not possible with another runtime, which keeps the container's seccomp filter; leave it out");
     auto const file = bundle_ / "process.json";
     auto const process = TRY(tenant_process(container.spec, request, user, last_capability_of_kernel()));
     TRY(write_file(file, process.dump(), 0600, Durability::none));

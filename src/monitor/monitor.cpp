@@ -1,5 +1,7 @@
 #include "monitor/monitor.h"
 
+#include <csignal>
+
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -16,6 +18,16 @@ Time now() { return std::chrono::time_point_cast<Time::duration>(Clock::now()); 
 
 // What the start needed is given back this long after it, out of the way of whoever waits for the container.
 constexpr std::chrono::milliseconds settling_time{200};
+
+// What is true of the run when nobody comes to say anything else: the state goes with a reboot, this record stays.
+State went_down_with_the_host(State state) {
+    state.status = Status::exited;
+    state.exit_code = 128 + SIGKILL;
+    state.error = "the host went down while it ran";
+    state.pid = state.monitor_pid = 0;
+    state.start_time = state.monitor_start_time = 0;
+    return state;
+}
 
 } // namespace
 
@@ -150,6 +162,7 @@ Result<void> Monitor::start_container() {
     state_.error.clear();
     state_.cgroup = runtime_->cgroup();
     memory_kills_before_ = runtime_->memory_kills();
+    if (request_.remove_at_exit.empty()) TRY(write_exit_record(request_.container_directory, went_down_with_the_host(state_)));
     return write_state(request_.run_directory, state_);
 }
 

@@ -3,6 +3,7 @@
 
 #include <csignal>
 
+#include "monitor/death_watch.h"
 #include "monitor/memory_events.h"
 #include "monitor/process_document.h"
 #include "oci/container.h"
@@ -31,12 +32,18 @@ public:
     Result<Tenant> exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) override;
     void kill_all() override;
     ErrorList remove() override;
+    bool reap_own(pid_t pid) override {
+        if (!death_watch_ || !death_watch_->is(pid)) return false;
+        death_watch_->reap();
+        return true;
+    }
 
 private:
     spec::Runtime spec_;
     oci::CreateRequest request_;
     oci::Created created_;
     MemoryEvents memory_;
+    std::optional<DeathWatch> death_watch_; // for those that live longer than a moment; until then the signal must do
     bool own_pid_namespace_ = false, made_ = false;
 };
 
@@ -64,6 +71,8 @@ void OwnRuntime::settle() {
     spec_.process.reset();
     std::vector<spec::Mount>().swap(spec_.mounts);
     spec_.linux_.seccomp.reset();
+    if (death_watch_ || !created_.init.pidfd().is_open()) return;
+    if (auto watch = DeathWatch::begin(created_.init)) death_watch_.emplace(std::move(watch).value());
 }
 
 Result<Tenant> OwnRuntime::exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) {
@@ -91,6 +100,7 @@ void OwnRuntime::kill_all() {
 }
 
 ErrorList OwnRuntime::remove() {
+    death_watch_.reset();
     if (!std::exchange(made_, false)) return {};
     return oci::remove(created_, request_);
 }

@@ -19,8 +19,8 @@ namespace bolt::oci {
 
 namespace {
 
-// Everything of the container's that a tenant joins, opened before the fork by the pid's own directory: a pid that is reused
-// meanwhile has another one.
+// The container's init, looked at before the fork. The namespaces are joined through its pidfd, which is not another process's
+// when the pid is reused meanwhile; only before Linux 5.8 they are opened by the pid.
 struct Target {
     UniqueFd pidfd;
     bool own_user_namespace = false;

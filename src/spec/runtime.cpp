@@ -226,7 +226,8 @@ Result<DeviceRule> parse_device_rule(Json const& json) {
     return rule;
 }
 
-// A limit that can be lowered or lifted: a JSON number, or a number beyond what int64 holds, which means none.
+// Limits are kept as they stand in the document, a negative one for none; plan_cgroup() says what they mean. A number beyond what
+// int64 holds is refused.
 Result<Resources> parse_resources(Json const& json) {
     Resources resources;
     TRY(refuse(json, {"blockIO", "hugepageLimits", "rdma", "network"}));

@@ -177,7 +177,9 @@ Result<void> commit_image(Layout const& layout, ImageRecord const& image, image:
     if (sync == Sync::whole_file_system) TRY(sync_filesystem(layout.store()));
     for (auto const& layer : image.layers) {
         auto const marker = layout.layer(layer.key) / "durable";
-        if (!exists(marker)) TRY(open_file(marker, O_WRONLY | O_CREAT, 0600));
+        if (exists(marker)) continue;
+        TRY(open_file(marker, O_WRONLY | O_CREAT, 0600));
+        if (sync != Sync::none) TRY(sync_directory(layout.layer(layer.key)));
     }
     auto const durability = sync == Sync::none ? Durability::none : Durability::synced;
     TRY(write_file(layout.image_file(image.id), to_json(image).dump(), 0600, durability));
@@ -219,13 +221,37 @@ void sweep_downloads(Layout const& layout, ErrorList& errors) {
     }
 }
 
+Result<void> without_value(Result<std::optional<HeldLayer>> const& looked) { return looked ? Result<void>() : looked.error(); }
+
+// A container that outlived its image's name has the layer's path in its record.
+Result<bool> is_in_a_container(Layout const& layout, std::string const& key) {
+    for (auto const& id : TRY(list_directory(layout.containers()))) {
+        auto const record = TRY(find_file(layout.containers() / id / "config.json"));
+        if (record && record->find("/" + key + "/") != record->npos) return true;
+    }
+    return false;
+}
+
+Result<void> remove_forgotten_layer(Layout const& layout, std::string const& key) {
+    // Whoever makes a container holds the layer until its record is there.
+    auto const lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
+    if (!lock) return lock.error().is(ENOENT) ? Result<void>() : lock.error();
+    if (!lock.value() || TRY(is_in_a_container(layout, key)) || TRY(layers_of_images(layout)).contains(key)) return {};
+    return remove_by_rename(layout, layout.layer(key));
+}
+
 void sweep_layers(Layout const& layout, ErrorList& errors) {
     auto const names = list_directory(layout.layers());
     if (!names) return errors.push_back(names.error());
-    // Layers that no image came to name; find_layer removes those whose boot is over.
+    auto const named = layers_of_images(layout);
+    if (!named) return errors.push_back(named.error());
     for (auto const& key : names.value()) {
-        if (exists(layout.layer(key) / "durable")) continue;
-        if (auto const looked = find_layer(layout, key); !looked) errors.push_back(looked.error());
+        if (named.value().contains(key)) continue;
+        // One that no image came to name: find_layer removes it when its boot is over. One that none names any more: it was held
+        // when its image was removed.
+        bool const was_named = exists(layout.layer(key) / "durable");
+        auto const done = was_named ? remove_forgotten_layer(layout, key) : without_value(find_layer(layout, key));
+        if (!done) errors.push_back(done.error());
     }
 }
 

@@ -1,12 +1,19 @@
 // store/VERSION              the layout's version, a decimal number
-// store/lock                 flock: shared for every change, exclusive only to migrate
-// store/blobs/sha256/ab/HEX  manifests and configurations, immutable
+// store/lock                 flock: shared while an image is made known or removed; nothing takes it exclusively yet
+// store/blobs/sha256/ab/HEX  manifests and configurations, immutable; also sha512
 // store/ingest/DIGEST/       a resumable download: part, ranges, lock
-// store/layers/KEY/          fs/ (one of overlay's lower directories), meta.json, lock; KEY is the diffID's hex
-// store/refs/HOST/REPO/:TAG  a small JSON file; a ':' begins no component of a repository, so the two cannot collide
-// store/images/HEX.json      what `run` needs of an image
-// store/containers/ID/       config.json, upper, work, lock
-// store/names/NAME           a link to the container's id
+// store/layers/KEY/          fs/ (one of overlay's lower directories), meta.json, lock; durable: an empty file, made
+//                            before the first image that names it, after the sync; mapped/NAME/fs/: an image whose topmost
+//                            layer it is, copied for a container's own ids. KEY is the hex of the diffID, or of the chain ID when
+//                            some of its directories got their attributes from the layers below
+// store/refs/HOST/REPO/:TAG  a small JSON file, also @DIGEST; ':' and '@' begin no component of a repository, so they cannot
+//                            collide
+// store/images/HEX.json      what `run` needs of an image; HEX is that of its configuration's digest
+// store/containers/ID/       config.json, upper, work, lock, log (log.1 … when rotated), exit.json (the last end); passwd and
+//                            group with --userns=keep-id
+// store/names/NAME           a link to the container's id; names.lock beside names/ is for taking over dead ones
+// store/ids/                 empty files FIRST-COUNT-CONTAINER, what --userns=auto has given to containers, and lock
+// store/volumes/NAME/        data/ and meta.json; an anonymous one's name is 64 hexadecimal digits
 // store/tmp/NAME             staging; dead when NAME.lock beside it can be taken
 // store/trash/               renamed here first, deleted outside every lock
 #include "store/layout.h"
@@ -49,9 +56,10 @@ Result<HostPath> runtime_directory(CallingUser const& user) {
 }
 
 // In /tmp anybody may have made it first.
-Result<void> require_own(HostPath const& directory) {
+Result<void> require_own_directory(HostPath const& directory) {
     struct stat look {};
-    if (lstat(directory.c_str(), &look) < 0) return Error::from_errno("look at '{}'", directory);
+    if (lstat(directory.c_str(), &look) < 0 && errno == ENOENT) return {};
+    if (look.st_ino == 0) return Error::from_errno("look at '{}'", directory);
     if (!S_ISDIR(look.st_mode)) return Error::of(ENOTDIR, "'{}' is not a directory; remove it, or choose another with BOLT_DATA_DIR and BOLT_RUNTIME_DIR", directory);
     if (look.st_uid != geteuid())
         return Error::of(EPERM, "'{}' belongs to user {}, not to user {}; choose another with BOLT_DATA_DIR and BOLT_RUNTIME_DIR", directory, look.st_uid, geteuid());
@@ -81,11 +89,15 @@ Result<Layout> Layout::of_calling_user() {
 Result<void> Layout::prepare() const {
     TRY(make_directories(data, 0700));
     TRY(make_directories(runtime, 0700));
-    TRY(require_own(data));
-    TRY(require_own(runtime));
+    TRY(require_own());
     for (auto const& directory : {blobs() / "sha256", ingest(), layers(), refs(), images(), containers(), names(), volumes(), tmp(), trash(), run_containers()})
         TRY(make_directories(directory, 0700));
     return check_version(store() / "VERSION");
+}
+
+Result<void> Layout::require_own() const {
+    TRY(require_own_directory(data));
+    return require_own_directory(runtime);
 }
 
 HostPath Layout::blob(image::Digest const& digest) const {

@@ -1,5 +1,7 @@
 #include "sys/root.h"
 
+#include <climits>
+
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -114,11 +116,23 @@ Result<UniqueFd> Root::make_directories(RootPath const& path, mode_t mode) const
     return here;
 }
 
-Result<UniqueFd> Root::make_file(RootPath const& path, mode_t mode) const {
+Result<UniqueFd> Root::make_file(RootPath const& path, mode_t mode, int links_left) const {
     auto there = open_text(path.text(), O_PATH, 0);
     if (there || !there.error().is(ENOENT)) return there;
     auto const parent = TRY(make_directories(path.parent(), 0755));
-    UniqueFd const made(openat(parent.number(), std::string(path.name()).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+    std::string const name(path.name());
+    UniqueFd const made(openat(parent.number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+    if (!made.is_open() && errno == EEXIST) {
+        // A link that leads nowhere, as systemd-resolved's images have for /etc/resolv.conf: the file is made where it leads.
+        char target[PATH_MAX];
+        auto const length = readlinkat(parent.number(), name.c_str(), target, sizeof target);
+        if (length > 0 && links_left > 0) {
+            std::string_view const text(target, static_cast<std::size_t>(length));
+            auto const whole = text.starts_with('/') ? std::string(text) : fmt::format("{}/{}", path.parent().absolute_text(), text);
+            return make_file(TRY(RootPath::parse_clamped(whole)), mode, links_left - 1);
+        }
+        errno = EEXIST;
+    }
     if (!made.is_open()) return Error::from_errno("make file '{}' inside the root", path);
     return open_at(parent, path.name(), O_PATH | O_NOFOLLOW);
 }

@@ -27,8 +27,9 @@ public:
     Result<UniqueFd> open_parent(RootPath const& path) const;
     // Makes missing directories on the way (links are followed, as for look-ups) and returns the last one, O_PATH.
     Result<UniqueFd> make_directories(RootPath const& path, mode_t mode) const;
-    // An empty file unless something is there; with its parents. Returns it as O_PATH.
-    Result<UniqueFd> make_file(RootPath const& path, mode_t mode) const;
+    // An empty file unless something is there; with its parents, and at the end of a link that leads nowhere yet. Returns it as
+    // O_PATH. EEXIST when links go on beyond `links_left`.
+    Result<UniqueFd> make_file(RootPath const& path, mode_t mode, int links_left = 8) const;
     // Small files such as /etc/passwd: regular files only, at most `limit` bytes.
     Result<std::string> read_file(RootPath const& path, std::size_t limit = 4u << 20) const;
 

@@ -78,6 +78,7 @@ int errno_of(CURLcode code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE: return EKEYREJECTED;
     case CURLE_SSL_CONNECT_ERROR: return EPROTO;
+    case CURLE_ABORTED_BY_CALLBACK: // refuse_plain_elsewhere
     case CURLE_UNSUPPORTED_PROTOCOL: return EPROTONOSUPPORT;
     case CURLE_OUT_OF_MEMORY: return ENOMEM;
     default: return EIO;
@@ -160,6 +161,19 @@ void set_options(CURL* handle, HttpOptions const& options, HttpRequest const& re
 
 } // namespace
 
+namespace {
+
+// A registry on loopback may speak plain HTTP; what it redirects to may not be anywhere else.
+int refuse_plain_elsewhere(void* handle, char* address, char*, int, int) {
+    char const* url = nullptr;
+    curl_easy_getinfo(static_cast<CURL*>(handle), CURLINFO_EFFECTIVE_URL, &url);
+    bool const is_plain = url && std::string_view(url).starts_with("http://");
+    bool const is_near = std::string_view(address).starts_with("127.") || std::string_view(address) == "::1" || std::string_view(address).starts_with("::ffff:127.");
+    return is_plain && !is_near ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+} // namespace
+
 HttpClient::DownloadId HttpClient::start(Download download) {
     auto transfer = std::make_unique<Transfer>();
     auto* const raw = transfer.get();
@@ -168,6 +182,10 @@ HttpClient::DownloadId HttpClient::start(Download download) {
     transfer->handle = curl_easy_init();
     set_options(transfer->handle, state_->options, transfer->download.request);
     for (auto const& header : transfer->download.request.headers) transfer->header_list = curl_slist_append(transfer->header_list, header.c_str());
+    if (state_->options.verify == TlsVerify::yes) {
+        curl_easy_setopt(transfer->handle, CURLOPT_PREREQFUNCTION, refuse_plain_elsewhere);
+        curl_easy_setopt(transfer->handle, CURLOPT_PREREQDATA, transfer->handle);
+    }
     curl_easy_setopt(transfer->handle, CURLOPT_HTTPHEADER, transfer->header_list);
     curl_easy_setopt(transfer->handle, CURLOPT_ERRORBUFFER, transfer->error_text);
     curl_easy_setopt(transfer->handle, CURLOPT_PRIVATE, raw);
@@ -245,10 +263,11 @@ Result<HttpResponse> HttpClient::fetch(HttpRequest const& request, std::size_t l
     download.end = [&](Result<HttpHead> head) { ended = std::move(head); };
     auto const id = start(std::move(download));
     while (!ended) {
-        if (auto const ran = run(std::chrono::milliseconds(1000)); !ran) {
-            cancel(id);
-            return ran.error();
-        }
+        auto ran = run(std::chrono::milliseconds(500));
+        if (ran && state_->options.cancelled && state_->options.cancelled()) ran = Error::of(ECANCELED, "interrupted");
+        if (ran) continue;
+        cancel(id);
+        return std::move(ran).error();
     }
     response.head = TRY(std::move(*ended));
     return response;

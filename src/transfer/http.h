@@ -18,7 +18,8 @@ enum class TlsVerify { yes, no };
 
 struct HttpOptions {
     TlsVerify verify = TlsVerify::yes;
-    bool plain_allowed = false;                     // http:// too; redirects included
+    bool plain_allowed = false;                     // http:// too; redirects included, but then only to loopback when verified
+    std::function<bool()> cancelled;                // asked about once a second while fetch() waits; may be empty
     std::chrono::seconds connect_timeout{15};
     std::chrono::seconds stall_timeout{30};         // without a byte
 };
@@ -46,7 +47,7 @@ public:
     ~HttpClient();
 
     // Waits for the whole answer, whatever its status; downloads go on meanwhile. EFBIG over `limit` bytes. Errors of the
-    // connection: ECONNREFUSED, EHOSTUNREACH (the name is unknown), ETIMEDOUT, ECONNRESET (it broke off), EPROTO (TLS).
+    // connection, and ECANCELED: ECONNREFUSED, EHOSTUNREACH (the name is unknown), ETIMEDOUT, ECONNRESET (it broke off), EPROTO (TLS).
     Result<HttpResponse> fetch(HttpRequest const& request, std::size_t limit);
 
     // A download in the background. Both callbacks are called from run() and fetch(). An error that `take` returns ends it.

@@ -32,7 +32,10 @@ std::string message_in(std::string_view body) {
     auto const& first = errors->find_array()->front();
     auto message = first.string_or("message", "");
     if (!message || message.value().empty()) message = first.string_or("code", "");
-    return message ? message.value().substr(0, 200) : "";
+    if (!message) return "";
+    auto text = message.value().substr(0, 200);
+    std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' '); // it goes to a terminal
+    return text;
 }
 
 } // namespace
@@ -64,6 +67,7 @@ Registry::Registry(image::Reference const& reference, Access access, RegistryOpt
     http.verify = options_.verify;
     http.plain_allowed = options_.verify == TlsVerify::no || is_loopback(host());
     http.stall_timeout = options_.stall_timeout;
+    http.cancelled = options_.cancelled;
     client_ = std::make_unique<HttpClient>(http);
 }
 

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 from bolt_runner import IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
@@ -161,3 +162,67 @@ def test_wait_returns_at_the_end_of_a_run(bolt):
     bolt.ok("run", "-d", "--name", "waited", "--network", "none", "--restart", "always", IMAGE, "sh", "-c", "sleep 0.3; exit 5")
     assert bolt.ok("wait", "waited", timeout=20) == "5"
     bolt.ok("rm", "-f", "waited")
+
+
+def state_of(bolt, name):
+    with open(f"{bolt.top}/run/bolt/containers/{bolt.inspect(name, '{{.Id}}')}/state.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_a_container_that_changed_its_user_ends_with_its_killed_monitor(bolt):
+    """Changing the user clears the parent-death signal, as gosu does in many images' entrypoints."""
+    begin(bolt, "orphan", "su", "-s", "/bin/sh", "nobody", "-c", "exec sleep 1000")
+    wait_until(lambda: bolt.ok("exec", "orphan", "stat", "-c", "%u", "/proc/1") == "65534", "the change of user")
+    time.sleep(0.4)  # the watcher is made when the container has settled
+    state = state_of(bolt, "orphan")
+    os.kill(state["monitor_pid"], signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{state['pid']}"), "the end of init")
+    assert bolt.inspect("orphan", "{{.State.Status}} {{.State.ExitCode}}") == "exited 137"
+    bolt.ok("stop", "orphan")
+    bolt.ok("rm", "orphan")
+
+
+def test_an_orphan_of_a_killed_monitor_is_ended_by_the_next_command(bolt):
+    begin(bolt, "orphan", "su", "-s", "/bin/sh", "nobody", "-c", "exec sleep 1000")
+    wait_until(lambda: bolt.ok("exec", "orphan", "stat", "-c", "%u", "/proc/1") == "65534", "the change of user")
+    time.sleep(0.4)
+    state = state_of(bolt, "orphan")
+    with open(f"/proc/{state['monitor_pid']}/task/{state['monitor_pid']}/children", encoding="ascii") as file:
+        for child in file.read().split():
+            if int(child) != state["pid"]:
+                os.kill(int(child), signal.SIGKILL)
+    os.kill(state["monitor_pid"], signal.SIGKILL)
+    time.sleep(0.2)
+    assert os.path.exists(f"/proc/{state['pid']}"), "without its watcher and its signal it goes on"
+    bolt.ok("stop", "orphan", timeout=20)
+    wait_until(lambda: not os.path.exists(f"/proc/{state['pid']}"), "the end of init")
+    bolt.ok("rm", "orphan")
+
+
+def test_what_ran_when_the_host_went_down_has_ended(bolt):
+    begin(bolt, "before", "sleep", "1000")
+    state, place = state_of(bolt, "before"), f"{bolt.top}/run/bolt/containers/{bolt.inspect('before', '{{.Id}}')}"
+    os.kill(state["monitor_pid"], signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{state['pid']}"), "the end of init")
+    for name in os.listdir(place):  # what a reboot does to a tmpfs
+        os.unlink(f"{place}/{name}")
+    os.rmdir(place)
+    assert bolt.inspect("before", "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}") == "exited 137 the host went down while it ran"
+    bolt.ok("start", "before")
+    bolt.ok("rm", "-f", "before")
+
+
+def test_a_command_in_a_container_does_not_get_the_users_terminal(bolt):
+    begin(bolt, "apart", "sleep", "1000")
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(bolt.arguments(["exec", "-i", "apart", "sh", "-c", "for n in 0 1 2; do readlink /proc/self/fd/$n; done; read x; echo got $x; echo end >&2"]),
+                               env=bolt.environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, b"word\n")
+    seen = b""
+    while b"end" not in seen:
+        seen += os.read(ours, 1000)
+    assert process.wait(20) == 0
+    os.close(ours)
+    assert seen.count(b"pipe:[") == 3 and b"got word" in seen and b"/dev/" not in seen, seen
+    bolt.ok("rm", "-f", "apart")

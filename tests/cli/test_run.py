@@ -220,6 +220,20 @@ def test_containers_with_automatic_ids_share_none(bolt):
     assert too_many.code == 125 and "ids that no other container has" in too_many.err, too_many
 
 
+def test_a_new_volume_belongs_to_the_root_of_a_container_with_ids_of_its_own(bolt):
+    done = bolt.run("--userns", "auto", "-v", "owned:/fresh", "--", "sh", "-c", "touch /fresh/file && stat -c %u /fresh")
+    assert done.out == "0\n", done
+
+
+def test_an_environment_file_is_named_in_what_is_wrong_with_it(bolt):
+    with open(f"{bolt.top}/binary", "wb") as file:
+        file.write(b"A=\0\x1b[31m")
+    os.chmod(f"{bolt.top}/binary", 0o644)
+    for name, reason in (("binary", "is not a text file"), ("missing", "No such file")):
+        done = bolt.run("--env-file", f"{bolt.top}/{name}", "--", "true")
+        assert done.code == 125 and "--env-file" in done.err and name in done.err and reason in done.err, done
+
+
 def test_an_unsearchable_working_directory_is_the_roots_to_enter(bolt):
     """An image for /root runs for any user, as with docker."""
     done = bolt.run("-u", "1000", "-w", "/root", "--", "sh", "-c", "ls . 2>&1; echo ran")

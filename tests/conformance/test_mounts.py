@@ -32,6 +32,16 @@ def test_the_runtime_must_mount_entries_in_the_listed_order(bundle):
     assert points.index("/data") < points.index("/data/below/it")
 
 
+def test_a_file_is_bound_where_a_link_leads_that_leads_nowhere(bundle):
+    """Images made where systemd-resolved runs have such an /etc/resolv.conf."""
+    os.symlink("../run/systemd/resolve/stub-resolv.conf", f"{bundle.place}/rootfs/etc/resolv.conf")
+    with open(f"{bundle.place}/names", "w") as names:
+        names.write("nameserver 192.0.2.1\n")
+    mount = add_mount(destination="/etc/resolv.conf", type="bind", source=f"{bundle.place}/names", options=["bind", "ro"])
+    assert bundle.run("cat", "/etc/resolv.conf", change=mount).stdout == "nameserver 192.0.2.1\n"
+    assert os.path.lexists(f"{bundle.place}/rootfs/run/systemd/resolve/stub-resolv.conf")
+
+
 def test_root_and_sources_may_lie_where_only_the_caller_may_look(root_bundle):
     """Root of the container's user namespace is nobody on the host: what the runtime may reach is mounted all the same."""
     os.chmod(root_bundle.place, 0o700)
