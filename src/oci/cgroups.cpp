@@ -253,12 +253,31 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
     return Cgroup(); // an ordinary user without a delegated cgroup, who asked for nothing
 }
 
+namespace {
+Result<void> move_into(HostPath const& directory, pid_t pid) {
+    auto const fd = TRY(open_file(directory / "cgroup.procs", O_WRONLY));
+    return write_all(fd, fmt::format("{}", pid)).while_doing("move process {} into '{}'", pid, directory);
+}
+
+// v2: where a process of ours is, seen from the tree's top.
+Result<HostPath> cgroup_of(pid_t pid) {
+    auto const text = TRY(read_file(TRY(HostPath::parse(fmt::format("/proc/{}/cgroup", pid)))));
+    for (auto const line : split(text, '\n'))
+        if (line.starts_with("0::/")) return HostPath::parse(fmt::format("{}{}", top(), line.substr(3)));
+    return Error::of(ENOENT, "process {} is in no cgroup of version 2", pid);
+}
+} // namespace
+
 Result<void> Cgroup::add(pid_t pid) const {
-    for (auto const& directory : directories_) {
-        auto const fd = TRY(open_file(directory / "cgroup.procs", O_WRONLY));
-        TRY(write_all(fd, fmt::format("{}", pid)).while_doing("move process {} into '{}'", pid, directory));
-    }
+    for (auto const& directory : directories_) TRY(move_into(directory, pid));
     return {};
+}
+
+Result<void> Cgroup::add_beside(pid_t pid, pid_t member) const {
+    auto const added = add(pid);
+    // v2: an init that divides its cgroup among its children (systemd, a nested engine) leaves none for processes but its own.
+    if (added || !added.error().is(EBUSY)) return added;
+    return move_into(TRY(cgroup_of(member)), pid);
 }
 
 namespace {

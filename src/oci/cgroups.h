@@ -48,6 +48,8 @@ public:
     // For CLONE_INTO_CGROUP: open only on v2.
     FdRef birthplace() const { return birthplace_; }
     Result<void> add(pid_t pid) const;
+    // The same, where only the part of it that `member` is in takes processes.
+    Result<void> add_beside(pid_t pid, pid_t member) const;
     std::vector<pid_t> members() const; // of the first tree, sub-cgroups included
     // SIGKILL to all: cgroup.kill (Linux 5.14), or until nobody is left.
     void kill_all() const;

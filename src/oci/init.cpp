@@ -109,10 +109,6 @@ Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int pre
     return {};
 }
 
-namespace {
-
-// A process that changed its user must still be able to open /dev/stdout again: pipes and terminals become its own. Files
-// keep their owner.
 void give_streams_to(uid_t uid) {
     for (int number = 0; number < 3; ++number) {
         struct stat status {};
@@ -120,6 +116,8 @@ void give_streams_to(uid_t uid) {
             (void)!fchown(number, uid, static_cast<gid_t>(-1)); // ignoring: only a convenience, and not allowed for foreign pipes
     }
 }
+
+namespace {
 
 // Everything up to the wait for the start.
 Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& channel) {

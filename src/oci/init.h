@@ -39,5 +39,8 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept;
 Result<UniqueFd> open_terminal(Root const& root, spec::Process const& process, bool binds_console);
 // The standard streams and the preserved descriptors: everything else is closed at exec.
 Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int preserved);
+// A process that changes its user must still be able to open /dev/stdout again: pipes and sockets among the standard streams
+// become its own. Files keep their owner, and so do foreign pipes.
+void give_streams_to(uid_t uid);
 
 } // namespace bolt::oci

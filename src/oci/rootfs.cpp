@@ -126,6 +126,7 @@ Result<void> mount_filesystem(MountFilesystem const& step, Root const& root) {
     // What can be given at birth saves a call.
     bool const plain = step.attributes.clear == 0 || (step.attributes.clear & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME)) == 0;
     auto mount = Mount::make(step.type, step.source, step.options, plain ? step.attributes.set : 0);
+    bool const was_made = mount.ok();
     if (!mount && step.type == "sysfs" && mount.error().is(EPERM)) return bind_host_sys(step, root);
     // Namespaces that are somebody else's: the host's own mounts show the same queues and processes.
     if (!mount && step.type == "mqueue" && mount.error().is(EPERM)) {
@@ -135,7 +136,7 @@ Result<void> mount_filesystem(MountFilesystem const& step, Root const& root) {
     }
     if (!mount && step.type == "proc" && mount.error().is(EPERM)) mount = Mount::copy(TRY(HostPath::parse("/proc")), Depth::recursive);
     auto const made = TRY(std::move(mount));
-    if (!plain) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));
+    if (!plain || !was_made) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
     TRY(made.attach(target));
     if (auto const propagation = step.attributes.propagation | step.recursive.propagation; propagation != 0) TRY(made.set({.propagation = propagation}, Depth::recursive));
@@ -209,8 +210,8 @@ mode_t file_type(char type) { return type == 'b' ? S_IFBLK : type == 'p' ? S_IFI
 
 // In a user namespace no device can be made: the host's own node is shown instead.
 Result<void> bind_device(MakeDevice const& step, Root const& root) {
-    auto const source = TRY(HostPath::parse(step.device.path));
-    auto const status = TRY(stat_file(source).while_doing("device '{}'", step.device.path));
+    auto const source = TRY(open_file(TRY(HostPath::parse(step.device.path)), O_PATH).while_doing("device '{}'", step.device.path));
+    auto const status = TRY(stat_fd(source));
     auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
     if ((status.st_mode & S_IFMT) != file_type(step.device.type) || (step.device.type != 'p' && status.st_rdev != number))
         return Error::of(ENODEV, "device '{}' of the host is not {} {}:{}, and no other can be made in a user namespace", step.device.path, step.device.type,

@@ -54,6 +54,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
             TRY(channel.send(word_console, sent));
         } else {
             TRY(lay_out_descriptors(request.input, request.output, request.error, request.preserved_descriptors));
+            if (request.process->user.uid != 0) give_streams_to(request.process->user.uid);
         }
         TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
         TRY(assume_identity(identity, proc));
@@ -84,7 +85,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
 //               its pid as the runtime counts.
 Result<pid_t> join_and_clone(TenantRequest const& request, Target const& target, Procfs const& proc, std::function<int()> const& body) {
     // Version 1 and 2 alike, while the host's trees are in sight; children are born there.
-    if (request.cgroup && request.cgroup->exists()) TRY(request.cgroup->add(getpid()).while_doing("enter the container's cgroup"));
+    if (request.cgroup && request.cgroup->exists()) TRY(request.cgroup->add_beside(getpid(), request.init_pid).while_doing("enter the container's cgroup"));
     TRY(set_limits_and_score(*request.process, proc));
     // From the moment of joining the container's processes could trace this one, and through it reach the host's files.
     TRY(set_not_dumpable());
