@@ -97,8 +97,6 @@ Result<ContainerStatus> ContainerDirectory::status_of(ContainerRecord const& rec
     return ContainerStatus::running;
 }
 
-Result<std::string> boot_id() { return std::string(trim(TRY(read_file(TRY(HostPath::parse("/proc/sys/kernel/random/boot_id")))))); }
-
 Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record) {
     if (record.pid <= 0 || record.boot_id != TRY(boot_id())) return std::optional<UniqueFd>();
     return find_process(record.pid, record.start_time);

@@ -54,7 +54,6 @@ private:
     std::string id_;
 };
 
-Result<std::string> boot_id();
 // A pidfd of init; none when it has ended.
 Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record);
 // What `state` prints and `list` lists: runc's keys.

@@ -4,20 +4,11 @@
 #include <cctype>
 #include <set>
 
+#include "sys/credentials.h"
+
 namespace bolt::engine {
 
 namespace {
-
-// linux/capability.h, by number.
-constexpr std::string_view known[] = {
-    "CAP_CHOWN",          "CAP_DAC_OVERRIDE",   "CAP_DAC_READ_SEARCH", "CAP_FOWNER",       "CAP_FSETID",         "CAP_KILL",
-    "CAP_SETGID",         "CAP_SETUID",         "CAP_SETPCAP",         "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",      "CAP_NET_RAW",        "CAP_IPC_LOCK",        "CAP_IPC_OWNER",    "CAP_SYS_MODULE",     "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",     "CAP_SYS_PTRACE",     "CAP_SYS_PACCT",       "CAP_SYS_ADMIN",    "CAP_SYS_BOOT",       "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",   "CAP_SYS_TIME",       "CAP_SYS_TTY_CONFIG",  "CAP_MKNOD",        "CAP_LEASE",          "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",  "CAP_SETFCAP",        "CAP_MAC_OVERRIDE",    "CAP_MAC_ADMIN",    "CAP_SYSLOG",         "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",  "CAP_AUDIT_READ",     "CAP_PERFMON",         "CAP_BPF",          "CAP_CHECKPOINT_RESTORE",
-};
 
 constexpr std::string_view defaults[] = {
     "CAP_CHOWN",  "CAP_DAC_OVERRIDE",     "CAP_FOWNER",  "CAP_FSETID",     "CAP_KILL",  "CAP_SETGID",      "CAP_SETUID",
@@ -29,7 +20,7 @@ struct Named {
     bool all = false;
 };
 
-Result<Named> parse_names(std::vector<std::string> const& texts) {
+Result<Named> parse_names(std::vector<std::string> const& texts, std::vector<std::string> const& known) {
     Named named;
     for (auto const& text : texts) {
         std::string name;
@@ -39,7 +30,7 @@ Result<Named> parse_names(std::vector<std::string> const& texts) {
             continue;
         }
         if (!name.starts_with("CAP_")) name.insert(0, "CAP_");
-        if (std::ranges::find(known, name) == std::end(known))
+        if (std::ranges::find(known, name) == known.end())
             return Error::of(EINVAL, "'{}' is not a capability; write a name of capabilities(7) such as NET_ADMIN, or ALL", text);
         named.names.insert(std::move(name));
     }
@@ -51,10 +42,11 @@ Result<Named> parse_names(std::vector<std::string> const& texts) {
 std::span<std::string_view const> default_capabilities() { return defaults; }
 
 Result<std::vector<std::string>> choose_capabilities(std::vector<std::string> const& add, std::vector<std::string> const& drop) {
-    auto const added = TRY(parse_names(add));
-    auto const dropped = TRY(parse_names(drop));
+    auto const known = capability_names();
+    auto const added = TRY(parse_names(add, known));
+    auto const dropped = TRY(parse_names(drop, known));
     std::vector<std::string> chosen;
-    for (auto const name : known) {
+    for (auto const& name : known) {
         bool const named_off = dropped.names.contains(name);
         bool const by_default = std::ranges::find(defaults, name) != std::end(defaults) && !dropped.all && !named_off;
         if (added.all ? !named_off : added.names.contains(name) || by_default) chosen.emplace_back(name);

@@ -1,22 +1,12 @@
 #include "monitor/process_document.h"
 
 #include "base/text.h"
+#include "sys/credentials.h"
 #include "sys/file.h"
 
 namespace bolt::monitor {
 
 namespace {
-
-// In the order of their numbers: linux/capability.h.
-constexpr std::string_view capability_names[] = {
-    "CAP_CHOWN",        "CAP_DAC_OVERRIDE",  "CAP_DAC_READ_SEARCH", "CAP_FOWNER",         "CAP_FSETID",          "CAP_KILL",
-    "CAP_SETGID",       "CAP_SETUID",        "CAP_SETPCAP",         "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",    "CAP_NET_RAW",       "CAP_IPC_LOCK",        "CAP_IPC_OWNER",      "CAP_SYS_MODULE",      "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",   "CAP_SYS_PTRACE",    "CAP_SYS_PACCT",       "CAP_SYS_ADMIN",      "CAP_SYS_BOOT",        "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE", "CAP_SYS_TIME",      "CAP_SYS_TTY_CONFIG",  "CAP_MKNOD",          "CAP_LEASE",           "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL", "CAP_SETFCAP",      "CAP_MAC_OVERRIDE",    "CAP_MAC_ADMIN",      "CAP_SYSLOG",          "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ",   "CAP_PERFMON",         "CAP_BPF",            "CAP_CHECKPOINT_RESTORE",
-};
 
 Json user_json(ContainerUser const& user) {
     Json document;
@@ -28,8 +18,8 @@ Json user_json(ContainerUser const& user) {
 }
 
 Json all_capabilities(unsigned last) {
-    auto names = Json::array();
-    for (std::size_t number = 0; number < std::size(capability_names) && number <= last; ++number) names.push(capability_names[number]);
+    auto names = capability_names();
+    if (names.size() > last + 1) names.resize(last + 1);
     Json sets;
     for (auto const* const set : {"bounding", "effective", "permitted"}) sets.set(set, names);
     return sets;
@@ -64,7 +54,7 @@ Result<Json> tenant_process(Json const& spec, ExecRequest const& request, Contai
 unsigned last_capability_of_kernel() {
     auto const text = read_file(HostPath::parse("/proc/sys/kernel/cap_last_cap").value());
     auto const number = text ? parse_unsigned(trim(text.value())) : Result<std::uint64_t>(text.error());
-    return number ? static_cast<unsigned>(number.value()) : static_cast<unsigned>(std::size(capability_names) - 1);
+    return number ? static_cast<unsigned>(number.value()) : static_cast<unsigned>(capability_names().size() - 1);
 }
 
 } // namespace bolt::monitor

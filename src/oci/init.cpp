@@ -19,6 +19,7 @@
 #include "sys/file.h"
 #include "sys/namespaces.h"
 #include "sys/network_namespace.h"
+#include "sys/process.h"
 
 namespace bolt::oci {
 
@@ -181,14 +182,6 @@ Result<Channel> await_start(InitPlan const& plan, Channel const& channel) {
         // Somebody who connects and says nothing does not start the container.
         if (starter.fd().is_open() && await_word(starter, word_start)) return starter;
     }
-}
-
-void reset_signals() {
-    for (int number = 1; number < NSIG; ++number)
-        if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 } // namespace

@@ -13,6 +13,7 @@
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
+#include "sys/process.h"
 #include "sys/root.h"
 
 namespace bolt::oci {
@@ -68,11 +69,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
     }
     (void)send_report(channel, ready).ok();
     if (!ready) return 1;
-    for (int number = 1; number < NSIG; ++number)
-        if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    reset_signals();
     auto sealed = seal_identity(identity);
     Error const failure = sealed ? execute(*request.process) : std::move(sealed).error();
     (void)send_report(channel, failure).ok();

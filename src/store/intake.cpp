@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "sys/file.h"
+#include "sys/process.h"
 #include "sys/random.h"
 
 namespace bolt::store {
@@ -14,11 +15,6 @@ namespace bolt::store {
 namespace {
 
 constexpr auto patience = std::chrono::seconds(10);
-
-Result<std::string> boot_id() {
-    auto const file = TRY(HostPath::parse("/proc/sys/kernel/random/boot_id"));
-    return std::string(trim(TRY(read_file(file))));
-}
 
 // To the trash by one rename, so that nobody sees half of it.
 Result<void> move_to_trash(Layout const& layout, HostPath const& what, HostPath& grave) {

@@ -117,11 +117,7 @@ std::vector<char*> pointers_of(std::vector<std::string> const& texts) {
 // Situation:    a vfork child: the parent is stopped and shares this memory. Only async-signal-safe calls.
 // Must:         lay out the descriptors, clear the signal state, exec; or leave errno in *failure and _exit.
 [[noreturn]] void exec_in_child(char const* program, char** argv, char** envp, SpawnOptions const& options, std::span<int> moved, int volatile& failure) {
-    for (int number = 1; number < NSIG; ++number)
-        if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    reset_signals();
     if (options.dies_with_parent) prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (options.new_session) setsid();
     int const standard[] = {options.input.number(), options.output.number(), options.error.number()};
@@ -269,5 +265,15 @@ std::string signal_name(int signal) {
 }
 
 Result<HostPath> own_program() { return HostPath::parse(TRY(read_symlink(TRY(HostPath::parse("/proc/self/exe"))))); }
+
+Result<std::string> boot_id() { return std::string(trim(TRY(read_file(TRY(HostPath::parse("/proc/sys/kernel/random/boot_id")))))); }
+
+void reset_signals() {
+    for (int number = 1; number < NSIG; ++number)
+        if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+}
 
 } // namespace bolt

@@ -77,6 +77,10 @@ Result<HostPath> find_program(std::string_view name);
 Result<UniqueFd> open_pidfd(pid_t pid);
 Result<void> signal_pidfd(FdRef pidfd, int signal);
 
+// All signals to their defaults and unblocked: what a program expects to be started with. Async-signal-safe.
+void reset_signals();
+// proc_sys_kernel(5), random/boot_id: pids, their start times and what was not synced mean nothing in another boot.
+Result<std::string> boot_id();
 // What tells a process from another that had the same pid: field 22 of /proc/PID/stat, in clock ticks since boot.
 Result<std::uint64_t> start_time_of(pid_t pid);
 // None when the process is gone or is a zombie.
