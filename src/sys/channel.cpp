@@ -39,8 +39,8 @@ Result<std::size_t> wait_for_message(FdRef socket) {
     for (;;) {
         auto const length = recv(socket.number(), nullptr, 0, MSG_PEEK | MSG_TRUNC);
         if (length >= 0) return static_cast<std::size_t>(length);
-        if (errno == ECONNRESET) return std::size_t{0};
-        if (errno != EINTR) return Error::from_errno("receive a message");
+        // A peer that ended with a message of ours unread: told once, and what it said before that can still be read.
+        if (errno != EINTR && errno != ECONNRESET) return Error::from_errno("receive a message");
     }
 }
 
@@ -58,8 +58,7 @@ Result<std::optional<Channel::Message>> Channel::receive() const {
     message.msg_controllen = sizeof control;
     ssize_t length{};
     while ((length = recvmsg(socket_.number(), &message, MSG_CMSG_CLOEXEC)) < 0) {
-        if (errno == ECONNRESET) return std::optional<Message>();
-        if (errno != EINTR) return Error::from_errno("receive a message");
+        if (errno != EINTR && errno != ECONNRESET) return Error::from_errno("receive a message");
     }
     for (auto* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;

@@ -66,14 +66,21 @@ def test_a_namespace_with_a_path_is_joined(bundle, kind):
     assert done.stdout.strip() == os.readlink(f"/proc/{pid}/ns/{KINDS[kind]}"), done.stderr
 
 
+def first_subordinate_id(file):
+    with open(file, encoding="utf-8") as ranges:
+        return next(int(line.split(":")[1]) for line in ranges if line.startswith("bolt-test:"))
+
+
 def test_user_mappings_by_the_programs_of_shadow(user_bundle):
+    users, groups = first_subordinate_id("/etc/subuid"), first_subordinate_id("/etc/subgid")
+
     def change(spec):
-        spec["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 2000, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 65536}]
-        spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 2000, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 65536}]
+        spec["linux"]["uidMappings"] = [{"containerID": 0, "hostID": 2000, "size": 1}, {"containerID": 1, "hostID": users, "size": 65536}]
+        spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 2000, "size": 1}, {"containerID": 1, "hostID": groups, "size": 65536}]
         spec["process"]["user"] = {"uid": 1000, "gid": 1001, "additionalGids": [7]}
 
     done = user_bundle.run("sh", "-c", "id -u; id -g; id -G; cat /proc/self/uid_map", change=change)
-    assert done.stdout.split() == ["1000", "1001", "1001", "7", "0", "2000", "1", "1", "100000", "65536"], done.stderr
+    assert done.stdout.split() == ["1000", "1001", "1001", "7", "0", "2000", "1", "1", str(users), "65536"], done.stderr
 
 
 def test_a_user_namespace_made_by_root(root_bundle):

@@ -103,3 +103,19 @@ TEST_CASE("users and their subordinate ranges") {
     REQUIRE(ranges.size() == 2);
     CHECK(ranges[1].first == 300000);
 }
+
+TEST_CASE("what a peer said is heard though it ended with something unread", "[sys][channel]") {
+    auto made = Channel::make_pair();
+    REQUIRE_OK(made);
+    auto& [ours, theirs] = made.value();
+    REQUIRE_OK(ours.send("never read"));
+    REQUIRE_OK(theirs.send("the reason"));
+    theirs.close();
+    auto const heard = ours.receive();
+    REQUIRE_OK(heard);
+    REQUIRE(heard.value());
+    CHECK(heard.value()->bytes == "the reason");
+    auto const end = ours.receive();
+    REQUIRE_OK(end);
+    CHECK_FALSE(end.value());
+}
