@@ -186,10 +186,8 @@ Result<Created> create(CreateRequest const& request) {
         return without_command_codes(std::move(made).error());
     }
     if (request.meanwhile) made = request.meanwhile(created);
-    if (made && may_start_early(request, plan.value())) {
-        made = created.start.send(word_start);
-        created.is_told_to_start = true;
-    }
+    // An init that has failed by now does not hear it, and its report says why.
+    if (made && may_start_early(request, plan.value())) created.is_told_to_start = created.start.send(word_start).ok();
     if (made) made = follow_init(request, created);
     if (made && plan.value().limited_from_outside) {
         auto const proc = Procfs::open();
