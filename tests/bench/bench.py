@@ -153,7 +153,8 @@ for number in range(int(count)):
             except OSError:
                 continue
         if all(pids.values()):
-            self.row("an idle monitor's private dirty memory / conmon's", pids["bolt-monitor"], pids["conmon"], "1, and 1024 KiB", "KiB")
+            # The monitor and its watcher together.
+            self.row("an idle monitor's private dirty memory / conmon's", [sum(pids["bolt-monitor"])], [sum(pids["conmon"])], "1, and 1024 KiB", "KiB")
         quiet([*self.user, self.bolt, "rm", "-f", "idle"])
         quiet([*podman, "rm", "-f", "-t", "0", "idle"])
 
