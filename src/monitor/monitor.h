@@ -7,9 +7,10 @@
 //   * This process dies, however: init gets SIGKILL, by its parent-death signal, which it loses when it changes its user, and
 //     from a child of ours that watches for it (death_watch.h), which is made 200 ms after the start, or at once when another
 //     runtime made the container. As pid 1 it takes its whole pid namespace with it. If the watcher was killed too, the next
-//     command that stops, starts or removes the container ends it. A container that shares the host's pid namespace may leave processes behind; they are in its cgroup. The listeners
-//     close with the process; pasta's keeper sees its channel close and ends pasta. What is left on disk (state.json, the
-//     socket, the holder's entry) is recognised as dead by its readers: find_state says `exited`, 137.
+//     command that stops, starts or removes the container ends it. A container that shares the host's pid namespace may leave
+//     processes behind; they are in its cgroup. The listeners close with the process; pasta's keeper sees its channel close and
+//     ends pasta. What is left on disk (state.json, the socket, the holder's entry) is recognised as dead by its readers:
+//     find_state says `exited`, 137.
 //   * Init dies: the kernel kills the rest of its pid namespace, tenants included; what is outside is killed by cgroup.
 //   * The engine dies before `start`: nobody is left who would start what was created, so it is undone. After `start`: nothing
 //     changes, in the foreground neither, with `--rm` neither (docker's rule).
