@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t longest_command = 20, longest_mount = 15;
 
 // Go's strconv.Quote for what commands hold.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (char const c : text) {
         if (c == '"' || c == '\\') out += '\\', out += c;
@@ -66,7 +66,7 @@ ListRow container_row(engine::Container const& container, Width width, Time now)
     auto ports = container.state.status == monitor::Status::running ? join(container.state.ports, ", ") : std::string();
     ListRow row;
     row.labels = record.labels;
-    row.fields.set("Command", quoted(brief ? shortened(command, longest_command) : command)).set("CreatedAt", created_text(record.created));
+    row.fields.set("Command", in_quotes(brief ? shortened(command, longest_command) : command)).set("CreatedAt", created_text(record.created));
     row.fields.set("ID", brief ? record.id.substr(0, 12) : record.id).set("Image", record.image).set("Labels", joined_labels(record.labels));
     row.fields.set("LocalVolumes", fmt::format("{}", record.volumes.size())).set("Mounts", mounts_text(record, width)).set("Names", record.name);
     row.fields.set("Networks", text_member(record.monitor_request, "network")).set("Ports", std::move(ports));
