@@ -13,12 +13,12 @@ namespace bolt::cli::oci_command {
 
 namespace {
 
-std::string quoted(std::string_view text) { return Json(text).dump(); }
+std::string in_quotes(std::string_view text) { return Json(text).dump(); }
 
 std::string line_of(std::string_view level, std::string_view text) {
     auto const now = format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(Clock::now()));
     if (globals().log_json) return Json::object().set("level", level).set("msg", text).set("time", now).dump() + "\n";
-    return fmt::format("time={} level={} msg={}\n", quoted(now), level, quoted(text));
+    return fmt::format("time={} level={} msg={}\n", in_quotes(now), level, in_quotes(text));
 }
 
 // False when there is no log, or it cannot be written: then standard error is the only place.
