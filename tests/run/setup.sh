@@ -2,7 +2,7 @@
 
 # make: gcc uses it to compile the parts of a link-time optimised program at once.
 BUILD_PACKAGES="meson ninja-build pkg-config g++ make ccache git libseccomp-dev libcap-dev libyajl-dev libfmt-dev libcurl4-openssl-dev
- libssl-dev libzstd-dev libisal-dev zlib1g-dev catch2 busybox-static uidmap passt python3"
+ libssl-dev libzstd-dev libisal-dev zlib1g-dev catch2 busybox-static passwd uidmap passt python3"
 TEST_PACKAGES="python3-pytest mmdebstrap skopeo docker-registry crun runc curl jq procps iproute2 mandoc mount zstd util-linux
  shellcheck"
 # slirp4netns: podman's default network for ordinary users on Debian 12.
