@@ -23,9 +23,7 @@ Result<std::vector<std::string>> variables_for(engine::Container const& containe
     if (auto const* const config = container.record.options.find("Config"))
         for (auto const& variable : TRY(config->strings("Env"))) environment.set(variable);
     if (options.terminal) environment.set_unless_there("TERM=xterm");
-    for (auto const& file : options.environment_files) {
-        TRY(engine::add_given(environment, TRY(read_environment_file(file))));
-    }
+    for (auto const& file : options.environment_files) TRY(engine::add_given(environment, TRY(read_environment_file(file))));
     TRY(engine::add_given(environment, options.environment));
     return environment.list();
 }
@@ -79,9 +77,7 @@ Result<int> exec(ExecOptions& options, Words const& words) {
                                  .terminal = options.terminal && !options.detached, .privileged = options.privileged};
     request.environment = TRY(variables_for(container, options));
     forget_home(request.environment, options);
-    auto streams = request.terminal ? Streams{} : TRY(streams_for(takes_input, options.detached));
-    if (request.terminal)
-        for (auto& end : streams.theirs) end = TRY(open_null()); // unused: it gets a terminal
+    auto streams = request.terminal ? Streams{} : TRY(streams_for(takes_input, options.detached)); // with a terminal none are sent
     RelayOptions const relay_options{takes_input && (request.terminal || streams.ours.input.is_open()), request.terminal, ""};
     auto terminal = TRY(ClientTerminal::take(relay_options));
     if (auto const size = request.terminal ? terminal.size() : std::nullopt) request.rows = size->rows, request.columns = size->columns;

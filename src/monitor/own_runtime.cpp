@@ -72,6 +72,7 @@ void OwnRuntime::settle() {
     std::vector<spec::Mount>().swap(spec_.mounts);
     spec_.linux_.seccomp.reset();
     if (death_watch_ || !created_.init.pidfd().is_open()) return;
+    // Without one, init's own signal must do, and the next command finds an orphan: ignoring.
     if (auto watch = DeathWatch::begin(created_.init)) death_watch_.emplace(std::move(watch).value());
 }
 

@@ -58,8 +58,10 @@ Result<HostPath> runtime_directory(CallingUser const& user) {
 // In /tmp anybody may have made it first.
 Result<void> require_own_directory(HostPath const& directory) {
     struct stat look {};
-    if (lstat(directory.c_str(), &look) < 0 && errno == ENOENT) return {};
-    if (look.st_ino == 0) return Error::from_errno("look at '{}'", directory);
+    if (lstat(directory.c_str(), &look) < 0) {
+        if (errno == ENOENT) return {};
+        return Error::from_errno("look at '{}'", directory);
+    }
     if (!S_ISDIR(look.st_mode)) return Error::of(ENOTDIR, "'{}' is not a directory; remove it, or choose another with BOLT_DATA_DIR and BOLT_RUNTIME_DIR", directory);
     if (look.st_uid != geteuid())
         return Error::of(EPERM, "'{}' belongs to user {}, not to user {}; choose another with BOLT_DATA_DIR and BOLT_RUNTIME_DIR", directory, look.st_uid, geteuid());
