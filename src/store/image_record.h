@@ -31,6 +31,8 @@ Result<ReferenceRecord> parse_reference_record(std::string_view text);
 // refs/HOST/REPO, and the file in it: ":TAG", or "@sha256:…" for a reference that has no tag.
 HostPath repository_directory(Layout const& layout, image::Reference const& reference);
 HostPath reference_file(Layout const& layout, image::Reference const& reference);
+// Whether a name below refs/ is such a file's, not a host's or a part of a repository's name.
+inline bool is_reference_file(std::string_view name) { return name.starts_with(':') || name.starts_with('@'); }
 // The modification time of a shipped index in the form of source_stamp; "" when it is not there.
 std::string stamp_of(std::string_view path);
 

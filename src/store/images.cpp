@@ -88,7 +88,8 @@ void walk_references(HostPath const& directory, std::string const& path, std::ve
     auto const names = list_directory(directory);
     if (!names) return; // it vanished
     for (auto const& name : names.value()) {
-        if (!name.starts_with(':') && !name.starts_with('@')) {
+        if (name.starts_with('.')) continue; // being written
+        if (!is_reference_file(name)) {
             walk_references(directory / name, path.empty() ? name : path + "/" + name, found, warnings);
             continue;
         }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "sys/random.h"
@@ -40,19 +41,50 @@ Result<std::optional<std::string>> find_file(HostPath const& path) {
     return std::move(contents).error();
 }
 
-Result<void> write_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability) {
-    auto const staged = path.parent() / fmt::format(".{}.{}", path.name(), TRY(random_name()));
+namespace {
+
+// A file beside `path` that a rename makes to `path`. The lock on it tells remove_dead_staging() that its writer lives.
+struct Staged {
+    HostPath path;
+    UniqueFd fd;
+};
+Result<Staged> stage(HostPath const& path, mode_t mode) {
+    Staged staged{path.parent() / fmt::format(".{}.{}", path.name(), TRY(random_name())), {}};
+    staged.fd = TRY(open_file(staged.path, O_WRONLY | O_CREAT | O_EXCL, mode));
+    flock(staged.fd.number(), LOCK_EX | LOCK_NB); // ignoring: a file system without locks, or the sweep that is about to remove it
+    return staged;
+}
+
+Result<void> try_write_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability) {
+    auto const staged = TRY(stage(path, mode));
     auto written = [&]() -> Result<void> {
-        auto const fd = TRY(open_file(staged, O_WRONLY | O_CREAT | O_EXCL, mode));
-        TRY(write_all(fd, contents));
-        if (durability == Durability::synced && fsync(fd.number()) < 0) return Error::from_errno("sync '{}'", staged);
-        return rename_file(staged, path);
+        TRY(write_all(staged.fd, contents));
+        if (durability == Durability::synced && fsync(staged.fd.number()) < 0) return Error::from_errno("sync '{}'", staged.path);
+        return rename_file(staged.path, path);
     }();
-    if (!written) {
-        unlink(staged.c_str());
-        return std::move(written).while_doing("write '{}'", path);
-    }
+    if (!written) unlink(staged.path.c_str());
+    return written;
+}
+
+} // namespace
+
+Result<void> write_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability) {
+    auto written = try_write_file(path, contents, mode, durability);
+    // A sweep can come between the making of the staged file and its lock.
+    if (!written && written.error().is(ENOENT) && exists(path.parent())) written = try_write_file(path, contents, mode, durability);
+    if (!written) return std::move(written).while_doing("write '{}'", path);
     if (durability == Durability::synced) TRY(sync_directory(path.parent()));
+    return {};
+}
+
+Result<void> remove_dead_staging(HostPath const& directory) {
+    auto const top = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
+    for (auto const& name : TRY(list_directory(top))) {
+        if (!name.starts_with('.')) continue;
+        auto const file = open_at(top, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        if (!file || flock(file.value().number(), LOCK_EX | LOCK_NB) < 0) continue; // renamed meanwhile, or its writer lives
+        if (unlinkat(top.number(), name.c_str(), 0) < 0 && errno != ENOENT) return Error::from_errno("remove '{}'", directory / name);
+    }
     return {};
 }
 
@@ -147,22 +179,59 @@ Result<void> remove_directory(HostPath const& path) {
 
 namespace {
 
-// Removes what is in `directory` (which it owns), staying on `device`.
-Result<void> empty_directory(UniqueFd directory, dev_t device) {
+// Directories open at once: a container can nest more than a process may have descriptors.
+constexpr int deepest_open = 64;
+
+// Empties a tree. What lies too deep is renamed into the top directory, whose turn comes again.
+class Emptying {
+public:
+    explicit Emptying(UniqueFd top) : top_(std::move(top)) {}
+    Result<void> run();
+
+private:
+    Result<void> empty(FdRef directory, int depth);
+    Result<void> remove_below(FdRef directory, std::string const& name, int depth);
+
+    UniqueFd top_;
+    dev_t device_ = 0;
+    bool lifted_ = false; // something was renamed into the top directory
+};
+
+Result<void> Emptying::run() {
+    device_ = TRY(stat_fd(top_)).st_dev;
+    do {
+        lifted_ = false;
+        TRY(empty(top_, 0));
+    } while (lifted_);
+    return {};
+}
+
+Result<void> Emptying::empty(FdRef directory, int depth) {
     for (auto const& name : TRY(list_directory(directory))) {
         if (unlinkat(directory.number(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
         // unlinkat on a directory is EISDIR on Linux; EPERM comes from file systems that follow POSIX to the letter.
         if (errno != EISDIR && errno != EPERM) return Error::from_errno("remove '{}'", name);
-        auto below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        if (!below && below.error().is(EACCES) && fchmodat(directory.number(), name.c_str(), 0700, 0) == 0)
-            below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        if (!below) return std::move(below).error().is(ENOTDIR) ? Error::of(EPERM, "remove '{}': Operation not permitted", name) : std::move(below).error();
-        auto const status = TRY(stat_fd(below.value()));
-        if (status.st_dev != device) return Error::of(EBUSY, "'{}' is a mount point", name);
-        if ((status.st_mode & 0700) != 0700) fchmod(below->number(), 0700); // ignoring a failure: the removal below reports it
-        TRY(empty_directory(std::move(below).value(), device).while_doing("in '{}'", name));
-        if (unlinkat(directory.number(), name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT) return Error::from_errno("remove directory '{}'", name);
+        TRY(remove_below(directory, name, depth));
     }
+    return {};
+}
+
+Result<void> Emptying::remove_below(FdRef directory, std::string const& name, int depth) {
+    auto below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!below && below.error().is(EACCES) && fchmodat(directory.number(), name.c_str(), 0700, 0) == 0)
+        below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!below) return std::move(below).error().is(ENOTDIR) ? Error::of(EPERM, "remove '{}': Operation not permitted", name) : std::move(below).error();
+    auto const status = TRY(stat_fd(below.value()));
+    if (status.st_dev != device_) return Error::of(EBUSY, "'{}' is a mount point", name);
+    if ((status.st_mode & 0700) != 0700) fchmod(below->number(), 0700); // ignoring a failure: the removal below reports it
+    if (depth >= deepest_open) {
+        auto const lifted = TRY(random_name());
+        if (renameat(directory.number(), name.c_str(), top_.number(), lifted.c_str()) < 0) return Error::from_errno("remove '{}'", name);
+        lifted_ = true;
+        return {};
+    }
+    TRY(empty(below.value(), depth + 1).while_doing("in '{}'", name));
+    if (unlinkat(directory.number(), name.c_str(), AT_REMOVEDIR) < 0 && errno != ENOENT) return Error::from_errno("remove directory '{}'", name);
     return {};
 }
 
@@ -173,9 +242,7 @@ Result<void> remove_tree(HostPath const& path) {
     if (errno != EISDIR && errno != EPERM) return Error::from_errno("remove '{}'", path);
     auto top = open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!top && top.error().is(EACCES) && chmod(path.c_str(), 0700) == 0) top = open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!top) return std::move(top).error();
-    auto const status = TRY(stat_fd(top.value()));
-    TRY(empty_directory(std::move(top).value(), status.st_dev).while_doing("remove '{}'", path));
+    TRY(Emptying(TRY(std::move(top))).run().while_doing("remove '{}'", path));
     return remove_directory(path);
 }
 

@@ -31,6 +31,8 @@ enum class Durability {
 };
 // Replaces the file by rename, so that a reader sees the old or the new contents, never half.
 Result<void> write_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability);
+// Removes what killed writers of write_file() left in a directory: names that begin with a dot and that nobody has locked.
+Result<void> remove_dead_staging(HostPath const& directory);
 
 Result<struct stat> stat_file(HostPath const& path);      // follows a final link
 Result<struct stat> stat_fd(FdRef fd);

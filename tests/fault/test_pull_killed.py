@@ -53,6 +53,8 @@ def assert_clean(puller):
     for place in ("tmp", "trash", "ingest"):
         assert puller.names(place) == []
     assert len(puller.names("layers")) == 4 and len(puller.names("images")) == 1
+    half_written = [name for _, _, files in os.walk(f"{puller.data}/store") for name in files if name.startswith(".")]
+    assert half_written == []
 
 
 def test_killed_at_many_moments(puller, registry):

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,4 +72,28 @@ TEST_CASE("a file is replaced whole or not at all") {
     CHECK(list_directory(scratch.path).value().size() == 1);
     CHECK_FALSE(find_file(scratch.path / "absent").value());
     CHECK(write_file(scratch.path / "no/dir", "", 0600, Durability::none).error().is(ENOENT));
+}
+
+TEST_CASE("a tree deeper than a process may have descriptors is removed") {
+    Scratch const scratch;
+    auto here = open_file(scratch.path, O_RDONLY | O_DIRECTORY).value();
+    for (int depth = 0; depth < 3000; ++depth) {
+        REQUIRE(mkdirat(here.number(), "down", 0700) == 0);
+        here = open_at(here, "down", O_RDONLY | O_DIRECTORY).value();
+    }
+    here.close();
+    REQUIRE_OK(remove_tree(scratch.path / "down"));
+    CHECK_FALSE(exists(scratch.path / "down"));
+}
+
+TEST_CASE("what a killed writer left is removed, what a living one writes is not") {
+    Scratch const scratch;
+    REQUIRE_OK(write_file(scratch.path / "whole", "whole", 0644, Durability::none));
+    REQUIRE_OK(write_file(scratch.path / ".whole.dead", "ha", 0644, Durability::none));
+    auto const living = open_file(scratch.path / ".whole.living", O_WRONLY | O_CREAT, 0644).value();
+    REQUIRE(flock(living.number(), LOCK_EX) == 0);
+    REQUIRE_OK(remove_dead_staging(scratch.path));
+    CHECK(exists(scratch.path / "whole"));
+    CHECK(exists(scratch.path / ".whole.living"));
+    CHECK_FALSE(exists(scratch.path / ".whole.dead"));
 }
