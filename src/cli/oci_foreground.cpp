@@ -3,12 +3,10 @@
 #include <csignal>
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "sys/channel.h"
 #include "sys/terminal.h"
+#include "sys/unix_socket.h"
 
 namespace bolt::cli {
 
@@ -59,15 +57,9 @@ Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signa
 }
 
 Result<void> send_console(std::string const& socket, FdRef console) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (socket.size() >= sizeof address.sun_path) return Error::from_code(ENAMETOOLONG, fmt::format("console socket '{}'", socket));
-    std::memcpy(address.sun_path, socket.c_str(), socket.size() + 1);
-    UniqueFd peer(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!peer.is_open()) return Error::from_errno("make a socket");
-    if (connect(peer.number(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0) return Error::from_errno("connect to the console socket '{}'", socket);
+    auto connection = TRY(connect_to(TRY(HostPath::absolute(socket)), UnixSocketKind::stream).while_doing("--console-socket"));
     int const sent[] = {console.number()};
-    return Channel(std::move(peer)).send("/dev/ptmx", sent).while_doing("console socket '{}'", socket);
+    return Channel(std::move(connection)).send("/dev/ptmx", sent).while_doing("console socket '{}'", socket);
 }
 
 } // namespace bolt::cli

@@ -42,6 +42,8 @@ void Monitor::reap() {
             tenant_ended(static_cast<std::size_t>(tenant - tenants_.begin()), status && status.value() ? *status.value() : ExitStatus{.signal = SIGKILL});
         } else if (surroundings_ && surroundings_->pasta() && surroundings_->pasta()->keeper_pid() == pid) {
             pasta_ended();
+        } else if (makers_.contains(pid)) {
+            maker_spoke(pid); // or died without a word
         } else if (!runtime_ || !runtime_->reap_own(pid)) {
             waitpid(pid, nullptr, WNOHANG | __WALL);
         }

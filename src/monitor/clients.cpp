@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/json.h"
+#include "sys/unix_socket.h"
 
 namespace bolt::monitor {
 
@@ -35,10 +36,10 @@ Result<void> Clients::listen(UniqueFd listener) {
 
 void Clients::accept_all() {
     for (;;) {
-        UniqueFd socket(accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket.is_open() && (errno == EINTR || errno == ECONNABORTED)) continue;
-        if (!socket.is_open()) return;
-        if (!add(Channel(std::move(socket)), false)) return; // the client sees the end of its connection
+        auto connection = accept_one(listener_);
+        if (!connection && (connection.error().is(EINTR) || connection.error().is(ECONNABORTED))) continue;
+        // The client sees the end of its connection.
+        if (!connection || !set_nonblocking(connection.value()) || !add(Channel(std::move(connection).value()), false)) return;
     }
 }
 

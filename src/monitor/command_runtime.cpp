@@ -6,9 +6,6 @@
 
 #include <csignal>
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -18,30 +15,20 @@
 #include "monitor/process_document.h"
 #include "sys/channel.h"
 #include "sys/file.h"
+#include "sys/unix_socket.h"
 
 namespace bolt::monitor {
 
 namespace {
 
-// Where a runtime connects to hand over a terminal's master. The name is relative to the bundle, since a socket's address
-// ends after 107 bytes.
+// Where a runtime connects to hand over a terminal's master.
 class ConsoleSocket {
 public:
-    static constexpr std::string_view name = "console.sock";
-
-    static Result<ConsoleSocket> listen(HostPath const& bundle) {
-        ConsoleSocket made(bundle / name);
-        (void)remove_file(made.path_).ok(); // left by a monitor that was killed; mostly not there, ignoring
-        made.directory_ = TRY(open_file(bundle, O_PATH | O_DIRECTORY));
-        made.listener_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        auto const text = fmt::format("/proc/self/fd/{}/{}", made.directory_.number(), name);
-        std::memcpy(address.sun_path, text.data(), text.size());
-        if (!made.listener_.is_open() || bind(made.listener_.number(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 ||
-            ::listen(made.listener_.number(), 1) < 0)
-            return Error::from_errno("make the socket '{}'", made.path_);
-        return made;
+    static Result<ConsoleSocket> listen(HostPath path) {
+        (void)remove_file(path).ok(); // left by a monitor that was killed; mostly not there, ignoring
+        auto listener = TRY(listen_at(path, UnixSocketKind::stream, 1));
+        TRY(set_nonblocking(listener));
+        return ConsoleSocket(std::move(path), std::move(listener));
     }
     ~ConsoleSocket() {
         if (listener_.is_open()) (void)remove_file(path_).ok();
@@ -50,17 +37,16 @@ public:
 
     // After the runtime ended: it has connected by then, or never will.
     Result<UniqueFd> take() const {
-        UniqueFd const connection(accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (!connection.is_open()) return Error::from_errno("the runtime handed over no terminal");
-        auto const sent = TRY(Channel(TRY(duplicate(connection))).receive().while_doing("take the terminal from the runtime"));
+        auto connection = TRY(accept_one(listener_).while_doing("the runtime handed over no terminal"));
+        auto sent = TRY(Channel(std::move(connection)).receive().while_doing("take the terminal from the runtime"));
         if (!sent || sent->descriptors.empty()) return Error::of(EPROTO, "the runtime handed over no terminal");
-        return duplicate(sent->descriptors.front());
+        return std::move(sent->descriptors.front());
     }
 
 private:
-    explicit ConsoleSocket(HostPath path) : path_(std::move(path)) {}
+    ConsoleSocket(HostPath path, UniqueFd listener) : path_(std::move(path)), listener_(std::move(listener)) {}
     HostPath path_;
-    UniqueFd directory_, listener_;
+    UniqueFd listener_;
 };
 
 // The last error of a runtime's log: a JSON object a line, {"level":"error","msg":"…"}.
@@ -133,7 +119,10 @@ public:
 private:
     // With the container's streams where it passes them on; else with /dev/null.
     Result<void> call(std::vector<std::string> arguments, ContainerEnds const* ends = nullptr);
-    Result<Process> read_pid_file();
+    Result<Tenant> call_to_make(std::vector<std::string> arguments, bool terminal, ContainerEnds const& ends);
+    Result<Process> take_pid_file();
+    // Of this process alone: tenants are made by children of the monitor, several at a time.
+    HostPath own_file(std::string_view kind) const { return bundle_ / fmt::format("call-{}.{}", getpid(), kind); }
     Result<Json> bundle_spec(Request const& request);
 
     HostPath program_, bundle_;
@@ -149,8 +138,7 @@ private:
 
 // Runs the program to its end.
 Result<void> CommandRuntime::call(std::vector<std::string> arguments, ContainerEnds const* ends) {
-    auto const log = bundle_ / "runtime.log";
-    (void)remove_file(log).ok(); // mostly not there, ignoring
+    auto const log = own_file("log");
     SpawnOptions options;
     options.arguments = {program_.text(), "--root", (bundle_ / "runtime").text(), "--log", log.text(), "--log-format", "json"};
     auto const operation = arguments.front();
@@ -165,16 +153,36 @@ Result<void> CommandRuntime::call(std::vector<std::string> arguments, ContainerE
     if (!spawned) return Error::of(EIO, "run the runtime: {}", spawned.error().text()); // its ENOENT and EACCES are not the command's
     auto process = std::move(spawned).value();
     auto const ended = TRY(process.wait());
-    if (ended.shell_code() == 0) return {};
     auto const complaint = last_complaint(log);
+    (void)remove_file(log).ok(); // not there when it said nothing, ignoring
+    if (ended.shell_code() == 0) return {};
     return Error::of(code_of_complaint(complaint), "'{} {}' {}{}{}", program_, operation, ended.text(), complaint.empty() ? "" : ": ", complaint);
 }
 
-Result<Process> CommandRuntime::read_pid_file() {
-    auto const text = TRY(read_file(bundle_ / "pid"));
-    auto const pid = static_cast<pid_t>(TRY(parse_unsigned(trim(text)).while_doing("read '{}'", bundle_ / "pid")));
+Result<Process> CommandRuntime::take_pid_file() {
+    auto const file = own_file("pid");
+    auto const text = TRY(read_file(file));
+    auto const pid = static_cast<pid_t>(TRY(parse_unsigned(trim(text)).while_doing("read '{}'", file)));
     auto pidfd = TRY(open_pidfd(pid));
+    TRY(remove_file(file));
     return Process(pid, std::move(pidfd));
+}
+
+// `create` and `exec`: the process and, with a terminal, the master that the runtime hands over.
+Result<Tenant> CommandRuntime::call_to_make(std::vector<std::string> arguments, bool terminal, ContainerEnds const& ends) {
+    arguments.insert(arguments.end(), {"--pid-file", own_file("pid").text()});
+    std::optional<ConsoleSocket> console;
+    if (terminal) {
+        console.emplace(TRY(ConsoleSocket::listen(own_file("sock"))));
+        // From the working directory, so that it is short: crun takes no path longer than a socket's address.
+        arguments.insert(arguments.end(), {"--console-socket", std::string(own_file("sock").name())});
+    }
+    arguments.push_back(id_);
+    TRY(call(std::move(arguments), &ends));
+    Tenant made;
+    made.process = TRY(take_pid_file());
+    if (console) made.console = TRY(console->take());
+    return made;
 }
 
 Result<Json> CommandRuntime::bundle_spec(Request const& request) {
@@ -199,41 +207,27 @@ Result<void> CommandRuntime::create(Request const& request, ContainerEnds const&
     auto const spec = TRY(bundle_spec(request));
     own_pid_namespace_ = makes_pid_namespace(spec);
     TRY(write_file(bundle_ / "config.json", spec.dump(), 0600, Durability::none));
-    std::vector<std::string> arguments{"create", "--bundle", bundle_.text(), "--pid-file", (bundle_ / "pid").text()};
-    std::optional<ConsoleSocket> console;
-    if (request.terminal) {
-        console.emplace(TRY(ConsoleSocket::listen(bundle_)));
-        arguments.emplace_back("--console-socket");
-        arguments.emplace_back(ConsoleSocket::name);
+    auto made = call_to_make({"create", "--bundle", bundle_.text()}, request.terminal, ends);
+    if (!made) {
+        (void)call({"delete", "--force", id_}).ok(); // what it left, mostly nothing, ignoring
+        return std::move(made).error();
     }
-    arguments.push_back(id_);
-    TRY(call(std::move(arguments), &ends));
     made_ = true;
-    init_ = TRY(read_pid_file());
+    init_ = std::move(made->process);
+    console_ = std::move(made->console);
     death_watch_.emplace(TRY(DeathWatch::begin(init_)));
-    if (console) console_ = TRY(console->take());
     memory_ = MemoryEvents::of_process(init_.pid(), id_);
     return {};
 }
 
 Result<Tenant> CommandRuntime::exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) {
     if (request.privileged) return Error::of(ENOTSUP, "--privileged is not possible with another runtime, which keeps the container's seccomp filter; leave it out");
-    auto const file = bundle_ / "process.json";
+    auto const file = own_file("json");
     auto const process = TRY(tenant_process(container.spec, request, user, last_capability_of_kernel()));
     TRY(write_file(file, process.dump(), 0600, Durability::none));
-    std::vector<std::string> arguments{"exec", "--detach", "--process", file.text(), "--pid-file", (bundle_ / "pid").text()};
-    std::optional<ConsoleSocket> console;
-    if (request.terminal) {
-        console.emplace(TRY(ConsoleSocket::listen(bundle_)));
-        arguments.emplace_back("--console-socket");
-        arguments.emplace_back(ConsoleSocket::name);
-    }
-    arguments.push_back(id_);
-    TRY(call(std::move(arguments), &ends));
-    Tenant tenant;
-    tenant.process = TRY(read_pid_file());
-    if (console) tenant.console = TRY(console->take());
-    return tenant;
+    auto made = call_to_make({"exec", "--detach", "--process", file.text()}, request.terminal, ends);
+    (void)remove_file(file).ok(); // goes with the bundle otherwise, ignoring
+    return made;
 }
 
 void CommandRuntime::kill_all() {

@@ -33,6 +33,8 @@ State went_down_with_the_host(State state) {
 
 int exit_code_of_failure(Error const& error) { return error.is(ENOENT) ? 127 : error.is(EACCES) ? 126 : 125; }
 
+Error not_running() { return Error::of(ESRCH, "the container is not running"); }
+
 Result<Request> read_request(FdRef document) {
     if (lseek(document.number(), 0, SEEK_SET) < 0) return Error::from_errno("read the container's request");
     auto const text = TRY(read_to_end(document).while_doing("read the container's request"));

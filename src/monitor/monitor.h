@@ -20,6 +20,7 @@
 //   * pasta dies: the container goes on without a way out; the state's `error` says so.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -88,11 +89,16 @@ private:
     Result<void> signal(ClientPtr const& client, std::string_view payload);
     Result<void> stop(ClientPtr const& client, std::string_view payload);
     Result<void> restart(ClientPtr const& client, std::string_view payload);
-    Result<void> exec(ClientPtr const& client, Incoming& incoming);
     void client_gone(ClientPtr const& client);
     void end_early(); // out of the pause before a restart
     void begin_stop(int signal, std::chrono::milliseconds timeout); // negative: no limit
     bool is_alive() const { return phase_ == Phase::created || phase_ == Phase::running; }
+
+    // one process more (exec.cpp)
+    Result<void> exec(ClientPtr const& client, Incoming& incoming);
+    void maker_spoke(pid_t pid);
+    void tell_of_tenant(ClientPtr const& client, Tenant const& tenant);
+    void dismiss_makers(); // the container has ended
 
     EventLoop& loop_;
     FdRef document_;
@@ -109,6 +115,12 @@ private:
     EventLoop::TimerId timer_ = 0; // of the stop's patience, or of the restart's pause
     std::uint64_t memory_kills_before_ = 0;
 
+    struct Maker { // of a tenant
+        Process process;
+        Channel channel;
+        std::weak_ptr<Client> client;
+    };
+    std::map<pid_t, Maker> makers_;
     struct RunningTenant {
         Process process;
         std::weak_ptr<Client> client;
@@ -126,6 +138,8 @@ private:
 // container could not be made.
 int run_monitor(Channel engine, UniqueFd document);
 
+// What clients get who come too late, or too early.
+Error not_running();
 // Reads a Request from the start of a descriptor that can be read again.
 Result<Request> read_request(FdRef document);
 

@@ -4,13 +4,10 @@
 #include <csignal>
 
 #include "base/json.h"
-#include "sys/root.h"
 
 namespace bolt::monitor {
 
 namespace {
-
-Error not_running() { return Error::of(ESRCH, "the container is not running"); }
 
 Result<Json> parse_payload(std::string_view payload) { return payload.empty() ? Result<Json>(Json::object()) : Json::parse(payload); }
 
@@ -157,68 +154,6 @@ void Monitor::begin_stop(int number, std::chrono::milliseconds timeout) {
 void Monitor::end_early() {
     loop_.cancel(timer_);
     end();
-}
-
-namespace {
-
-
-Result<ContainerEnds> take_tenant_streams(ExecRequest const& request, Incoming& incoming) {
-    ContainerEnds ends;
-    if (request.terminal) {
-        ends.input = TRY(open_null());
-        ends.output = TRY(open_null());
-        ends.error = TRY(open_null());
-        return ends;
-    }
-    if (incoming.descriptors.size() != 3) return Error::of(EPROTO, "exec without a terminal needs three descriptors, got {}", incoming.descriptors.size());
-    ends.input = std::move(incoming.descriptors[0]);
-    ends.output = std::move(incoming.descriptors[1]);
-    ends.error = std::move(incoming.descriptors[2]);
-    return ends;
-}
-
-// The one that was asked for, or the container's own.
-Result<ContainerUser> tenant_user(Root const& root, ExecRequest const& request, Json const& spec) {
-    auto const* const process = spec.find("process");
-    auto const* const own = process ? process->find("user") : nullptr;
-    auto const id_of = [&](std::string_view key) -> Result<std::int64_t> { return own ? own->integer_or(key, 0) : Result<std::int64_t>(0); };
-    auto found = find_user(root, request.user ? *request.user : fmt::format("{}", TRY(id_of("uid"))));
-    // ENOENT would say that the command is missing.
-    if (!found) return Error(EINVAL, found.error().text());
-    auto user = std::move(found).value();
-    if (request.user) return user;
-    user.gid = static_cast<gid_t>(TRY(id_of("gid")));
-    user.additional_groups.clear();
-    auto const* const groups = own ? own->find("additionalGids") : nullptr;
-    for (auto const& group : groups && groups->find_array() ? *groups->find_array() : Json::Array{})
-        if (auto const* const id = group.find_integer()) user.additional_groups.push_back(static_cast<gid_t>(*id));
-    return user;
-}
-
-void add_home(std::vector<std::string>& environment, std::string const& home) {
-    for (auto const& variable : environment)
-        if (variable.starts_with("HOME=")) return;
-    environment.push_back("HOME=" + home);
-}
-
-} // namespace
-
-Result<void> Monitor::exec(ClientPtr const& client, Incoming& incoming) {
-    auto request = TRY(parse_exec_request(TRY(Json::parse(incoming.payload).while_doing("read the exec request"))));
-    if (phase_ != Phase::running) return not_running();
-    auto const container = TRY(read_request(document_));
-    auto const root = TRY(Root::open(TRY(HostPath::parse(fmt::format("/proc/{}/root", runtime_->init().pid())))).while_doing("look into the container"));
-    auto const user = TRY(tenant_user(root, request, container.spec));
-    add_home(request.environment, user.home);
-    auto const ends = TRY(take_tenant_streams(request, incoming));
-    auto tenant = TRY(runtime_->exec(container, request, user, ends));
-    Json payload;
-    payload.set("pid", tenant.process.pid());
-    if (tenant.console.is_open()) TRY(clients_.post_with_descriptor(client, Type::exec_started, payload.dump(), tenant.console));
-    else clients_.post(client, Type::exec_started, payload.dump());
-    tenants_.push_back({std::move(tenant.process), client});
-    settle();
-    return {};
 }
 
 void Monitor::client_gone(ClientPtr const& client) {

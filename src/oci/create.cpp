@@ -2,8 +2,6 @@
 #include "oci/container.h"
 
 #include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "oci/hooks.h"
@@ -12,6 +10,7 @@
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
+#include "sys/unix_socket.h"
 #include "sys/user_namespace.h"
 
 namespace bolt::oci {
@@ -50,21 +49,6 @@ Result<Process> clone_by_intermediate(std::vector<InitPlan::Join> const& before,
     return Process(pid, TRY(open_pidfd(pid)));
 }
 
-Result<UniqueFd> listen_for_start(HostPath const& path) {
-    UniqueFd listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (!listener.is_open()) return Error::from_errno("make the start socket");
-    // A path may be longer than a socket address holds: bind by the directory's descriptor.
-    auto const directory = TRY(open_file(path.parent(), O_PATH | O_DIRECTORY));
-    auto const name = fmt::format("/proc/self/fd/{}/{}", directory.number(), path.name());
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (name.size() >= sizeof address.sun_path) return Error::from_code(ENAMETOOLONG, fmt::format("make the start socket '{}'", path));
-    std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
-    if (bind(listener.number(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0 || listen(listener.number(), 1) < 0)
-        return Error::from_errno("make the start socket '{}'", path);
-    return listener;
-}
-
 Result<InitPlan> plan_init(CreateRequest const& request) {
     auto const& spec = *request.spec;
     if (!spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
@@ -78,7 +62,7 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     plan.limited_from_outside = plan.has_user_namespace && geteuid() == 0;
     plan.mounts = TRY(plan_mounts(spec, request.bundle));
     plan.identity = TRY(plan_identity(*spec.process, spec.linux_.seccomp, request.seccomp_program));
-    if (request.start_socket) plan.start_listener = TRY(listen_for_start(*request.start_socket));
+    if (request.start_socket) plan.start_listener = TRY(listen_at(*request.start_socket, UnixSocketKind::messages, 1).while_doing("wait for the start"));
     return plan;
 }
 
@@ -212,16 +196,7 @@ Result<void> start(Created& container, CreateRequest const& request) {
 }
 
 Result<void> start_over_socket(HostPath const& path) {
-    UniqueFd connection(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (!connection.is_open()) return Error::from_errno("start the container");
-    auto const directory = TRY(open_file(path.parent(), O_PATH | O_DIRECTORY));
-    auto const name = fmt::format("/proc/self/fd/{}/{}", directory.number(), path.name());
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (name.size() >= sizeof address.sun_path) return Error::from_code(ENAMETOOLONG, "start the container");
-    std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
-    if (connect(connection.number(), reinterpret_cast<sockaddr const*>(&address), sizeof address) < 0) return Error::from_errno("start the container");
-    Channel const channel(std::move(connection));
+    Channel const channel(TRY(connect_to(path, UnixSocketKind::messages).while_doing("start the container")));
     TRY(channel.send(word_start));
     TRY(await_execution(channel));
     unlink(path.c_str());

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "sys/namespaces.h"
 #include "sys/network_namespace.h"
 #include "sys/process.h"
+#include "sys/unix_socket.h"
 
 namespace bolt::oci {
 
@@ -178,9 +178,11 @@ Result<Channel> await_start(InitPlan const& plan, Channel const& channel) {
         return Channel(TRY(duplicate(channel.fd())));
     }
     for (;;) {
-        Channel starter(UniqueFd(accept4(plan.start_listener.number(), nullptr, nullptr, SOCK_CLOEXEC)));
-        // Somebody who connects and says nothing does not start the container.
-        if (starter.fd().is_open() && await_word(starter, word_start)) return starter;
+        auto connection = accept_one(plan.start_listener);
+        if (!connection && (connection.error().is(EINTR) || connection.error().is(ECONNABORTED))) continue;
+        Channel starter(TRY(std::move(connection)));
+        // Somebody who connects and leaves does not start the container.
+        if (await_word(starter, word_start)) return starter;
     }
 }
 

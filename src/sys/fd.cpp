@@ -1,5 +1,8 @@
 #include "sys/fd.h"
 
+#include <algorithm>
+#include <limits>
+
 #include <cstdlib>
 
 #include <dirent.h>
@@ -45,13 +48,13 @@ Result<void> set_nonblocking(FdRef fd) {
 
 namespace {
 // For kernels before 5.9 (close_range) and before 5.11 (its CLOEXEC flag). Retired when 5.11 is the oldest supported.
-Result<void> walk_descriptors(int first, RangeAction action) {
+Result<void> walk_descriptors(int first, int last, RangeAction action) {
     auto* const listing = opendir("/proc/self/fd");
     if (!listing) return Error::from_errno("list /proc/self/fd");
     std::vector<int> open;
     while (auto const* const entry = readdir(listing)) {
         int const fd = std::atoi(entry->d_name);
-        if (entry->d_name[0] != '.' && fd >= first && fd != dirfd(listing)) open.push_back(fd);
+        if (entry->d_name[0] != '.' && fd >= first && fd <= last && fd != dirfd(listing)) open.push_back(fd);
     }
     closedir(listing);
     for (int const fd : open) {
@@ -62,13 +65,28 @@ Result<void> walk_descriptors(int first, RangeAction action) {
     }
     return {};
 }
+
+Result<void> close_between(int first, int last, RangeAction action) {
+    if (first > last) return {};
+    unsigned const flags = action == RangeAction::close ? 0 : CLOSE_RANGE_CLOEXEC;
+    if (syscall(SYS_close_range, static_cast<unsigned>(first), static_cast<unsigned>(last), flags) == 0) return {};
+    if (errno != ENOSYS && errno != EINVAL && errno != EPERM) return Error::from_errno("close descriptors from {}", first);
+    return walk_descriptors(first, last, action);
+}
+constexpr int last_descriptor = std::numeric_limits<int>::max();
 } // namespace
 
-Result<void> close_from(int first, RangeAction action) {
-    unsigned const flags = action == RangeAction::close ? 0 : CLOSE_RANGE_CLOEXEC;
-    if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0U, flags) == 0) return {};
-    if (errno != ENOSYS && errno != EINVAL && errno != EPERM) return Error::from_errno("close descriptors from {}", first);
-    return walk_descriptors(first, action);
+Result<void> close_from(int first, RangeAction action) { return close_between(first, last_descriptor, action); }
+
+Result<void> close_others(std::vector<FdRef> kept) {
+    std::sort(kept.begin(), kept.end(), [](FdRef a, FdRef b) { return a.number() < b.number(); });
+    int first = 3;
+    for (auto const fd : kept) {
+        if (fd.number() < first) continue;
+        TRY(close_between(first, fd.number() - 1, RangeAction::close));
+        first = fd.number() + 1;
+    }
+    return close_between(first, last_descriptor, RangeAction::close);
 }
 
 Result<std::size_t> read_some(FdRef fd, std::span<char> buffer) {

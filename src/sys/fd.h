@@ -63,6 +63,8 @@ Result<void> set_nonblocking(FdRef fd);
 // close_range(2) on everything from `first` up, or only marks it close-on-exec. Linux < 5.9: walks /proc/self/fd.
 enum class RangeAction { close, mark_close_on_exec };
 Result<void> close_from(int first, RangeAction action);
+// Closes everything but the standard streams and these; not open ones are passed over.
+Result<void> close_others(std::vector<FdRef> kept);
 
 // read(2) once, again after EINTR; 0 at the end. EAGAIN is returned as an error with that code.
 Result<std::size_t> read_some(FdRef fd, std::span<char> buffer);

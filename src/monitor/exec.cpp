@@ -1,0 +1,161 @@
+// exec: one process more in the container.
+//
+// What it is made from is the container's own: its /etc/passwd, the command's file, and the tenant itself, which the container's
+// processes may stop. Each can take as long as they like, so a child of ours, the maker, does all of it, and this process goes
+// on. The maker is the tenant's parent until we know the tenant; then it ends and leaves the tenant to us, its subreaper.
+#include "monitor/monitor.h"
+
+#include <csignal>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "oci/messages.h"
+#include "sys/file.h"
+#include "sys/root.h"
+
+namespace bolt::monitor {
+
+namespace {
+
+Result<ContainerEnds> take_tenant_streams(ExecRequest const& request, Incoming& incoming) {
+    ContainerEnds ends;
+    if (request.terminal) {
+        ends.input = TRY(open_null());
+        ends.output = TRY(open_null());
+        ends.error = TRY(open_null());
+        return ends;
+    }
+    if (incoming.descriptors.size() != 3) return Error::of(EPROTO, "exec without a terminal needs three descriptors, got {}", incoming.descriptors.size());
+    ends.input = std::move(incoming.descriptors[0]);
+    ends.output = std::move(incoming.descriptors[1]);
+    ends.error = std::move(incoming.descriptors[2]);
+    return ends;
+}
+
+// The one that was asked for, or the container's own.
+Result<ContainerUser> tenant_user(Root const& root, ExecRequest const& request, Json const& spec) {
+    auto const* const process = spec.find("process");
+    auto const* const own = process ? process->find("user") : nullptr;
+    auto const id_of = [&](std::string_view key) -> Result<std::int64_t> { return own ? own->integer_or(key, 0) : Result<std::int64_t>(0); };
+    auto found = find_user(root, request.user ? *request.user : fmt::format("{}", TRY(id_of("uid"))));
+    // ENOENT would say that the command is missing.
+    if (!found) return Error(EINVAL, found.error().text());
+    auto user = std::move(found).value();
+    if (request.user) return user;
+    user.gid = static_cast<gid_t>(TRY(id_of("gid")));
+    user.additional_groups.clear();
+    auto const* const groups = own ? own->find("additionalGids") : nullptr;
+    for (auto const& group : groups && groups->find_array() ? *groups->find_array() : Json::Array{})
+        if (auto const* const id = group.find_integer()) user.additional_groups.push_back(static_cast<gid_t>(*id));
+    return user;
+}
+
+void add_home(std::vector<std::string>& environment, std::string const& home) {
+    for (auto const& variable : environment)
+        if (variable.starts_with("HOME=")) return;
+    environment.push_back("HOME=" + home);
+}
+
+struct MakerOrder {
+    Runtime& runtime;
+    FdRef document; // of the container's request
+    ExecRequest& request;
+    ContainerEnds const& ends;
+};
+
+Result<Tenant> make_tenant(MakerOrder const& order) {
+    // A description of its own: this process and its makers read the document at the same time.
+    auto const document = TRY(open_file(TRY(HostPath::parse(fmt::format("/proc/self/fd/{}", order.document.number()))), O_RDONLY));
+    auto const container = TRY(read_request(document));
+    auto const root = TRY(Root::open(TRY(HostPath::parse(fmt::format("/proc/{}/root", order.runtime.init().pid())))).while_doing("look into the container"));
+    auto const user = TRY(tenant_user(root, order.request, container.spec));
+    add_home(order.request.environment, user.home);
+    return order.runtime.exec(container, order.request, user, order.ends);
+}
+
+// Situation:    a copy of the monitor, with its descriptors: a connection must not stay open because this holds it too.
+// Must:         say the tenant's pid, with its terminal, or a Report of what failed; then wait to be let go.
+int run_maker(MakerOrder const& order, Channel const& channel) noexcept {
+    auto made = [&]() -> Result<Tenant> {
+        TRY(set_parent_death_signal(SIGKILL));
+        TRY(set_subreaper()); // of tenants that another runtime leaves
+        TRY(close_others({order.document, order.ends.input, order.ends.output, order.ends.error, channel.fd()}));
+        return make_tenant(order);
+    }();
+    if (!made) {
+        (void)send_report(channel, std::move(made).error()).ok(); // the monitor is gone, and we with it, ignoring
+        return 1;
+    }
+    pid_t const pid = made->process.release();
+    int const console[] = {made->console.number()};
+    auto const told = channel.send({reinterpret_cast<char const*>(&pid), sizeof pid}, {console, made->console.is_open() ? 1u : 0u});
+    if (told) (void)channel.receive().ok(); // ends when the monitor has found the tenant, ignoring
+    return 0;
+}
+
+Result<Tenant> take_tenant(Channel const& channel) {
+    auto message = channel.receive();
+    if (!message || !message.value()) return Error::of(ECHILD, "the process that makes the container's new process ended early");
+    auto& said = *message.value();
+    pid_t pid = 0;
+    if (said.bytes.size() != sizeof pid) {
+        TRY(oci::read_report(said.bytes));
+        return Error::of(EPROTO, "the process that makes the container's new process said something that is not in the protocol");
+    }
+    std::memcpy(&pid, said.bytes.data(), sizeof pid);
+    Tenant tenant{Process(pid, TRY(open_pidfd(pid))), {}};
+    if (!said.descriptors.empty()) tenant.console = std::move(said.descriptors.front());
+    return tenant;
+}
+
+} // namespace
+
+Result<void> Monitor::exec(ClientPtr const& client, Incoming& incoming) {
+    auto request = TRY(parse_exec_request(TRY(Json::parse(incoming.payload).while_doing("read the exec request"))));
+    if (phase_ != Phase::running) return not_running();
+    auto const ends = TRY(take_tenant_streams(request, incoming));
+    auto [ours, theirs] = TRY(Channel::make_pair());
+    TRY(set_nonblocking(ours.fd()));
+    auto process = TRY(clone_process({}, [&, &theirs = theirs] { return run_maker({*runtime_, document_, request, ends}, theirs); }));
+    auto const pid = process.pid();
+    TRY(loop_.watch(ours.fd(), EPOLLIN, [this, pid](std::uint32_t) { maker_spoke(pid); }));
+    makers_.emplace(pid, Maker{std::move(process), std::move(ours), client});
+    return {};
+}
+
+void Monitor::maker_spoke(pid_t pid) {
+    auto node = makers_.extract(pid);
+    if (!node) return;
+    auto& maker = node.mapped();
+    loop_.forget(maker.channel.fd());
+    auto tenant = take_tenant(maker.channel);
+    auto const client = maker.client.lock();
+    if (!tenant) {
+        if (client) clients_.post_failure(client, tenant.error(), exit_code_of_failure(tenant.error()));
+        return;
+    }
+    maker.process.release(); // it ends now, and is reaped with those that nobody knows
+    if (client) tell_of_tenant(client, tenant.value());
+    tenants_.push_back({std::move(tenant->process), client});
+}
+
+void Monitor::tell_of_tenant(ClientPtr const& client, Tenant const& tenant) {
+    Json payload;
+    payload.set("pid", tenant.process.pid());
+    if (!tenant.console.is_open()) return clients_.post(client, Type::exec_started, payload.dump());
+    auto const told = clients_.post_with_descriptor(client, Type::exec_started, payload.dump(), tenant.console);
+    if (!told) clients_.post_failure(client, told.error(), exit_code_of_failure(told.error()));
+}
+
+void Monitor::dismiss_makers() {
+    for (auto& [pid, maker] : std::exchange(makers_, {})) {
+        loop_.forget(maker.channel.fd());
+        auto const gone = not_running();
+        if (auto const client = maker.client.lock()) clients_.post_failure(client, gone, exit_code_of_failure(gone));
+    }
+}
+
+} // namespace bolt::monitor

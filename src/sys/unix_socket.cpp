@@ -1,0 +1,61 @@
+#include "sys/unix_socket.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "sys/file.h"
+
+namespace bolt {
+
+namespace {
+
+// An address that holds as long as this lives: one that is too long goes through its directory's descriptor.
+struct Address {
+    UniqueFd directory;
+    sockaddr_un name{};
+    sockaddr const* get() const { return reinterpret_cast<sockaddr const*>(&name); }
+};
+Result<Address> address_of(HostPath const& path) {
+    Address address;
+    address.name.sun_family = AF_UNIX;
+    auto text = path.text();
+    if (text.size() >= sizeof address.name.sun_path) {
+        address.directory = TRY(open_file(path.parent(), O_PATH | O_DIRECTORY));
+        text = fmt::format("/proc/self/fd/{}/{}", address.directory.number(), path.name());
+    }
+    if (text.size() >= sizeof address.name.sun_path) return Error::from_code(ENAMETOOLONG, fmt::format("socket '{}'", path));
+    std::memcpy(address.name.sun_path, text.c_str(), text.size() + 1);
+    return address;
+}
+
+Result<UniqueFd> make_socket(UnixSocketKind kind) {
+    UniqueFd made(socket(AF_UNIX, (kind == UnixSocketKind::stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0));
+    if (!made.is_open()) return Error::from_errno("make a socket");
+    return made;
+}
+
+} // namespace
+
+Result<UniqueFd> listen_at(HostPath const& path, UnixSocketKind kind, int backlog) {
+    auto const address = TRY(address_of(path));
+    auto listener = TRY(make_socket(kind));
+    if (bind(listener.number(), address.get(), sizeof address.name) < 0) return Error::from_errno("make the socket '{}'", path);
+    if (listen(listener.number(), backlog) < 0) return Error::from_errno("listen at '{}'", path);
+    return listener;
+}
+
+Result<UniqueFd> connect_to(HostPath const& path, UnixSocketKind kind) {
+    auto const address = TRY(address_of(path));
+    auto connection = TRY(make_socket(kind));
+    if (connect(connection.number(), address.get(), sizeof address.name) < 0) return Error::from_errno("connect to the socket '{}'", path);
+    return connection;
+}
+
+Result<UniqueFd> accept_one(FdRef listener) {
+    UniqueFd connection(accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!connection.is_open()) return Error::from_errno("accept a connection");
+    return connection;
+}
+
+} // namespace bolt

@@ -1,0 +1,19 @@
+// Unix sockets by their path: unix(7). The path may be longer than the 107 bytes that a socket's address holds.
+#pragma once
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/path.h"
+
+namespace bolt {
+
+enum class UnixSocketKind { stream, messages }; // SOCK_STREAM, SOCK_SEQPACKET
+
+// EADDRINUSE when something is there.
+Result<UniqueFd> listen_at(HostPath const& path, UnixSocketKind kind, int backlog);
+// ENOENT when nothing is there, ECONNREFUSED when nobody listens any more.
+Result<UniqueFd> connect_to(HostPath const& path, UnixSocketKind kind);
+// Waits for somebody unless the listener does not block: EAGAIN then.
+Result<UniqueFd> accept_one(FdRef listener);
+
+} // namespace bolt
