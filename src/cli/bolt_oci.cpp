@@ -159,5 +159,6 @@ int perform(Words const& arguments) {
 
 int main(int count, char** arguments) {
     bolt::fill_standard_streams();
+    bolt::cli::oci_command::globals().arguments = arguments;
     return bolt::cli::oci_command::perform(bolt::cli::Words(arguments + 1, arguments + count));
 }

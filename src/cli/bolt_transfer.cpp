@@ -11,7 +11,7 @@
 #include "cli/output.h"
 #include "cli/pull_progress.h"
 #include "image/platform.h"
-#include "sys/process.h"
+#include "sys/own_program.h"
 #include "sys/user_namespace.h"
 #include "transfer/oci_layout.h"
 #include "transfer/pull.h"

@@ -19,6 +19,7 @@ struct Globals {
     std::string log_path;
     bool log_json = false, debug = false;
     bool asks_for_version = false, asks_for_help = false;
+    char** arguments = nullptr; // main's, the program's name included
     oci::CgroupUse cgroup_use = oci::CgroupUse::when_possible;
 };
 Globals& globals();

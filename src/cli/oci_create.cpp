@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
+#include "cli/oci_protection.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "sys/users.h"
@@ -141,6 +142,7 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     auto loaded = TRY(load_bundle(bundle));
     if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
     TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
+    TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
     TRY(directory.make());
     Making making{std::move(directory), std::move(loaded), {}, {}};
     making.request.id = id;

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
+#include "cli/oci_protection.h"
 #include "sys/file.h"
 
 namespace bolt::cli::oci_command {
@@ -88,6 +89,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
         return Error::of(EBUSY, "container '{}' is paused: thaw its cgroup first (write 0 to cgroup.freeze, or THAWED to freezer.state on cgroup v1)", record.id);
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", record.id);
     auto const spec = TRY(directory.read_config());
+    TRY(protect_program(spec, ProgramRuns::shorter));
     auto const process = TRY(process_of(options, words, *spec.process));
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());

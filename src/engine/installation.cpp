@@ -1,7 +1,7 @@
 #include "engine/installation.h"
 
 #include "sys/file.h"
-#include "sys/process.h"
+#include "sys/own_program.h"
 
 namespace bolt::engine {
 

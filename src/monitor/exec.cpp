@@ -106,7 +106,8 @@ Result<Tenant> take_tenant(Channel const& channel) {
         return Error::of(EPROTO, "the process that makes the container's new process said something that is not in the protocol");
     }
     std::memcpy(&pid, said.bytes.data(), sizeof pid);
-    Tenant tenant{Process(pid, TRY(open_pidfd(pid))), {}};
+    auto pidfd = TRY(open_pidfd(pid));
+    Tenant tenant{Process(pid, std::move(pidfd)), {}};
     if (!said.descriptors.empty()) tenant.console = std::move(said.descriptors.front());
     return tenant;
 }

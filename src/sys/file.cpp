@@ -49,7 +49,8 @@ struct Staged {
     UniqueFd fd;
 };
 Result<Staged> stage(HostPath const& path, mode_t mode) {
-    Staged staged{path.parent() / fmt::format(".{}.{}", path.name(), TRY(random_name())), {}};
+    auto const random = TRY(random_name());
+    Staged staged{path.parent() / fmt::format(".{}.{}", path.name(), random), {}};
     staged.fd = TRY(open_file(staged.path, O_WRONLY | O_CREAT | O_EXCL, mode));
     flock(staged.fd.number(), LOCK_EX | LOCK_NB); // ignoring: a file system without locks, or the sweep that is about to remove it
     return staged;

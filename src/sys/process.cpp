@@ -264,8 +264,6 @@ std::string signal_name(int signal) {
     return signal >= SIGRTMIN && signal <= SIGRTMAX ? fmt::format("SIGRTMIN+{}", signal - SIGRTMIN) : fmt::format("signal {}", signal);
 }
 
-Result<HostPath> own_program() { return HostPath::parse(TRY(read_symlink(TRY(HostPath::parse("/proc/self/exe"))))); }
-
 Result<std::string> boot_id() { return std::string(trim(TRY(read_file(TRY(HostPath::parse("/proc/sys/kernel/random/boot_id")))))); }
 
 void reset_signals() {

@@ -96,7 +96,4 @@ void set_process_name(std::string_view name); // 15 characters are kept
 Result<int> parse_signal(std::string_view text);
 std::string signal_name(int signal);          // "SIGTERM"
 
-// The path of the running program's own file, for finding its siblings.
-Result<HostPath> own_program();
-
 } // namespace bolt

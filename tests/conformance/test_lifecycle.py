@@ -1,7 +1,11 @@
 """runtime.md: operations, the state, the lifecycle."""
+import errno
 import json
 import os
+import shutil
 
+import conftest
+import pytest
 from conftest import wait_until
 
 
@@ -136,3 +140,58 @@ def test_a_state_of_another_boot_is_stopped(bundle):
     with open(path, "w") as text:
         json.dump(record, text)
     assert bundle.status(name) == "running"
+
+
+def refusal_to_write(descriptor):
+    """The errno of opening for writing what somebody got hold of; nothing is written when it works."""
+    try:
+        os.close(os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY))
+    except OSError as refused:
+        return refused.errno
+    return None
+
+
+def test_nobody_can_write_to_the_runtime_through_its_processes(root_bundle):
+    """CVE-2019-5736: /proc/PID/exe of what runs the runtime's code inside a container is the runtime on the host."""
+    name = root_bundle.create("sleep", "1000")
+    waiting = root_bundle.state(name)["pid"]
+    with open(f"/proc/{waiting}/comm") as name_of_program:
+        assert name_of_program.read() == "bolt-oci\n"
+    kept = [os.open(f"/proc/{waiting}/exe", os.O_RDONLY)]
+    root_bundle.oci("start", name).check_returncode()
+    with root_bundle.start_oci("exec", name, "sleep", "1000") as process:
+        wait_until(lambda: root_bundle.oci("exec", name, "ps", "-o", "args").stdout.count("sleep 1000") == 2, "the tenant")
+        kept.append(os.open(f"/proc/{process.pid}/exe", os.O_RDONLY))
+        process.terminate()
+    for descriptor in kept:
+        # While the program runs it would be "text file busy"; the attack waits for its end.
+        assert refusal_to_write(descriptor) == errno.EROFS
+        os.close(descriptor)
+
+
+def test_a_users_own_runtime_is_sealed(user_bundle, monkeypatch):
+    """The container's root is the user, who owns the file and may not mount it read-only outside of a namespace."""
+    own = f"{user_bundle.place}/bolt-oci"
+    shutil.copy(shutil.which(conftest.RUNTIME), own)
+    os.chown(own, user_bundle.uid, user_bundle.uid)
+    monkeypatch.setattr(conftest, "RUNTIME", own)
+    name = user_bundle.create("sleep", "1000")
+    program = os.open(f"/proc/{user_bundle.state(name)['pid']}/exe", os.O_RDONLY)
+    user_bundle.oci("delete", "--force", name).check_returncode()
+    writable = os.open(f"/proc/self/fd/{program}", os.O_WRONLY)
+    with pytest.raises(PermissionError):
+        os.write(writable, b"evil")
+    os.close(writable)
+    os.close(program)
+
+
+def test_a_runtime_that_stays_is_busy(root_bundle):
+    name = root_bundle.new_id()
+    root_bundle.spec["process"]["args"] = ["sleep", "1000"]
+    root_bundle.write()
+    with root_bundle.start_oci("run", name) as process:
+        wait_until(lambda: '"running"' in root_bundle.oci("state", name).stdout, "the container")
+        program = os.open(f"/proc/{process.pid}/exe", os.O_RDONLY)
+        assert refusal_to_write(program) in (errno.ETXTBSY, errno.EROFS)
+        os.close(program)
+        root_bundle.oci("kill", name, "KILL").check_returncode()

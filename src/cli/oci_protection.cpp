@@ -1,0 +1,33 @@
+#include "cli/oci_protection.h"
+
+#include "cli/oci_commands.h"
+#include "sys/file.h"
+#include "sys/own_program.h"
+
+namespace bolt::cli {
+
+namespace {
+
+// In a user namespace nobody may write to the files of users that it does not have.
+Result<bool> owner_is_in_namespace(spec::Linux const& spec) {
+    auto const program = TRY(open_own_program());
+    auto const status = TRY(stat_fd(program));
+    if ((status.st_mode & 022) != 0) return true;
+    for (auto const& map : spec.uid_mappings)
+        if (status.st_uid >= map.host_id && status.st_uid - map.host_id < map.size) return true;
+    return false;
+}
+
+} // namespace
+
+Result<void> protect_program(spec::Runtime const& spec, ProgramRuns runs) {
+    auto const* const pid = spec.linux_.find(spec::NamespaceType::pid);
+    auto const* const user = spec.linux_.find(spec::NamespaceType::user);
+    // With a pid namespace of its own nothing of the container outlives it.
+    bool const nothing_is_left = runs == ProgramRuns::as_long_as_the_container && pid && pid->path.empty();
+    if (nothing_is_left && own_program_is_busy()) return {};
+    if (user && user->path.empty() && !TRY(owner_is_in_namespace(spec.linux_))) return {};
+    return continue_unwritable(oci_command::globals().arguments);
+}
+
+} // namespace bolt::cli

@@ -1,0 +1,71 @@
+#include "sys/own_program.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "sys/file.h"
+#include "sys/mount.h"
+#include "sys/process.h"
+
+namespace bolt {
+
+namespace {
+
+constexpr char own_link[] = "/proc/self/exe";
+
+constexpr int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+
+// Already a copy, or not ours to write to. A read-only mount answers EROFS.
+bool is_unwritable() {
+    if (faccessat(AT_FDCWD, own_link, W_OK, AT_EACCESS) < 0) return true;
+    UniqueFd const file(open(own_link, O_RDONLY | O_CLOEXEC));
+    return file.is_open() && fcntl(file.number(), F_GET_SEALS) == seals;
+}
+
+Result<UniqueFd> mount_read_only() {
+    auto const program = TRY(open_own_program());
+    auto copy = TRY(Mount::copy(program, Depth::top));
+    TRY(copy.set({.set = MOUNT_ATTR_RDONLY}, Depth::top));
+    return copy.take_top();
+}
+
+Result<UniqueFd> copy_and_seal() {
+    auto const file = TRY(open_file(TRY(HostPath::parse(own_link)), O_RDONLY));
+    UniqueFd copy(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!copy.is_open()) return Error::from_errno("copy the program");
+    for (;;) {
+        auto const copied = sendfile(copy.number(), file.number(), nullptr, 1u << 30);
+        if (copied == 0) break;
+        if (copied < 0 && errno != EINTR) return Error::from_errno("copy the program");
+    }
+    if (fcntl(copy.number(), F_ADD_SEALS, seals) < 0) return Error::from_errno("seal the program's copy");
+    return copy;
+}
+
+} // namespace
+
+Result<HostPath> own_program() { return HostPath::parse(TRY(read_symlink(TRY(HostPath::parse(own_link))))); }
+
+Result<UniqueFd> open_own_program() { return open_file(TRY(HostPath::parse(own_link)), O_PATH); }
+
+bool own_program_is_busy() {
+    UniqueFd const file(open(own_link, O_WRONLY | O_CLOEXEC));
+    return !file.is_open() && errno == ETXTBSY;
+}
+
+Result<void> continue_unwritable(char* const* arguments) {
+    if (is_unwritable()) {
+        set_process_name(program_invocation_short_name); // of a copy it may be the descriptor's number
+        return {};
+    }
+    auto copy = mount_read_only();
+    if (!copy) copy = copy_and_seal();
+    auto const program = TRY(std::move(copy).while_doing("protect the program's file from the container"));
+    fexecve(program.number(), arguments, environ);
+    return Error::from_errno("protect the program's file from the container");
+}
+
+} // namespace bolt
