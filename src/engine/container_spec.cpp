@@ -78,7 +78,12 @@ Json resources_json(SpecPlan const& plan) {
         nothing.set("allow", false).set("access", "rwm");
         document.set("devices", Json().push(std::move(nothing)));
     }
-    if (plan.limits.memory) document.set("memory", Json().set("limit", plan.limits.memory->count));
+    if (plan.limits.memory) {
+        Json memory;
+        memory.set("limit", plan.limits.memory->count);
+        if (plan.limits.memory_and_swap) memory.set("swap", plan.limits.memory_and_swap->count);
+        document.set("memory", std::move(memory));
+    }
     if (plan.limits.cpus) {
         constexpr std::int64_t period = 100'000; // microseconds
         document.set("cpu", Json().set("quota", static_cast<std::int64_t>(*plan.limits.cpus * static_cast<double>(period))).set("period", period));

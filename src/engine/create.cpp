@@ -13,6 +13,7 @@
 #include "engine/container_mounts.h"
 #include "engine/container_spec.h"
 #include "engine/containers.h"
+#include "engine/delegated_cgroup.h"
 #include "engine/host_files.h"
 #include "engine/mapped_image.h"
 #include "engine/own_user.h"
@@ -212,6 +213,7 @@ Result<SpecPlan> plan_spec(Installation const& here, ContainerOptions const& opt
     plan.read_only_root = options.read_only;
     plan.hidden = hidden_paths(from.security);
     plan.limits = options.limits;
+    if (plan.limits.memory && swap_is_counted()) plan.limits.memory_and_swap = Bytes{2 * plan.limits.memory->count};
     if (plan.privilege == Privilege::root) plan.cgroup = fmt::format("/bolt/{}", container.id().text());
     return plan;
 }

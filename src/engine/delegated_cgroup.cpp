@@ -149,4 +149,12 @@ Result<void> DelegatedCgroup::spawn_inside() {
     return {};
 }
 
+// The root group of a tree has no file of version 2's, so the first ones below it tell.
+bool swap_is_counted() {
+    auto const top = HostPath::parse(hierarchy).value();
+    if (exists(top / "memory/memory.memsw.limit_in_bytes") || exists(top / "memory.swap.max")) return true;
+    auto const groups = list_directory(top);
+    return groups && std::ranges::any_of(groups.value(), [&](auto const& name) { return exists(top / name / "memory.swap.max"); });
+}
+
 } // namespace bolt::engine

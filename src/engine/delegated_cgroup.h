@@ -19,6 +19,8 @@
 
 namespace bolt::engine {
 
+// Whether a limit for memory and swap together can be set on this host.
+bool swap_is_counted();
 // "memory", "cpu", "pids": what the limits in a request need.
 std::vector<std::string> needed_controllers(Json const& request);
 // The request with linux.cgroupsPath set.

@@ -36,6 +36,7 @@ enum class UserNamespaceMode { host, keep_id, automatic };
 
 struct Limits {
     std::optional<Bytes> memory;
+    std::optional<Bytes> memory_and_swap;  // docker's default: twice the memory; absent where the kernel does not count swap
     std::optional<double> cpus;            // of one CPU: 1.5
     std::optional<std::int64_t> processes; // -1: no limit
 };

@@ -69,6 +69,7 @@ Json host_config(ContainerOptions const& options, SpecPlan const& plan) {
     document.set("Privileged", false).set("ReadonlyRootfs", options.read_only).set("SecurityOpt", texts(options.security_options));
     document.set("UsernsMode", user_namespace_name(options.user_namespace)).set("ShmSize", 64 << 20).set("Runtime", options.runtime.value_or("bolt"));
     document.set("Memory", options.limits.memory ? options.limits.memory->count : 0);
+    document.set("MemorySwap", plan.limits.memory_and_swap ? plan.limits.memory_and_swap->count : 0);
     document.set("NanoCpus", static_cast<std::int64_t>(options.limits.cpus.value_or(0) * 1e9));
     document.set("PidsLimit", options.limits.processes ? Json(*options.limits.processes) : Json());
     document.set("Init", options.init).set("Tmpfs", tmpfs(options.mounts));

@@ -109,7 +109,23 @@ Result<void> Monitor::prepare() {
     return clients_.listen(TRY(listen_for_clients(request_.run_directory)));
 }
 
+namespace {
+
+// Overlayfs refuses a volatile upper layer that was not unmounted in order, and takes every second mount for that. Between two runs
+// of one monitor, and after one that was killed, nothing is lost; the run directory says that the host has not gone down since.
+Result<void> accept_volatile_layer(Request const& request) {
+    if (!request.overlay || !request.overlay->is_volatile) return {};
+    auto const mark = request.overlay->work / "work/incompat";
+    if (!exists(mark)) return {};
+    if (!exists(request.run_directory / "state.json"))
+        return Error::of(ESTALE, "it was to be removed at its end (--rm), but the host went down first, and its files may be incomplete; remove it with `bolt rm`");
+    return remove_tree(mark);
+}
+
+} // namespace
+
 Result<void> Monitor::make_container(Request const& request) {
+    TRY(accept_volatile_layer(request));
     // Last of all: a runtime whose container is not removed yet must be, before its streams close.
     streams_ = std::make_unique<Streams>(
         loop_, Streams::Events{.output =
@@ -183,12 +199,7 @@ void Monitor::restart_now() {
     phase_ = Phase::creating;
     bool const asked = std::exchange(restart_asked_, false);
     auto restarted = [&]() -> Result<void> {
-        {
-            auto const request = TRY(read_request(document_));
-            // Overlayfs refuses a volatile upper after a crash, and takes every second mount for that. There was none.
-            if (request.overlay && request.overlay->is_volatile) TRY(remove_tree(request.overlay->work / "work/incompat"));
-            TRY(make_container(request));
-        }
+        TRY(make_container(TRY(read_request(document_))));
         // Docker counts the restarts of the policy, not those that were asked for.
         state_.restart_count = asked ? 0 : state_.restart_count + 1;
         return start_container();

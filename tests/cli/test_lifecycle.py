@@ -1,4 +1,5 @@
 """Start, stop, restart, kill, wait, rm, logs, inspect: a container's life from outside."""
+import glob
 import json
 import os
 import signal
@@ -167,6 +168,19 @@ def test_wait_returns_at_the_end_of_a_run(bolt):
 def state_of(bolt, name):
     with open(f"{bolt.top}/run/bolt/containers/{bolt.inspect(name, '{{.Id}}')}/state.json", encoding="utf-8") as file:
         return json.load(file)
+
+
+def test_a_container_of_a_killed_monitor_starts_again_though_it_was_to_be_removed(bolt):
+    begin(bolt, "brief", "sh", "-c", "ls /made; touch /made; exec sleep 1000", options=("--rm",))
+    wait_until(lambda: bolt("exec", "brief", "ls", "/made").code == 0, "the file")
+    state = json.loads(bolt.inspect("brief", "{{json .State}}"))
+    with open(glob.glob(f"{bolt.top}/run/bolt/containers/*/state.json")[0]) as file:
+        os.kill(json.load(file)["monitor_pid"], signal.SIGKILL)
+    wait_until(lambda: status(bolt, "brief") == "exited" and not os.path.exists(f"/proc/{state['Pid']}"), "its end")
+    bolt.ok("start", "brief")
+    wait_until(lambda: "/made" in bolt("logs", "brief").out.split(), "the second run")
+    bolt.ok("stop", "-t", "0", "brief")
+    assert bolt.entries("containers") == []
 
 
 def test_a_container_that_changed_its_user_ends_with_its_killed_monitor(bolt):

@@ -19,6 +19,9 @@ check "memory beyond -m is refused" $? "exit $code: $out"
 out=$(bolt run --rm --network none -m 64m $image /bin/sh -c 'cat /sys/fs/cgroup/memory.max' 2>&1)
 [ "$(echo "$out" | tail -n 1)" = 67108864 ]
 check "-m is the cgroup's memory.max" $? "$out"
+out=$(bolt run --rm --network none -m 64m $image /bin/sh -c 'cat /sys/fs/cgroup/memory.swap.max' 2>&1)
+[ "$(echo "$out" | tail -n 1)" = 67108864 ]
+check "as much swap as memory, and no more" $? "$out"
 out=$(bolt run --rm --network none --cpus 0.5 $image /bin/sh -c 'cat /sys/fs/cgroup/cpu.max' 2>&1)
 [ "$(echo "$out" | tail -n 1)" = "50000 100000" ]
 check "--cpus is the cgroup's cpu.max" $? "$out"

@@ -148,11 +148,12 @@ TEST_CASE("mounts: parents first, and the user's own in place of a default one",
 
 TEST_CASE("limits become resources", "[engine][spec]") {
     auto plan = some_plan();
-    plan.limits = {.memory = Bytes{64u << 20}, .cpus = 1.5, .processes = 20};
+    plan.limits = {.memory = Bytes{64u << 20}, .memory_and_swap = Bytes{128u << 20}, .cpus = 1.5, .processes = 20};
     auto const document = container_spec(plan);
     auto const* const resources = document.find("linux")->find("resources");
     REQUIRE(resources);
     CHECK(*resources->find("memory")->find("limit")->find_integer() == 64 << 20);
+    CHECK(*resources->find("memory")->find("swap")->find_integer() == 128 << 20);
     CHECK(*resources->find("cpu")->find("quota")->find_integer() == 150'000);
     CHECK(*resources->find("pids")->find("limit")->find_integer() == 20);
     plan.privilege = Privilege::root;
