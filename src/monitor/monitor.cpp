@@ -78,7 +78,9 @@ Result<void> Monitor::create(Channel engine) {
     }
     phase_ = Phase::created;
     Json payload;
-    payload.set("warnings", surroundings_->warnings());
+    auto warnings = surroundings_->warnings();
+    for (auto& warning : runtime_->warnings()) warnings.push_back(std::move(warning));
+    payload.set("warnings", std::move(warnings));
     clients_.post(clients_.all().front(), Type::created, payload.dump());
     return {};
 }

@@ -25,6 +25,7 @@ public:
     Result<void> create(Request const& request, ContainerEnds const& ends) override;
     Result<void> start() override { return oci::start(created_, request_); }
     void settle() override;
+    std::vector<std::string> warnings() const override { return created_.warnings; }
     Process& init() override { return created_.init; }
     UniqueFd take_console() override { return std::move(created_.console); }
     std::string cgroup() const override { return cgroup_path_of(created_.cgroup.directories()); }

@@ -26,6 +26,8 @@ public:
     // command does not exist and EACCES that it cannot be executed (docker's 127 and 126); everything else has another code.
     virtual Result<void> create(Request const& request, ContainerEnds const& ends) = 0;
     virtual Result<void> start() = 0;
+    // What the create gave otherwise than it was asked for.
+    virtual std::vector<std::string> warnings() const { return {}; }
     // The container runs: hand back the memory that only its start needed.
     virtual void settle() {}
 

@@ -88,6 +88,8 @@ Result<void> follow_init(CreateRequest const& request, Created& created) {
             TRY(run_hooks("prestart", spec.hooks.prestart, state));
             TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state));
             TRY(created.start.send(word_go));
+        } else if (message->bytes.starts_with(word_warning)) {
+            created.warnings.push_back(message->bytes.substr(word_warning.size()));
         } else if (message->bytes == word_console && message->descriptors.size() == 1) {
             created.console = std::move(message->descriptors.front());
         } else if (message->bytes.size() == sizeof(Report)) {

@@ -47,10 +47,12 @@ Result<void> set_names_and_sysctls(spec::Runtime const& spec, Procfs const& proc
 // Situation:    pid 1; all namespaces joined or new; still the host's root directory.
 // Must:         leave every mount under the root handle.
 // Must not yet: drop capabilities (mounting needs them) or enter the root (hooks come first).
-Result<Root> set_up_mounts(InitPlan const& plan, Sources const& sources) {
+Result<Root> set_up_mounts(InitPlan const& plan, Sources const& sources, Channel const& channel) {
     auto root = TRY(attach_rootfs(*plan.request, sources));
     // Masks and read-only paths come last in the plan: sysctls are written before /proc/sys becomes read-only.
-    for (auto const& step : plan.mounts) TRY(perform(step, root, sources));
+    std::vector<std::string> warnings;
+    for (auto const& step : plan.mounts) TRY(perform(step, root, sources, warnings));
+    for (auto const& warning : warnings) TRY(channel.send(fmt::format("{}{}", word_warning, warning)));
     return root;
 }
 
@@ -136,7 +138,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
     if (request.keyring == Keyring::new_session) (void)join_session_keyring(fmt::format("_ses.{}", request.id)).ok(); // none left or none allowed, ignoring
 
-    auto root = TRY(set_up_mounts(plan, sources));
+    auto root = TRY(set_up_mounts(plan, sources, channel));
     TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
     TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating"))));

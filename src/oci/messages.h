@@ -30,6 +30,8 @@
 namespace bolt::oci {
 
 constexpr std::string_view word_go = "go", word_start = "start", word_runtime_hooks = "runtime hooks", word_console = "console";
+// Begins what init wants said to the caller though it goes on; any number of them before its first Report.
+constexpr std::string_view word_warning = "warning: ";
 
 // ENOENT and EACCES mean that the command is missing or cannot be executed, and nothing else may have these codes.
 Error without_command_codes(Error error);

@@ -94,7 +94,8 @@ Result<MountStep> plan_mount(spec::Mount const& mount, HostPath const& bundle) {
     // devpts is always a new instance since Linux 4.7.
     std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "newinstance"; });
     auto source = mount.source == "none" || mount.source.empty() ? mount.type : mount.source;
-    return MountStep(MountFilesystem{mount.type, std::move(source), std::move(target), std::move(sorted.filesystem), sorted.attributes, sorted.recursive});
+    sorted.attributes |= sorted.recursive; // nothing is below it yet
+    return MountStep(MountFilesystem{mount.type, std::move(source), std::move(target), std::move(sorted.filesystem), sorted.attributes});
 }
 
 struct UsualDevice {
@@ -162,8 +163,11 @@ Result<Propagation> parse_propagation(std::string_view text) {
 Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle) {
     std::vector<MountStep> steps;
     for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, bundle).while_doing("mount '{}'", mount.destination)));
-    for (auto& step : steps)
+    auto const* const pid = spec.linux_.find(spec::NamespaceType::pid);
+    for (auto& step : steps) {
         if (auto* const cgroup = std::get_if<MountCgroup>(&step)) cgroup->own_namespace = spec.linux_.find(spec::NamespaceType::cgroup) != nullptr;
+        if (auto* const mount = std::get_if<MountFilesystem>(&step)) mount->shows_own_processes = mount->type == "proc" && pid && pid->path.empty();
+    }
     TRY(plan_devices(spec, steps));
     seal_filesystems(steps);
     for (auto const& path : spec.linux_.readonly_paths) steps.emplace_back(MakeReadOnly{TRY(RootPath::parse_clamped(path))});
@@ -199,7 +203,7 @@ struct Describe {
     std::string operator()(MountFilesystem const& step) const {
         std::string options;
         for (auto const& [key, value] : step.options) options += fmt::format(" {}{}{}", key, value.empty() ? "" : "=", value);
-        return fmt::format("filesystem {} from '{}' on {}:{} {}", step.type, step.source, step.target, options, describe_attributes(step.attributes, step.recursive));
+        return fmt::format("filesystem {} from '{}' on {}:{} {}", step.type, step.source, step.target, options, describe_attributes(step.attributes, {}));
     }
     std::string operator()(BindMount const& step) const {
         return fmt::format("{} '{}' on {}: {}", step.depth == Depth::recursive ? "rbind" : "bind", step.source, step.target,

@@ -18,7 +18,8 @@ struct MountFilesystem {
     std::string type, source;
     RootPath target;
     FilesystemOptions options;
-    MountAttributes attributes, recursive;
+    MountAttributes attributes;
+    bool shows_own_processes = false; // proc, with a pid namespace of the container's own
 };
 struct BindMount {
     std::string source; // an absolute host path

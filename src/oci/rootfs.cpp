@@ -122,7 +122,16 @@ Result<void> bind_host_sys(MountFilesystem const& step, Root const& root) {
     return mount.attach(target);
 }
 
-Result<void> mount_filesystem(MountFilesystem const& step, Root const& root) {
+// A new one is refused where the pid namespace is not ours, and then the host's shows the same processes; but also where the
+// host's is partly hidden, as inside most containers.
+Result<Mount> copy_host_proc(MountFilesystem const& step, std::vector<std::string>& warnings) {
+    if (step.shows_own_processes)
+        warnings.emplace_back("the kernel refuses a new /proc while a part of the host's is hidden, as inside another container; the host's is shown instead, with processes "
+                              "that are not the container's");
+    return Mount::copy(TRY(HostPath::parse("/proc")), Depth::recursive);
+}
+
+Result<void> mount_filesystem(MountFilesystem const& step, Root const& root, std::vector<std::string>& warnings) {
     // What can be given at birth saves a call.
     bool const plain = step.attributes.clear == 0 || (step.attributes.clear & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME)) == 0;
     auto mount = Mount::make(step.type, step.source, step.options, plain ? step.attributes.set : 0);
@@ -134,12 +143,12 @@ Result<void> mount_filesystem(MountFilesystem const& step, Root const& root) {
         // A host that shows its queues nowhere: an empty directory shows as much.
         if (!mount && mount.error().is(ENOENT)) return TRY(make_target(root, step.target, TargetKind::directory)), Result<void>();
     }
-    if (!mount && step.type == "proc" && mount.error().is(EPERM)) mount = Mount::copy(TRY(HostPath::parse("/proc")), Depth::recursive);
+    if (!mount && step.type == "proc" && mount.error().is(EPERM)) mount = copy_host_proc(step, warnings);
     auto const made = TRY(std::move(mount));
     if (!plain || !was_made) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
     TRY(made.attach(target));
-    if (auto const propagation = step.attributes.propagation | step.recursive.propagation; propagation != 0) TRY(made.set({.propagation = propagation}, Depth::recursive));
+    if (step.attributes.propagation != 0) TRY(made.set({.propagation = step.attributes.propagation}, Depth::recursive));
     return {};
 }
 
@@ -209,26 +218,29 @@ Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
 mode_t file_type(char type) { return type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR; }
 
 // In a user namespace no device can be made: the host's own node is shown instead.
-Result<void> bind_device(MakeDevice const& step, Root const& root) {
+Result<void> bind_device(MakeDevice const& step, Root const& root, std::vector<std::string>& warnings) {
     auto const source = TRY(open_file(TRY(HostPath::parse(step.device.path)), O_PATH).while_doing("device '{}'", step.device.path));
     auto const status = TRY(stat_fd(source));
     auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
     if ((status.st_mode & S_IFMT) != file_type(step.device.type) || (step.device.type != 'p' && status.st_rdev != number))
         return Error::of(ENODEV, "device '{}' of the host is not {} {}:{}, and no other can be made in a user namespace", step.device.path, step.device.type,
                          step.device.major, step.device.minor);
+    auto const& asked = step.device;
+    if (!step.usual && ((asked.file_mode && (*asked.file_mode & 07777) != (status.st_mode & 07777)) || (asked.uid != 0 && asked.uid != status.st_uid) || (asked.gid != 0 && asked.gid != status.st_gid)))
+        warnings.push_back(fmt::format("device '{}' keeps the host's mode and owner: fileMode, uid and gid cannot be set in a user namespace", asked.path));
     auto const mount = TRY(Mount::copy(source, Depth::top));
     auto const target = TRY(make_target(root, step.target, TargetKind::file));
     return mount.attach(target);
 }
 
-Result<void> make_device(MakeDevice const& step, Root const& root) {
+Result<void> make_device(MakeDevice const& step, Root const& root, std::vector<std::string>& warnings) {
     if (step.target.is_top()) return Error::of(EINVAL, "device '{}' has no name", step.device.path);
     auto const parent = TRY(root.make_directories(step.target.parent(), 0755));
     std::string const name(step.target.name());
     mode_t const mode = step.device.file_mode.value_or(0666);
     auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
     if (mknodat(parent.number(), name.c_str(), file_type(step.device.type) | (mode & 07777), number) < 0) {
-        if (errno == EPERM) return bind_device(step, root);
+        if (errno == EPERM) return bind_device(step, root, warnings);
         if (errno == EEXIST) {
             struct stat there {};
             if (fstatat(parent.number(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_rdev == number && (there.st_mode & S_IFMT) == file_type(step.device.type))
@@ -291,10 +303,11 @@ Result<void> seal(SealFilesystem const& step, Root const& root) {
 struct Perform {
     Root const& root;
     Sources const& sources;
-    Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root).while_doing("mount {} on '{}'", step.type, step.target); }
+    std::vector<std::string>& warnings;
+    Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root, warnings).while_doing("mount {} on '{}'", step.type, step.target); }
     Result<void> operator()(BindMount const& step) const { return bind(step, root, sources).while_doing("bind '{}' on '{}'", step.source, step.target); }
     Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
-    Result<void> operator()(MakeDevice const& step) const { return make_device(step, root); }
+    Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, warnings); }
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }
     Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
     Result<void> operator()(SealFilesystem const& step) const { return seal(step, root).while_doing("make '{}' read-only", step.path); }
@@ -303,7 +316,9 @@ struct Perform {
 
 } // namespace
 
-Result<void> perform(MountStep const& step, Root const& root, Sources const& sources) { return std::visit(Perform{root, sources}, step); }
+Result<void> perform(MountStep const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
+    return std::visit(Perform{root, sources, warnings}, step);
+}
 
 Result<void> bind_console(Root const& root, FdRef terminal) {
     auto const mount = TRY(Mount::copy(terminal, Depth::top).while_doing("bind the terminal"));

@@ -15,7 +15,8 @@ namespace bolt::oci {
 // Cuts the mount namespace off from the host's, then puts the root file system in place (not entered yet).
 Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources);
 // One mount, device, link or mask. Targets are made when they are missing.
-Result<void> perform(MountStep const& step, Root const& root, Sources const& sources);
+// What is given otherwise than it was asked for is said in `warnings`.
+Result<void> perform(MountStep const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings);
 // /dev/console is the terminal's other end.
 Result<void> bind_console(Root const& root, FdRef terminal);
 // "make the root read-only", and its propagation as config.json says; after enter_root_for_good.

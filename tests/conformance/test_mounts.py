@@ -2,6 +2,7 @@
 import os
 import subprocess
 
+import conftest
 import pytest
 
 
@@ -198,3 +199,28 @@ def test_nothing_of_the_host_is_left_in_the_mount_table(bundle):
     done = bundle.run("cat", "/proc/self/mountinfo")
     points = list(mounts_in(done.stdout))
     assert all(point == "/" or point.split("/")[1] in ("proc", "dev", "sys") for point in points), points
+
+
+def test_recursive_options_count_for_new_file_systems_too(bundle):
+    mount = {"destination": "/fresh", "type": "tmpfs", "source": "tmpfs", "options": ["rro", "rnoexec"]}
+    done = bundle.run("sh", "-c", "mkdir /fresh/x; grep ' /fresh ' /proc/self/mounts", change=lambda spec: spec["mounts"].append(mount))
+    assert "Read-only file system" in done.stderr and "noexec" in done.stdout
+
+
+def test_a_device_that_keeps_the_hosts_mode_is_said(user_bundle):
+    mode = os.stat("/dev/kmsg").st_mode & 0o777
+    device = {"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11, "fileMode": mode ^ 0o200}
+    done = user_bundle.run("stat", "-c", "%a", "/dev/kmsg", change=lambda spec: spec["linux"].update(devices=[device]))
+    assert done.stdout == f"{mode:o}\n"
+    assert done.stderr == "bolt-oci: device '/dev/kmsg' keeps the host's mode and owner: fileMode, uid and gid cannot be set in a user namespace\n"
+
+
+def test_a_hidden_proc_of_the_host_is_said(user_bundle):
+    """As inside a container of docker's: a part of /proc is covered, so the kernel lets nobody have a new one."""
+    user_bundle.spec["process"]["args"] = ["ls", "/proc/self"]
+    user_bundle.write()
+    script = 'mount -t tmpfs cover /proc/fs && exec setpriv --reuid=2000 --regid=2000 --clear-groups "$@"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", conftest.RUNTIME, "--root", user_bundle.root, "run", user_bundle.new_id()],
+                          cwd=user_bundle.place, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and "cmdline" in done.stdout, done.stderr
+    assert "the kernel refuses a new /proc while a part of the host's is hidden" in done.stderr
