@@ -59,6 +59,13 @@ struct Set {
         static_cast<Options*>(options)->*member = std::string(value);
         return {};
     }
+    // Docker takes an empty name, or host name, as none: scripts pass --name "$NAME".
+    template <auto member>
+    static Result<void> text_unless_empty(void* options, std::string_view value) {
+        (static_cast<Options*>(options)->*member).reset();
+        if (!value.empty()) static_cast<Options*>(options)->*member = std::string(value);
+        return {};
+    }
     template <auto member>
     static Result<void> list(void* options, std::string_view value) {
         (static_cast<Options*>(options)->*member).emplace_back(value);

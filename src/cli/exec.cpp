@@ -101,8 +101,8 @@ constexpr Option table[] = {
     {"interactive", 'i', "", "Keep STDIN open even if not attached", set::flag<&ExecOptions::interactive>},
     {"privileged", 0, "", "Give extended privileges to the command", set::flag<&ExecOptions::privileged>},
     {"tty", 't', "", "Allocate a pseudo-TTY", set::flag<&ExecOptions::terminal>},
-    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", set::text<&ExecOptions::user>},
-    {"workdir", 'w', "string", "Working directory inside the container", set::text<&ExecOptions::working_directory>},
+    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", set::text_unless_empty<&ExecOptions::user>},
+    {"workdir", 'w', "string", "Working directory inside the container", set::text_unless_empty<&ExecOptions::working_directory>},
 };
 
 } // namespace

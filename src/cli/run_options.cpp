@@ -39,7 +39,7 @@ Result<void> set_process_limit(RunOptions& options, std::string_view text) {
 }
 
 Result<void> set_pull(RunOptions& options, std::string_view text) {
-    if (text == "missing") options.pull = engine::PullPolicy::missing;
+    if (text == "missing" || text.empty()) options.pull = engine::PullPolicy::missing;
     else if (text == "always") options.pull = engine::PullPolicy::always;
     else if (text == "never") options.pull = engine::PullPolicy::never;
     else return Error::of(EINVAL, "'{}' is none of missing, always, never", text);
@@ -80,13 +80,13 @@ constexpr Option run_table[] = {
     {"entrypoint", 0, "string", "Overwrite the default ENTRYPOINT of the image", set::text<&RunOptions::entrypoint>},
     {"env", 'e', "list", "Set environment variables", set::parsed_list<&RunOptions::environment, check_variable>},
     {"env-file", 0, "list", "Read in a file of environment variables", set::list<&RunOptions::environment_files>, offers_files},
-    {"hostname", 'h', "string", "Container host name", set::text<&RunOptions::hostname>},
+    {"hostname", 'h', "string", "Container host name", set::text_unless_empty<&RunOptions::hostname>},
     {"init", 0, "", "Run an init inside the container that forwards signals and reaps processes", set::flag<&RunOptions::init>},
     {"interactive", 'i', "", "Keep STDIN open even if not attached", set::flag<&RunOptions::interactive>},
     {"label", 'l', "list", "Set meta data on a container", set::by<add_labels>},
     {"memory", 'm', "bytes", "Memory limit", set::by<set_memory>},
     {"mount", 0, "mount", "Attach a filesystem mount to the container: type=bind|volume|tmpfs,source=…,target=…[,readonly]", set::parsed_list<&RunOptions::mounts, engine::parse_mount_option>},
-    {"name", 0, "string", "Assign a name to the container", set::text<&RunOptions::name>},
+    {"name", 0, "string", "Assign a name to the container", set::text_unless_empty<&RunOptions::name>},
     {"net", 0, "network", "", set::parsed<&RunOptions::network, net::parse_mode>, "none host pasta"},
     {"network", 0, "network", "Connect the container to a network: pasta (default), host or none", set::parsed<&RunOptions::network, net::parse_mode>, "none host pasta"},
     {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", set::by<set_process_limit>},
@@ -97,16 +97,16 @@ constexpr Option run_table[] = {
     {"restart", 0, "string", "Restart policy to apply when a container exits: no (default), on-failure[:N], always or unless-stopped", set::parsed<&RunOptions::restart, engine::parse_restart_option>,
      "no on-failure always unless-stopped"},
     {"rm", 0, "", "Automatically remove the container and its associated anonymous volumes when it exits", set::flag<&RunOptions::remove>},
-    {"runtime", 0, "path", "OCI runtime to use for this container instead of bolt's own", set::text<&RunOptions::runtime>, offers_files},
+    {"runtime", 0, "path", "OCI runtime to use for this container instead of bolt's own", set::text_unless_empty<&RunOptions::runtime>, offers_files},
     {"security-opt", 0, "list", "Security options: seccomp=unconfined|FILE, no-new-privileges, mask=PATH, unmask=PATH|ALL", set::list<&RunOptions::security_options>},
     {"stop-signal", 0, "string", "Signal to stop the container", set::parsed<&RunOptions::stop_signal, parse_signal>},
     {"stop-timeout", 0, "int", "Timeout (in seconds) to stop a container", set::by<set_stop_timeout>},
     {"tmpfs", 0, "list", "Mount a tmpfs directory", set::parsed_list<&RunOptions::mounts, engine::parse_tmpfs_option>},
     {"tty", 't', "", "Allocate a pseudo-TTY", set::flag<&RunOptions::terminal>},
-    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", set::text<&RunOptions::user>},
+    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", set::text_unless_empty<&RunOptions::user>},
     {"userns", 0, "string", "User namespace to use: host (default), keep-id or auto", set::by<set_user_namespace>, "host keep-id auto"},
     {"volume", 'v', "list", "Bind mount a volume", set::parsed_list<&RunOptions::mounts, engine::parse_volume_option>, offers_files},
-    {"workdir", 'w', "string", "Working directory inside the container", set::text<&RunOptions::working_directory>},
+    {"workdir", 'w', "string", "Working directory inside the container", set::text_unless_empty<&RunOptions::working_directory>},
 };
 constexpr std::size_t only_for_run = 3;
 

@@ -41,8 +41,8 @@ Result<ContainerUser> tenant_user(Root const& root, ExecRequest const& request, 
     auto const* const own = process ? process->find("user") : nullptr;
     auto const id_of = [&](std::string_view key) -> Result<std::int64_t> { return own ? own->integer_or(key, 0) : Result<std::int64_t>(0); };
     auto found = find_user(root, request.user ? *request.user : fmt::format("{}", TRY(id_of("uid"))));
-    // ENOENT would say that the command is missing.
-    if (!found) return Error(EINVAL, found.error().text());
+    // Docker's 126: nothing can be executed as a user whom the container does not have. ENOENT would be the command's.
+    if (!found) return Error(EACCES, found.error().text());
     auto user = std::move(found).value();
     if (request.user) return user;
     user.gid = static_cast<gid_t>(TRY(id_of("gid")));

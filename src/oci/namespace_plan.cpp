@@ -1,5 +1,6 @@
 #include "oci/namespace_plan.h"
 
+#include "sys/file.h"
 #include "sys/namespaces.h"
 
 namespace bolt::oci {
@@ -55,6 +56,15 @@ std::optional<spec::NamespaceType> find_owner(std::string_view name) {
     return std::nullopt;
 }
 
+// A path may lead back to the namespace that the caller is in.
+Result<bool> is_own(spec::Namespace const& entry) {
+    if (entry.path.empty()) return false;
+    auto const type = entry.type == spec::NamespaceType::network ? "net" : to_text(entry.type);
+    auto const own = TRY(stat_file(TRY(HostPath::parse(fmt::format("/proc/self/ns/{}", type)))));
+    auto const joined = TRY(stat_file(TRY(HostPath::parse(entry.path).while_doing("linux.namespaces"))).while_doing("linux.namespaces"));
+    return own.st_dev == joined.st_dev && own.st_ino == joined.st_ino;
+}
+
 } // namespace
 
 Result<void> check_sysctls(spec::Linux const& section) {
@@ -66,7 +76,10 @@ Result<void> check_sysctls(spec::Linux const& section) {
         if (dotted.find("..") != dotted.npos || dotted.starts_with('.') || dotted.ends_with('.')) return Error::of(EINVAL, "linux.sysctl: '{}' is not a name", name);
         auto const owner = find_owner(dotted);
         if (!owner) return Error::of(EINVAL, "linux.sysctl: '{}' is not a container's own: the whole host would be changed", name);
-        if (!section.find(*owner)) return Error::of(EINVAL, "linux.sysctl: '{}' needs a namespace of type '{}' in linux.namespaces", name, to_text(*owner));
+        auto const* const entry = section.find(*owner);
+        if (!entry) return Error::of(EINVAL, "linux.sysctl: '{}' needs a namespace of type '{}' in linux.namespaces", name, to_text(*owner));
+        if (TRY(is_own(*entry)))
+            return Error::of(EINVAL, "linux.sysctl: '{}' would change the host: the namespace '{}' in linux.namespaces is the caller's own", name, entry->path);
     }
     return {};
 }

@@ -51,7 +51,8 @@ struct Staged {
 Result<Staged> stage(HostPath const& path, mode_t mode) {
     auto const random = TRY(random_name());
     Staged staged{path.parent() / fmt::format(".{}.{}", path.name(), random), {}};
-    staged.fd = TRY(open_file(staged.path, O_WRONLY | O_CREAT | O_EXCL, mode));
+    staged.fd = UniqueFd(open(staged.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!staged.fd.is_open()) return Error::from_errno("make a file in '{}'", path.parent());
     flock(staged.fd.number(), LOCK_EX | LOCK_NB); // ignoring: a file system without locks, or the sweep that is about to remove it
     return staged;
 }

@@ -171,6 +171,7 @@ Result<Process> spawn(HostPath const& program, SpawnOptions const& options) {
 }
 
 Result<HostPath> find_program(std::string_view name) {
+    if (name.empty()) return Error::of(ENOENT, "a program's name is empty");
     if (name.find('/') != name.npos) return HostPath::absolute(name);
     char const* const set = getenv("PATH");
     for (auto const directory : split(set ? set : "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", ':')) {

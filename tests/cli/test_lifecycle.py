@@ -108,7 +108,7 @@ def test_exec(bolt):
     done = bolt("exec", "-e", "INNER=2", "-w", "/tmp", "host", "sh", "-c", "echo $OUTER $INNER; pwd; exit 4")
     assert (done.code, done.out) == (4, "1 2\n/tmp\n"), done
     assert bolt("exec", "-i", "host", "cat", stdin="in\n").out == "in\n"
-    assert bolt("exec", "host", "nosuch").code == 127
+    assert bolt("exec", "host", "nosuch").code == 127 and bolt("exec", "-u", "nosuch", "host", "id").code == 126
     assert bolt("exec", "-u", "nobody", "host", "id", "-u").out == "65534\n"
     bolt.ok("rm", "-f", "host")
     assert bolt("exec", "host", "true").code == 1

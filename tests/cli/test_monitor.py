@@ -267,7 +267,7 @@ def test_exec_failures_are_named(box):
     assert client.expect("F")["exit_code"] == 127
     client.send("c", {"arguments": ["true"], "user": "nobody"}, (null, null, null))
     failure = client.expect("F")
-    assert failure["text"] == "the container's /etc/passwd has no user 'nobody'" and failure["exit_code"] == 125
+    assert failure["text"] == "the container's /etc/passwd has no user 'nobody'" and failure["exit_code"] == 126
     client.send("c", {"arguments": []}, (null, null, null))
     assert "field 'arguments' is missing" in client.expect("F")["text"]
     os.close(null)

@@ -257,3 +257,15 @@ def test_what_is_refused_leaves_nothing(bolt):
         done = bolt("run", "--network", "none", *options, IMAGE, "true")
         assert done.code == 125 and len(done.err.strip().splitlines()) == 1, (options, done)
     assert bolt.entries("containers") == [] and bolt.entries("names") == []
+
+
+def test_what_is_empty_was_not_given(bolt):
+    done = bolt.run("--name", "", "--hostname", "", "-w", "", "-u", "", "--pull", "", "--", "sh", "-c", "hostname; pwd; id -u")
+    name, directory, user = done.out.split()
+    assert (len(name), directory, user) == (12, bolt.run("--", "pwd").out.strip(), "0")
+
+
+def test_a_cidfile_that_cannot_be_written_is_named(bolt):
+    done = bolt.run("--cidfile", "/nowhere/id", "--", "true")
+    assert done.code == 125 and done.err == "bolt: write '/nowhere/id': make a file in '/nowhere': No such file or directory\n"
+    assert bolt.entries("containers") == []

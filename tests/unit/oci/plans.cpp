@@ -30,6 +30,11 @@ TEST_CASE("sysctls belong to a namespace of the container's own") {
     CHECK(oci::check_sysctls(section).ok());
     section.sysctl = {{"net/ipv4/ip_forward", "1"}};
     CHECK(oci::check_sysctls(section).error().text() == "linux.sysctl: 'net/ipv4/ip_forward' needs a namespace of type 'network' in linux.namespaces");
+    section = with_namespaces({});
+    section.namespaces.push_back({spec::NamespaceType::network, "/proc/self/ns/net"});
+    section.sysctl = {{"net.ipv4.ip_forward", "1"}};
+    CHECK(oci::check_sysctls(section).error().text() ==
+          "linux.sysctl: 'net.ipv4.ip_forward' would change the host: the namespace '/proc/self/ns/net' in linux.namespaces is the caller's own");
     section.sysctl = {{"kernel.panic", "1"}};
     CHECK(oci::check_sysctls(section).error().is(EINVAL));
 }
