@@ -24,16 +24,10 @@ struct CreateOptions {
 };
 using To = Set<CreateOptions>;
 
-Result<int> parse_count(std::string_view text) {
-    auto const count = TRY(parse_unsigned(text));
-    if (count > 1024) return Error::of(ERANGE, "{} descriptors are too many", count);
-    return static_cast<int>(count);
-}
-
 constexpr Option bundle_option{"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", To::text<&CreateOptions::bundle>, offers_files};
 constexpr Option console_option{"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&CreateOptions::console_socket>, offers_files};
 constexpr Option pid_option{"pid-file", 0, "file", "file to write init's process id to", To::text<&CreateOptions::pid_file>, offers_files};
-constexpr Option preserve_option{"preserve-fds", 0, "count", "pass this many further descriptors to the container", To::parsed<&CreateOptions::preserved, parse_count>};
+constexpr Option preserve_option{"preserve-fds", 0, "count", "pass this many further descriptors to the container", To::parsed<&CreateOptions::preserved, parse_descriptor_count>};
 constexpr Option pivot_option{"no-pivot", 0, "", "refused: the root is always entered by pivot_root", To::flag<&CreateOptions::no_pivot>};
 constexpr Option keyring_option{"no-new-keyring", 0, "", "keep the caller's session keyring", To::flag<&CreateOptions::no_new_keyring>};
 
@@ -49,7 +43,7 @@ constexpr Option options_of_run[] = {
 void pass_listening_sockets(spec::Process& process, int& preserved) {
     char const* const count = getenv("LISTEN_FDS");
     if (!count) return;
-    auto const number = parse_count(count);
+    auto const number = parse_descriptor_count(count);
     if (!number) return;
     preserved += number.value();
     process.env.push_back(fmt::format("LISTEN_FDS={}", count));

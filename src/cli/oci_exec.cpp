@@ -17,12 +17,6 @@ struct ExecOptions {
 };
 using To = Set<ExecOptions>;
 
-Result<int> parse_count(std::string_view text) {
-    auto const count = TRY(parse_unsigned(text));
-    if (count > 1024) return Error::of(ERANGE, "{} descriptors are too many", count);
-    return static_cast<int>(count);
-}
-
 constexpr Option options_of_exec[] = {
     {"process", 'p', "file", "the process object of config.json, in place of a command", To::text<&ExecOptions::process_file>, offers_files},
     {"tty", 't', "", "give it a terminal", To::flag<&ExecOptions::terminal>},
@@ -37,7 +31,7 @@ constexpr Option options_of_exec[] = {
     {"process-label", 0, "label", "SELinux label", To::text<&ExecOptions::label>},
     {"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&ExecOptions::console_socket>, offers_files},
     {"pid-file", 0, "file", "file to write the process id to", To::text<&ExecOptions::pid_file>, offers_files},
-    {"preserve-fds", 0, "count", "pass this many further descriptors to the process", To::parsed<&ExecOptions::preserved, parse_count>},
+    {"preserve-fds", 0, "count", "pass this many further descriptors to the process", To::parsed<&ExecOptions::preserved, parse_descriptor_count>},
 };
 
 Result<std::uint32_t> parse_id(std::string_view text) {

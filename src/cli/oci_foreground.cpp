@@ -4,6 +4,7 @@
 
 #include <poll.h>
 
+#include "base/text.h"
 #include "sys/channel.h"
 #include "sys/terminal.h"
 #include "sys/unix_socket.h"
@@ -54,6 +55,12 @@ Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signa
         }
         if (watched[0].revents != 0) return process.wait();
     }
+}
+
+Result<int> parse_descriptor_count(std::string_view text) {
+    auto const count = TRY(parse_unsigned(text));
+    if (count > 1024) return Error::of(ERANGE, "{} descriptors are too many", count);
+    return static_cast<int>(count);
 }
 
 Result<void> send_console(std::string const& socket, FdRef console) {

@@ -13,6 +13,8 @@ Result<SignalQueue> hold_signals();
 // Passes signals on until the process has ended. With a terminal (`console` open) the caller's terminal is raw meanwhile, and
 // both are copied to each other.
 Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signals);
+// How many descriptors beside the standard streams go to the process; ERANGE beyond 1024.
+Result<int> parse_descriptor_count(std::string_view text);
 // runc's console socket: sends the terminal's master and its name.
 Result<void> send_console(std::string const& socket, FdRef console);
 

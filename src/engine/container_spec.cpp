@@ -46,15 +46,6 @@ Json mounts_json(SpecPlan const& plan) {
     return list;
 }
 
-Json user_json(monitor::ContainerUser const& user) {
-    Json document;
-    document.set("uid", user.uid).set("gid", user.gid);
-    Json groups;
-    for (auto const group : user.additional_groups) groups.push(group);
-    document.set_unless_empty("additionalGids", std::move(groups));
-    return document;
-}
-
 // Other users than root get the bounding set only, which is what execve(2) would leave them.
 Json capabilities_json(SpecPlan const& plan) {
     Json document;
@@ -65,7 +56,7 @@ Json capabilities_json(SpecPlan const& plan) {
 
 Json process_json(SpecPlan const& plan) {
     Json document;
-    document.set("terminal", plan.terminal).set("user", user_json(plan.user)).set("args", plan.arguments).set("env", plan.environment);
+    document.set("terminal", plan.terminal).set("user", to_json(plan.user)).set("args", plan.arguments).set("env", plan.environment);
     document.set("cwd", plan.working_directory).set("capabilities", capabilities_json(plan)).set("noNewPrivileges", plan.no_new_privileges);
     return document;
 }

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "engine/systemd_scope.h"
+#include "sys/cgroup_membership.h"
 #include "sys/file.h"
 
 namespace bolt::engine {
@@ -27,11 +28,10 @@ Result<void> require_unified_hierarchy() {
                      hierarchy);
 }
 
-// "0::/user.slice/…": the path in the unified hierarchy.
+// "" for the tree's root, so that names can be added.
 Result<std::string> cgroup_of(pid_t pid) {
-    for (auto const line : split(TRY(read_file(TRY(HostPath::parse(fmt::format("/proc/{}/cgroup", pid))))), '\n'))
-        if (line.starts_with("0::")) return std::string(line.substr(3) == "/" ? "" : line.substr(3));
-    return Error::of(EOPNOTSUPP, "process {} is in no cgroup v2", pid);
+    auto path = TRY(unified_cgroup_of(pid));
+    return path == "/" ? "" : std::move(path);
 }
 
 Result<void> write_control(HostPath const& file, std::string_view text) {

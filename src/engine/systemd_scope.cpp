@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 
 #include "base/text.h"
+#include "sys/cgroup_membership.h"
 #include "sys/file.h"
 
 // The few functions of sd-bus(3) that are used, as systemd/sd-bus.h declares them: the library is loaded, not linked.
@@ -98,10 +99,9 @@ Result<void> request_scope(pid_t pid, std::string const& unit, std::string const
 
 // The job runs on after the call: the kernel's word is what counts.
 Result<void> await_scope(pid_t pid, std::string const& unit) {
-    auto const file = TRY(HostPath::parse(fmt::format("/proc/{}/cgroup", pid)));
     auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     Backoff backoff;
-    while (TRY(read_file(file)).find("/" + unit) == std::string::npos) {
+    while (!TRY(unified_cgroup_of(pid)).ends_with("/" + unit)) {
         if (std::chrono::steady_clock::now() >= end) return Error::of(ETIMEDOUT, "systemd took longer than 5 seconds to make '{}'; look at `systemctl --user status`", unit);
         backoff.wait();
     }

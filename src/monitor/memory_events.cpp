@@ -15,15 +15,12 @@ std::optional<HostPath> directory_of(std::string_view tree, std::string_view pat
 }
 } // namespace
 
-std::optional<HostPath> memory_cgroup_of(std::string_view proc_cgroup, std::string_view container_id) {
+std::optional<HostPath> memory_cgroup_of(std::vector<CgroupMembership> const& memberships, std::string_view container_id) {
     std::optional<HostPath> found;
-    for (auto const line : split(proc_cgroup, '\n')) {
-        auto const [number, rest, has_rest] = cut(line, ':');
-        auto const [controllers, path, has_path] = cut(rest, ':');
-        if (!has_rest || !has_path || container_id.empty() || path.find(container_id) == path.npos) continue;
-        auto const names = split(controllers, ',');
-        if (std::find(names.begin(), names.end(), "memory") != names.end()) return directory_of("/memory", path);
-        if (number == "0") found = directory_of("", path);
+    for (auto const& [controllers, path] : memberships) {
+        if (container_id.empty() || path.find(container_id) == path.npos) continue;
+        if (std::find(controllers.begin(), controllers.end(), "memory") != controllers.end()) return directory_of("/memory", path);
+        if (controllers.empty()) found = directory_of("", path);
     }
     return found;
 }
@@ -48,10 +45,9 @@ std::string cgroup_path_of(std::vector<HostPath> const& directories) {
 }
 
 MemoryEvents MemoryEvents::of_process(pid_t pid, std::string_view container_id) {
-    auto const path = HostPath::parse(fmt::format("/proc/{}/cgroup", pid));
-    auto const text = path ? read_file(path.value()) : Result<std::string>(path.error());
-    if (!text) return {};
-    return {memory_cgroup_of(text.value(), container_id)};
+    auto const memberships = cgroup_memberships_of(pid);
+    if (!memberships) return {};
+    return {memory_cgroup_of(memberships.value(), container_id)};
 }
 
 MemoryEvents MemoryEvents::of_directories(std::vector<HostPath> const& directories) {

@@ -9,13 +9,14 @@
 
 #include <sys/types.h>
 
+#include "sys/cgroup_membership.h"
 #include "sys/path.h"
 
 namespace bolt::monitor {
 
-// The cgroup of /proc/PID/cgroup that has the memory controller, as its directory: "/sys/fs/cgroup/memory/bolt/x",
+// The cgroup that has the memory controller, as its directory: "/sys/fs/cgroup/memory/bolt/x",
 // "/sys/fs/cgroup/bolt/x"; none when it is not the container's own, which is one whose path names the container. Pure.
-std::optional<HostPath> memory_cgroup_of(std::string_view proc_cgroup, std::string_view container_id);
+std::optional<HostPath> memory_cgroup_of(std::vector<CgroupMembership> const& memberships, std::string_view container_id);
 // The number after "oom_kill" in either file; 0 without one. Pure.
 std::uint64_t parse_memory_kills(std::string_view text);
 // The path below a hierarchy's root that a cgroup's directories (one a tree) stand for: "/bolt/x"; "" without any. Pure.

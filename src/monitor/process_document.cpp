@@ -8,15 +8,6 @@ namespace bolt::monitor {
 
 namespace {
 
-Json user_json(ContainerUser const& user) {
-    Json document;
-    document.set("uid", std::int64_t{user.uid}).set("gid", std::int64_t{user.gid});
-    auto groups = Json::array();
-    for (gid_t const group : user.additional_groups) groups.push(std::int64_t{group});
-    document.set_unless_empty("additionalGids", std::move(groups));
-    return document;
-}
-
 Json all_capabilities(unsigned last) {
     auto names = capability_names();
     if (names.size() > last + 1) names.resize(last + 1);
@@ -39,7 +30,7 @@ Result<Json> tenant_process(Json const& spec, ExecRequest const& request, Contai
     Json size;
     if (request.terminal && request.rows != 0) size.set("height", int{request.rows}).set("width", int{request.columns});
     replace("consoleSize", std::move(size));
-    replace("user", user_json(user));
+    replace("user", to_json(user));
     replace("args", request.arguments);
     replace("env", request.environment);
     replace("cwd", request.working_directory ? *request.working_directory : TRY(own->string_or("cwd", "/")));

@@ -30,6 +30,14 @@ Result<std::string> read_or_empty(Root const& root, std::string_view path) {
 
 } // namespace
 
+Json to_json(ContainerUser const& user) {
+    Json document;
+    document.set("uid", std::int64_t{user.uid}).set("gid", std::int64_t{user.gid});
+    auto groups = Json::array();
+    for (gid_t const group : user.additional_groups) groups.push(std::int64_t{group});
+    return document.set_unless_empty("additionalGids", std::move(groups));
+}
+
 Result<ContainerUser> resolve_user(std::string_view text, std::string_view passwd, std::string_view group) {
     auto const [user_text, group_text, has_group] = cut(text, ':');
     auto const id = user_text.empty() ? std::optional<std::uint32_t>(0) : find_id(user_text);

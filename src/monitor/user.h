@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "sys/root.h"
 
@@ -18,6 +19,8 @@ struct ContainerUser {
     std::vector<gid_t> additional_groups; // those of /etc/group that list the user, when no group was named
     std::string home = "/";
 };
+// config.json's process.user.
+Json to_json(ContainerUser const& user);
 // Names or decimal ids; "" is user 0. An id needs no entry; a name without one is ENOENT naming the file.
 // `passwd` and `group` are the files' texts. Pure.
 Result<ContainerUser> resolve_user(std::string_view text, std::string_view passwd, std::string_view group);

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "sys/device_filter.h"
+#include "sys/cgroup_membership.h"
 #include "sys/file.h"
 
 namespace bolt::oci {
@@ -128,16 +129,10 @@ Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources,
 
 namespace {
 
-// The caller's own cgroup in a tree, from /proc/self/cgroup: "controller" is one of v1's names, "" for v2.
+// The caller's own cgroup in a tree: "controller" is one of v1's names, "" for v2.
 Result<std::string> own_cgroup(std::string_view controller) {
-    auto const text = TRY(read_file(TRY(HostPath::parse("/proc/self/cgroup"))));
-    for (auto const line : split(text, '\n')) {
-        auto const [hierarchy, rest, found] = cut(line, ':');
-        auto const [controllers, path, also_found] = cut(rest, ':');
-        if (controller.empty() && hierarchy == "0") return std::string(path);
-        for (auto const name : split(controllers, ','))
-            if (name == controller && !controller.empty()) return std::string(path);
-    }
+    for (auto& tree : TRY(cgroup_memberships_of(getpid())))
+        if (controller.empty() ? tree.is_unified() : std::ranges::find(tree.controllers, controller) != tree.controllers.end()) return std::move(tree.path);
     return Error::of(ENOENT, "the caller has no cgroup for '{}'", controller);
 }
 
@@ -201,6 +196,24 @@ Result<void> inherit_cpuset(HostPath const& tree, HostPath const& directory) {
     return {};
 }
 
+// `tree` is a controller of version 1, or "" for version 2's only tree.
+bool belongs_to(CgroupSetting const& setting, std::string_view tree) { return tree.empty() || setting.controller == tree; }
+
+Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings) {
+    // Whoever removes a container kills what is in its cgroup.
+    if (std::vector<pid_t> strangers; collect(directory, strangers), !strangers.empty())
+        return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
+    auto const first = std::ranges::find_if(settings, [&](auto const& setting) { return belongs_to(setting, tree); });
+    return make_directories(directory, 0755).while_doing("{}", first == settings.end() ? "linux.cgroupsPath" : fmt::format("resources.{}", first->field));
+}
+
+Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings) {
+    if (tree.empty()) TRY(enable_controllers(directory, settings));
+    for (auto const& setting : settings)
+        if (belongs_to(setting, tree)) TRY(write_setting(directory, setting));
+    return {};
+}
+
 } // namespace
 
 Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
@@ -231,16 +244,10 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
         for (auto const& tree : trees) {
             auto const tree_top = tree.empty() ? top() : top() / tree;
             auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree, caller))));
-            auto const setting = std::find_if(settings.begin(), settings.end(), [&](auto const& each) { return tree.empty() || each.controller == tree; });
-            // Whoever removes a container kills what is in its cgroup.
-            if (std::vector<pid_t> strangers; collect(directory, strangers), !strangers.empty())
-                return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
-            TRY(make_directories(directory, 0755).while_doing("{}", setting == settings.end() ? "linux.cgroupsPath" : fmt::format("resources.{}", setting->field)));
+            TRY(make_directory_of_group(directory, tree, settings));
             cgroup.directories_.push_back(directory);
-            if (version == CgroupVersion::v2) TRY(enable_controllers(directory, settings));
             if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
-            for (auto const& setting : settings)
-                if (version == CgroupVersion::v2 || setting.controller == tree) TRY(write_setting(directory, setting));
+            TRY(write_settings(directory, tree, settings));
         }
         if (version == CgroupVersion::v2) TRY(filter_devices(cgroup.directories_.front(), enforced.devices));
         if (version == CgroupVersion::v2) cgroup.birthplace_ = TRY(open_file(cgroup.directories_.front(), O_PATH | O_DIRECTORY));
@@ -258,14 +265,6 @@ Result<void> move_into(HostPath const& directory, pid_t pid) {
     auto const fd = TRY(open_file(directory / "cgroup.procs", O_WRONLY));
     return write_all(fd, fmt::format("{}", pid)).while_doing("move process {} into '{}'", pid, directory);
 }
-
-// v2: where a process of ours is, seen from the tree's top.
-Result<HostPath> cgroup_of(pid_t pid) {
-    auto const text = TRY(read_file(TRY(HostPath::parse(fmt::format("/proc/{}/cgroup", pid)))));
-    for (auto const line : split(text, '\n'))
-        if (line.starts_with("0::/")) return HostPath::parse(fmt::format("{}{}", top(), line.substr(3)));
-    return Error::of(ENOENT, "process {} is in no cgroup of version 2", pid);
-}
 } // namespace
 
 Result<void> Cgroup::add(pid_t pid) const {
@@ -277,7 +276,7 @@ Result<void> Cgroup::add_beside(pid_t pid, pid_t member) const {
     auto const added = add(pid);
     // v2: an init that divides its cgroup among its children (systemd, a nested engine) leaves none for processes but its own.
     if (added || !added.error().is(EBUSY)) return added;
-    return move_into(TRY(cgroup_of(member)), pid);
+    return move_into(TRY(HostPath::parse(fmt::format("{}{}", top(), TRY(unified_cgroup_of(member))))), pid);
 }
 
 namespace {

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "oci/cgroups.h"
+#include "sys/cgroup_membership.h"
 #include "sys/file.h"
 #include "sys/layered_mount.h"
 
@@ -178,11 +179,9 @@ Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
     auto const place = TRY(Mount::make("tmpfs", "tmpfs", {{"size", "64k"}, {"mode", "755"}}, step.attributes.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY)));
     std::vector<std::pair<std::string, Mount>> trees;
-    auto const text = TRY(read_file(TRY(HostPath::parse("/proc/self/cgroup"))));
-    for (auto const line : split(text, '\n')) {
-        auto const controllers = cut(cut(line, ':').after, ':').before;
-        if (line.empty()) continue;
-        auto const name = controllers.empty() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
+    for (auto const& own : TRY(cgroup_memberships_of(getpid()))) {
+        auto const controllers = join(own.controllers, ",");
+        auto const name = own.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
         // A tree that the host does not show is none for the container either.
         if (!exists(TRY(HostPath::parse("/sys/fs/cgroup")) / name)) continue;
         auto tree = TRY(make_cgroup_tree(controllers, step.attributes.set));

@@ -5,11 +5,11 @@
 using namespace bolt::monitor;
 
 TEST_CASE("the memory cgroup is the container's own or none") {
-    CHECK(memory_cgroup_of("0::/user.slice/bolt-abc.scope\n", "abc")->text() == "/sys/fs/cgroup/user.slice/bolt-abc.scope");
-    CHECK_FALSE(memory_cgroup_of("0::/user.slice/session-1.scope\n", "abc"));
-    CHECK(memory_cgroup_of("9:name=systemd:/\n4:memory:/bolt/abc\n1:cpu,cpuacct:/bolt/abc\n0::/bolt/abc\n", "abc")->text() == "/sys/fs/cgroup/memory/bolt/abc");
-    CHECK_FALSE(memory_cgroup_of("4:memory:/\n0::/\n", ""));
-    CHECK_FALSE(memory_cgroup_of("", "abc"));
+    CHECK(memory_cgroup_of(bolt::parse_cgroup_memberships("0::/user.slice/bolt-abc.scope\n"), "abc")->text() == "/sys/fs/cgroup/user.slice/bolt-abc.scope");
+    CHECK_FALSE(memory_cgroup_of(bolt::parse_cgroup_memberships("0::/user.slice/session-1.scope\n"), "abc"));
+    CHECK(memory_cgroup_of(bolt::parse_cgroup_memberships("9:name=systemd:/\n4:memory:/bolt/abc\n1:cpu,cpuacct:/bolt/abc\n0::/bolt/abc\n"), "abc")->text() == "/sys/fs/cgroup/memory/bolt/abc");
+    CHECK_FALSE(memory_cgroup_of(bolt::parse_cgroup_memberships("4:memory:/\n0::/\n"), ""));
+    CHECK_FALSE(memory_cgroup_of(bolt::parse_cgroup_memberships(""), "abc"));
 }
 
 TEST_CASE("a cgroup's directories stand for one path") {

@@ -1,0 +1,32 @@
+#include "sys/cgroup_membership.h"
+
+#include "base/text.h"
+#include "sys/file.h"
+
+namespace bolt {
+
+std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view text) {
+    std::vector<CgroupMembership> memberships;
+    for (auto const line : split(text, '\n')) {
+        auto const [number, rest, has_rest] = cut(line, ':');
+        auto const [controllers, path, has_path] = cut(rest, ':');
+        if (!has_rest || !has_path) continue;
+        CgroupMembership membership{{}, std::string(path)};
+        if (number != "0" || !controllers.empty())
+            for (auto const name : split(controllers, ',')) membership.controllers.emplace_back(name);
+        memberships.push_back(std::move(membership));
+    }
+    return memberships;
+}
+
+Result<std::vector<CgroupMembership>> cgroup_memberships_of(pid_t pid) {
+    return parse_cgroup_memberships(TRY(read_file(TRY(HostPath::parse(fmt::format("/proc/{}/cgroup", pid))))));
+}
+
+Result<std::string> unified_cgroup_of(pid_t pid) {
+    for (auto& membership : TRY(cgroup_memberships_of(pid)))
+        if (membership.is_unified()) return std::move(membership.path);
+    return Error::of(ENOENT, "process {} is in no cgroup of version 2", pid);
+}
+
+} // namespace bolt

@@ -1,0 +1,27 @@
+// The control groups that a process is in: cgroups(7), /proc/PID/cgroup.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+
+namespace bolt {
+
+// One tree's group.
+struct CgroupMembership {
+    std::vector<std::string> controllers; // version 1: "cpu" and "cpuacct", or "name=systemd"; none: version 2
+    std::string path;                     // below the tree's root as the caller sees it: "/user.slice"
+    bool is_unified() const { return controllers.empty(); }
+};
+
+std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view text);
+Result<std::vector<CgroupMembership>> cgroup_memberships_of(pid_t pid);
+// The path in the tree of version 2; ENOENT without one.
+Result<std::string> unified_cgroup_of(pid_t pid);
+
+} // namespace bolt
