@@ -3,17 +3,15 @@
 #include <set>
 
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "sys/file.h"
+#include "sys/layered_mount.h"
 
 namespace bolt::engine {
 
 namespace {
-
-bool is_whiteout(struct stat const& status) { return S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0); }
 
 // Hides what lower layers have under the same name. Layers made without privilege carry user.*, those of root trusted.*.
 bool is_opaque(FdRef directory) {

@@ -4,11 +4,11 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "sys/file.h"
+#include "sys/layered_mount.h"
 
 namespace bolt::image {
 
@@ -59,9 +59,7 @@ Result<UniqueFd> ParentCache::make_step_by_step(std::string const& directory, Wh
         auto next = target_.open_path(so_far, O_PATH | O_DIRECTORY);
         bool opaque = false;
         if (!next && next.error().is(ENOTDIR)) {
-            struct stat look {};
-            bool const whiteout = fstatat(here.number(), name.c_str(), &look, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(look.st_mode) && look.st_rdev == makedev(0, 0);
-            if (!whiteout || whiteouts == Whiteouts::stay) return next;
+            if (!is_whiteout_at(here, name) || whiteouts == Whiteouts::stay) return next;
             if (unlinkat(here.number(), name.c_str(), 0) < 0) return Error::from_errno("replace the whiteout '{}'", so_far);
             opaque = true;
         } else if (!next && !next.error().is(ENOENT)) {

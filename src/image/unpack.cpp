@@ -11,6 +11,7 @@
 #include "image/parent_cache.h"
 #include "image/tar_reader.h"
 #include "sys/file.h"
+#include "sys/layered_mount.h"
 
 namespace bolt::image {
 
@@ -131,11 +132,6 @@ private:
         return {};
     }
 
-    bool is_whiteout(FdRef parent, std::string const& leaf) {
-        struct stat look {};
-        return fstatat(parent.number(), leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(look.st_mode) && look.st_rdev == makedev(0, 0);
-    }
-
     // What is in the way of an entry: an earlier one of the same name, or a whiteout.
     Result<void> clear(ParentCache::Parent& parent, Place const& place) {
         TRY(remove_below(parent.fd, place.leaf, 0));
@@ -152,7 +148,7 @@ private:
             if (fstatat(parent.fd.number(), place.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0) return Error::from_errno("look at it");
             fresh = !S_ISDIR(look.st_mode);
             if (fresh) {
-                opaque = is_whiteout(parent.fd, place.leaf);
+                opaque = is_whiteout_at(parent.fd, place.leaf);
                 TRY(clear(parent, place));
                 if (mkdirat(parent.fd.number(), place.leaf.c_str(), 0700) < 0) return Error::from_errno("make the directory");
             }

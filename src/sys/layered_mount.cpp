@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "sys/file.h"
@@ -38,6 +39,13 @@ Result<void> mount_layers(std::vector<HostPath> const& lowers, HostPath const& u
 Result<void> unmount_layers(HostPath const& target) {
     if (umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) < 0) return Error::from_errno("unmount '{}'", target);
     return {};
+}
+
+bool is_whiteout(struct stat const& status) { return S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0); }
+
+bool is_whiteout_at(FdRef directory, std::string const& name) {
+    struct stat status {};
+    return fstatat(directory.number(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && is_whiteout(status);
 }
 
 } // namespace bolt

@@ -2,10 +2,14 @@
 // directory. mount(2), mount_namespaces(7).
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include "base/result.h"
+#include "sys/fd.h"
 #include "sys/path.h"
 
 namespace bolt {
@@ -18,5 +22,10 @@ Result<void> enter_own_mount_namespace();
 // that 200 of them fit into mount(2)'s page of options however long their paths are; E2BIG beyond.
 Result<void> mount_layers(std::vector<HostPath> const& lowers, HostPath const& upper, HostPath const& work, std::string_view options, HostPath const& target);
 Result<void> unmount_layers(HostPath const& target);
+
+// What hides a name of the layers below: a character device 0:0. overlayfs.rst of the kernel's documentation.
+bool is_whiteout(struct stat const& status);
+// Whether there is one of that name in a directory.
+bool is_whiteout_at(FdRef directory, std::string const& name);
 
 } // namespace bolt
