@@ -78,8 +78,9 @@ Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth d
     wanted.attr_clr = attributes.clear;
     wanted.propagation = attributes.propagation;
     unsigned const flags = AT_EMPTY_PATH | (depth == Depth::recursive ? AT_RECURSIVE : 0);
-    if (syscall(SYS_mount_setattr, mounted.number(), "", flags, &wanted, sizeof wanted) < 0) return Error::from_errno("change the attributes of a mount");
-    return {};
+    if (syscall(SYS_mount_setattr, mounted.number(), "", flags, &wanted, sizeof wanted) == 0) return {};
+    if (errno == ENOSYS) return Error::of(ENOSYS, "this kernel has no mount_setattr(2): Linux 5.12 or later is needed");
+    return Error::from_errno("change the attributes of a mount");
 }
 
 Result<void> enter_root_for_good(FdRef new_root) {

@@ -78,11 +78,14 @@ namespace {
 // Before Linux 5.3, and where seccomp answers ENOSYS so that a libc falls back. Retired when 5.7 is the oldest supported.
 Result<Process> clone_without_clone3(CloneOptions const& options, std::function<int()> const& body) {
     if (options.cgroup.is_open()) return Error::from_code(ENOSYS, "start a process inside a cgroup");
-    auto const flags = options.namespaces | (options.parent_of_caller ? CLONE_PARENT : 0) | SIGCHLD;
-    auto const pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, nullptr, nullptr, nullptr));
+    // Its flag is where clone(2) has the signal.
+    if ((options.namespaces & CLONE_NEWTIME) != 0) return Error::of(ENOTSUP, "a time namespace cannot be made here: clone3(2) is missing");
+    auto const flags = options.namespaces | CLONE_PIDFD | (options.parent_of_caller ? CLONE_PARENT : 0) | SIGCHLD;
+    int pidfd = -1; // where the parent's thread id would go
+    auto const pid = static_cast<pid_t>(syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, nullptr));
     if (pid < 0) return Error::from_errno("clone a process");
     if (pid == 0) _exit(body());
-    return Process(pid, UniqueFd());
+    return Process(pid, UniqueFd(pidfd));
 }
 
 } // namespace
