@@ -6,6 +6,7 @@
 
 #include "cli/command_line.h"
 #include "cli/oci_commands.h"
+#include "sys/file.h"
 
 namespace bolt::cli::oci_command {
 
@@ -51,10 +52,21 @@ constexpr Option options_of_program[] = {
 
 constexpr Command program{"", "COMMAND [ARG...]", "run OCI containers", options_of_program, 0, -1, OptionsEnd::at_first_argument, Names::commands, nullptr};
 
-HostPath default_root() {
-    char const* const runtime = geteuid() == 0 ? nullptr : getenv("XDG_RUNTIME_DIR");
-    auto const base = HostPath::parse(runtime ? runtime : geteuid() == 0 ? "/run" : fmt::format("/tmp/bolt-run-{}", geteuid()));
-    return (base ? base.value() : HostPath::parse("/run").value()) / "bolt-oci";
+// In /tmp anybody may have made it first, and what is in there is believed: hooks are run.
+Result<HostPath> own_directory_in_tmp() {
+    auto directory = TRY(HostPath::parse(fmt::format("/tmp/bolt-run-{}", geteuid())));
+    if (auto const made = make_directory(directory, 0700); !made && !made.error().is(EEXIST)) return made.error();
+    struct stat status {};
+    if (lstat(directory.c_str(), &status) < 0) return Error::from_errno("look at '{}'", directory);
+    if (S_ISDIR(status.st_mode) && status.st_uid == geteuid() && (status.st_mode & 022) == 0) return directory;
+    return Error::of(EPERM, "'{}' is not a directory that only user {} may write to; choose another with '--root', or set XDG_RUNTIME_DIR", directory, geteuid());
+}
+
+Result<HostPath> default_root() {
+    if (geteuid() == 0) return HostPath::parse("/run/bolt-oci");
+    char const* const runtime = getenv("XDG_RUNTIME_DIR");
+    auto const base = TRY(runtime && *runtime == '/' ? HostPath::parse(runtime) : own_directory_in_tmp());
+    return base / "bolt-oci";
 }
 
 std::string shown(Option const& option) {
@@ -131,7 +143,6 @@ Parsed parse(Command const& command, Words const& words, void* options) {
 namespace {
 
 int perform(Words const& arguments) {
-    globals().root = default_root();
     auto const line = parse_command_line(program, arguments, &globals());
     if (line.refusal) return refuse(*line.refusal);
     if (globals().asks_for_version) {
@@ -141,6 +152,11 @@ int perform(Words const& arguments) {
     if (line.asks_for_help || line.words.empty() || line.words[0] == "help") {
         print(help_of_program());
         return 0;
+    }
+    if (globals().root.text() == "/") { // none was named
+        auto root = default_root();
+        if (!root) return complain(root.error());
+        globals().root = std::move(root).value();
     }
     auto const& name = line.words[0];
     if (name == "__options") {

@@ -26,25 +26,12 @@ Result<ContainerDirectory> ContainerDirectory::of(HostPath const& root, std::str
     return ContainerDirectory(root / id, std::string(id));
 }
 
-namespace {
-
-// The default one may be in /tmp, where anybody could have made it first, and put there what we would believe.
-Result<void> require_own(HostPath const& root) {
-    struct stat status {};
-    if (lstat(root.c_str(), &status) < 0) return Error::from_errno("look at '{}'", root);
-    if (S_ISDIR(status.st_mode) && status.st_uid == geteuid()) return {};
-    return Error::of(EPERM, "'{}' is not a directory of user {}; choose another with '--root'", root, geteuid());
-}
-
-} // namespace
-
 Result<void> ContainerDirectory::make() const {
     auto made = make_directory(path_, 0700);
     if (!made && made.error().is(ENOENT)) {
         TRY(make_directories(path_.parent(), 0700));
         made = make_directory(path_, 0700);
     }
-    TRY(require_own(path_.parent()));
     if (!made && made.error().is(EEXIST)) return Error::of(EEXIST, "container '{}' exists already; remove it with 'bolt-oci delete {}' or choose another id", id_, id_);
     return made;
 }

@@ -154,7 +154,11 @@ bool swap_is_counted() {
     auto const top = HostPath::parse(hierarchy).value();
     if (exists(top / "memory/memory.memsw.limit_in_bytes") || exists(top / "memory.swap.max")) return true;
     auto const groups = list_directory(top);
-    return groups && std::ranges::any_of(groups.value(), [&](auto const& name) { return exists(top / name / "memory.swap.max"); });
+    if (!groups) return false;
+    auto const some_have = [&](std::string_view file) { return std::ranges::any_of(groups.value(), [&](auto const& name) { return exists(top / name / file); }); };
+    // Where no group has the controller yet, the kernel's support for swap decides.
+    if (exists(top / "cgroup.controllers") && !some_have("memory.max")) return exists(HostPath::parse("/proc/swaps").value());
+    return some_have("memory.swap.max");
 }
 
 } // namespace bolt::engine

@@ -35,6 +35,7 @@ void Monitor::reap() {
         pid_t const pid = ended.si_pid;
         auto const tenant = std::find_if(tenants_.begin(), tenants_.end(), [&](auto const& running) { return running.process.pid() == pid; });
         if (runtime_ && runtime_->init().pid() == pid) {
+            dismiss_makers(); // they go by init's pid, which is nobody else's until it is reaped
             auto const status = runtime_->init().find_exit();
             init_ended(status && status.value() ? *status.value() : ExitStatus{.signal = SIGKILL});
         } else if (tenant != tenants_.end()) {

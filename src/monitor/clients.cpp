@@ -37,7 +37,6 @@ Result<void> Clients::listen(UniqueFd listener) {
 void Clients::accept_all() {
     for (;;) {
         auto connection = accept_one(listener_);
-        if (!connection && (connection.error().is(EINTR) || connection.error().is(ECONNABORTED))) continue;
         // The client sees the end of its connection.
         if (!connection || !set_nonblocking(connection.value()) || !add(Channel(std::move(connection).value()), false)) return;
     }

@@ -139,11 +139,13 @@ private:
 // Runs the program to its end.
 Result<void> CommandRuntime::call(std::vector<std::string> arguments, ContainerEnds const* ends) {
     auto const log = own_file("log");
+    (void)remove_file(log).ok(); // of a process that had this one's pid before; mostly not there, ignoring
     SpawnOptions options;
     options.arguments = {program_.text(), "--root", (bundle_ / "runtime").text(), "--log", log.text(), "--log-format", "json"};
     auto const operation = arguments.front();
     options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
     options.working_directory = bundle_;
+    options.dies_with_parent = true; // a tenant's maker may be dismissed: the container has ended
     if (ends) {
         options.input = ends->input;
         options.output = ends->output;

@@ -14,7 +14,6 @@ void Monitor::init_ended(ExitStatus ended) {
     state_.exit_code = ended.shell_code();
     state_.oom_killed = ran && runtime_->memory_kills() > memory_kills_before_;
     if (!ran && state_.error.empty()) state_.error = fmt::format("the container's init {} before it was started", ended.text());
-    dismiss_makers();
     runtime_->kill_all(); // what was outside of its pid namespace
     streams_->finish();
 }

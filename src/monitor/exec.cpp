@@ -59,6 +59,8 @@ void add_home(std::vector<std::string>& environment, std::string const& home) {
     environment.push_back("HOME=" + home);
 }
 
+constexpr std::size_t most_makers = 64; // at a time
+
 struct MakerOrder {
     Runtime& runtime;
     FdRef document; // of the container's request
@@ -66,18 +68,29 @@ struct MakerOrder {
     ContainerEnds const& ends;
 };
 
+// A description of its own: this process and its makers read the document at the same time.
+Result<Request> read_again(FdRef document) {
+    auto const own = TRY(open_file(TRY(HostPath::parse(fmt::format("/proc/self/fd/{}", document.number()))), O_RDONLY));
+    return read_request(own);
+}
+
+Result<Root> open_root_of(pid_t init) { return Root::open(TRY(HostPath::parse(fmt::format("/proc/{}/root", init)))).while_doing("look into the container"); }
+
 Result<Tenant> make_tenant(MakerOrder const& order) {
-    // A description of its own: this process and its makers read the document at the same time.
-    auto const document = TRY(open_file(TRY(HostPath::parse(fmt::format("/proc/self/fd/{}", order.document.number()))), O_RDONLY));
-    auto const container = TRY(read_request(document));
-    auto const root = TRY(Root::open(TRY(HostPath::parse(fmt::format("/proc/{}/root", order.runtime.init().pid())))).while_doing("look into the container"));
-    auto const user = TRY(tenant_user(root, order.request, container.spec));
+    // That these are missing, or not ours to look at, is not said of the command.
+    auto read = read_again(order.document);
+    if (!read) return oci::without_command_codes(std::move(read).error());
+    auto const container = std::move(read).value();
+    auto opened = open_root_of(order.runtime.init().pid());
+    if (!opened) return oci::without_command_codes(std::move(opened).error());
+    auto const user = TRY(tenant_user(opened.value(), order.request, container.spec));
     add_home(order.request.environment, user.home);
     return order.runtime.exec(container, order.request, user, order.ends);
 }
 
-// Situation:    a copy of the monitor, with its descriptors: a connection must not stay open because this holds it too.
-// Must:         say the tenant's pid, with its terminal, or a Report of what failed; then wait to be let go.
+// Situation:    a copy of the monitor, with all its descriptors.
+// Must:         close them, since a connection must not stay open because this holds it too; say the tenant's pid, with its
+//               terminal, or a Report of what failed; then wait to be let go.
 int run_maker(MakerOrder const& order, Channel const& channel) noexcept {
     auto made = [&]() -> Result<Tenant> {
         TRY(set_parent_death_signal(SIGKILL));
@@ -96,19 +109,20 @@ int run_maker(MakerOrder const& order, Channel const& channel) noexcept {
     return 0;
 }
 
+// EAGAIN while it has said nothing.
 Result<Tenant> take_tenant(Channel const& channel) {
-    auto message = channel.receive();
-    if (!message || !message.value()) return Error::of(ECHILD, "the process that makes the container's new process ended early");
-    auto& said = *message.value();
+    auto message = TRY(channel.receive());
+    if (!message) return Error::of(ECHILD, "the process that makes the container's new process ended early");
     pid_t pid = 0;
-    if (said.bytes.size() != sizeof pid) {
-        TRY(oci::read_report(said.bytes));
+    if (message->bytes.size() != sizeof pid) {
+        TRY(oci::read_report(message->bytes));
         return Error::of(EPROTO, "the process that makes the container's new process said something that is not in the protocol");
     }
-    std::memcpy(&pid, said.bytes.data(), sizeof pid);
+    std::memcpy(&pid, message->bytes.data(), sizeof pid);
+    Tenant tenant{Process(pid, UniqueFd()), {}}; // from here on it ends with us unless all goes well
     auto pidfd = TRY(open_pidfd(pid));
-    Tenant tenant{Process(pid, std::move(pidfd)), {}};
-    if (!said.descriptors.empty()) tenant.console = std::move(said.descriptors.front());
+    tenant.process = Process(tenant.process.release(), std::move(pidfd));
+    if (!message->descriptors.empty()) tenant.console = std::move(message->descriptors.front());
     return tenant;
 }
 
@@ -117,6 +131,8 @@ Result<Tenant> take_tenant(Channel const& channel) {
 Result<void> Monitor::exec(ClientPtr const& client, Incoming& incoming) {
     auto request = TRY(parse_exec_request(TRY(Json::parse(incoming.payload).while_doing("read the exec request"))));
     if (phase_ != Phase::running) return not_running();
+    if (makers_.size() == most_makers)
+        return Error::of(EBUSY, "{} commands are being started in the container already, and none comes to run; is it stopping its processes?", most_makers);
     auto const ends = TRY(take_tenant_streams(request, incoming));
     auto [ours, theirs] = TRY(Channel::make_pair());
     TRY(set_nonblocking(ours.fd()));
@@ -128,34 +144,40 @@ Result<void> Monitor::exec(ClientPtr const& client, Incoming& incoming) {
 }
 
 void Monitor::maker_spoke(pid_t pid) {
-    auto node = makers_.extract(pid);
-    if (!node) return;
-    auto& maker = node.mapped();
-    loop_.forget(maker.channel.fd());
-    auto tenant = take_tenant(maker.channel);
+    auto maker = let_go(pid);
     auto const client = maker.client.lock();
-    if (!tenant) {
-        if (client) clients_.post_failure(client, tenant.error(), exit_code_of_failure(tenant.error()));
-        return;
-    }
-    maker.process.release(); // it ends now, and is reaped with those that nobody knows
-    if (client) tell_of_tenant(client, tenant.value());
-    tenants_.push_back({std::move(tenant->process), client});
+    auto tenant = take_tenant(maker.channel);
+    auto const told = tenant ? (client ? tell_of_tenant(client, tenant.value()) : Result<void>()) : Result<void>(tenant.error());
+    if (told) tenants_.push_back({std::move(tenant->process), client});
+    else if (client) clients_.post_failure(client, told.error(), exit_code_of_failure(told.error()));
 }
 
-void Monitor::tell_of_tenant(ClientPtr const& client, Tenant const& tenant) {
+// It ends by itself or is killed, and is reaped with those that nobody knows: one that waits for a file of the container's does not
+// end before it has that.
+Monitor::Maker Monitor::let_go(pid_t pid) {
+    auto maker = std::move(makers_.extract(pid).mapped());
+    loop_.forget(maker.channel.fd());
+    maker.process.release();
+    return maker;
+}
+
+Result<void> Monitor::tell_of_tenant(ClientPtr const& client, Tenant const& tenant) {
     Json payload;
     payload.set("pid", tenant.process.pid());
-    if (!tenant.console.is_open()) return clients_.post(client, Type::exec_started, payload.dump());
-    auto const told = clients_.post_with_descriptor(client, Type::exec_started, payload.dump(), tenant.console);
-    if (!told) clients_.post_failure(client, told.error(), exit_code_of_failure(told.error()));
+    if (tenant.console.is_open()) return clients_.post_with_descriptor(client, Type::exec_started, payload.dump(), tenant.console);
+    clients_.post(client, Type::exec_started, payload.dump());
+    return {};
 }
 
-void Monitor::dismiss_makers() {
-    for (auto& [pid, maker] : std::exchange(makers_, {})) {
-        loop_.forget(maker.channel.fd());
+void Monitor::dismiss_makers(Client const* whose) {
+    std::vector<pid_t> dismissed;
+    for (auto const& [pid, maker] : makers_)
+        if (!whose || maker.client.lock().get() == whose) dismissed.push_back(pid);
+    for (auto const pid : dismissed) {
+        kill_with_children(makers_.at(pid).process);
+        auto const maker = let_go(pid);
         auto const gone = not_running();
-        if (auto const client = maker.client.lock()) clients_.post_failure(client, gone, exit_code_of_failure(gone));
+        if (auto const client = maker.client.lock(); client && !whose) clients_.post_failure(client, gone, exit_code_of_failure(gone));
     }
 }
 

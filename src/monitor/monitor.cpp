@@ -91,6 +91,7 @@ Result<void> Monitor::prepare() {
     TRY(watch_signals());
     state_.monitor_pid = getpid();
     state_.monitor_start_time = TRY(start_time_of(getpid()));
+    state_.boot = TRY(boot_id());
     auto entered = Surroundings::enter(request_);
     // A port that may not be opened and a pasta that is missing are not the command.
     if (!entered) return oci::without_command_codes(std::move(entered).error());
@@ -114,12 +115,14 @@ Result<void> Monitor::prepare() {
 namespace {
 
 // Overlayfs refuses a volatile upper layer that was not unmounted in order, and takes every second mount for that. Between two runs
-// of one monitor, and after one that was killed, nothing is lost; the run directory says that the host has not gone down since.
+// of one monitor, and after one that was killed, nothing is lost, as long as the host did not go down.
 Result<void> accept_volatile_layer(Request const& request) {
     if (!request.overlay || !request.overlay->is_volatile) return {};
     auto const mark = request.overlay->work / "work/incompat";
     if (!exists(mark)) return {};
-    if (!exists(request.run_directory / "state.json"))
+    auto const last = TRY(find_state(request.run_directory));
+    bool const has_run = last || !TRY(list_directory(request.overlay->upper)).empty();
+    if (has_run && (!last || last->boot != TRY(boot_id())))
         return Error::of(ESTALE, "it was to be removed at its end (--rm), but the host went down first, and its files may be incomplete; remove it with `bolt rm`");
     return remove_tree(mark);
 }

@@ -14,7 +14,9 @@
 //   * Init dies: the kernel kills the rest of its pid namespace, tenants included; what is outside is killed by cgroup.
 //   * The engine dies before `start`: nobody is left who would start what was created, so it is undone. After `start`: nothing
 //     changes, in the foreground neither, with `--rm` neither (docker's rule).
-//   * A client dies: it is detached. A tenant goes on when its client is gone; its exit code is then nobody's.
+//   * A client dies: it is detached. A tenant goes on when its client is gone; its exit code is then nobody's. One that is still
+//     being made is killed with its maker.
+//   * A tenant's maker dies: its client is told. Makers are killed when the container ends.
 //   * The terminal hangs up, the session ends: nothing; the monitor has a session of its own. SIGTERM and SIGINT to the
 //     monitor stop the container in order, without counting as the user's wish for `unless-stopped`.
 //   * pasta dies: the container goes on without a way out; the state's `error` says so.
@@ -96,9 +98,15 @@ private:
 
     // one process more (exec.cpp)
     Result<void> exec(ClientPtr const& client, Incoming& incoming);
+    struct Maker { // of a tenant
+        Process process;
+        Channel channel;
+        std::weak_ptr<Client> client;
+    };
     void maker_spoke(pid_t pid);
-    void tell_of_tenant(ClientPtr const& client, Tenant const& tenant);
-    void dismiss_makers(); // the container has ended
+    Maker let_go(pid_t maker);
+    Result<void> tell_of_tenant(ClientPtr const& client, Tenant const& tenant);
+    void dismiss_makers(Client const* whose = nullptr); // those of a client who is gone; all, when the container has ended
 
     EventLoop& loop_;
     FdRef document_;
@@ -115,11 +123,6 @@ private:
     EventLoop::TimerId timer_ = 0; // of the stop's patience, or of the restart's pause
     std::uint64_t memory_kills_before_ = 0;
 
-    struct Maker { // of a tenant
-        Process process;
-        Channel channel;
-        std::weak_ptr<Client> client;
-    };
     std::map<pid_t, Maker> makers_;
     struct RunningTenant {
         Process process;

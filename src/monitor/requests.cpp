@@ -157,6 +157,7 @@ void Monitor::end_early() {
 }
 
 void Monitor::client_gone(ClientPtr const& client) {
+    dismiss_makers(client.get());
     // Nobody is left who would start what was created.
     if (client->foreground && phase_ == Phase::created) begin_stop(SIGKILL, std::chrono::milliseconds(0));
 }

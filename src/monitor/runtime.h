@@ -40,7 +40,8 @@ public:
     // How many processes the kernel killed for the cgroup's memory limit so far; 0 when nobody counts.
     virtual std::uint64_t memory_kills() const = 0;
 
-    // `request` is the container's, read again. The streams are the tenant's own.
+    // `request` is the container's, read again. The streams are the tenant's own. Called in a copy of the monitor, at the same time
+    // as others: what it changes in this object is lost, and of all descriptors only those of `ends` are open.
     virtual Result<Tenant> exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) = 0;
     // Whether this ended child is one of the runtime's own beside init; it is reaped then.
     virtual bool reap_own(pid_t) { return false; }

@@ -55,7 +55,7 @@ Json to_json(State const& state) {
     document.set_unless_empty("started_at", time_json(state.started_at)).set_unless_empty("finished_at", time_json(state.finished_at));
     document.set("exit_code", state.exit_code).set("oom_killed", state.oom_killed).set("stopped_by_user", state.stopped_by_user);
     document.set("restart_count", state.restart_count);
-    document.set_unless_empty("error", state.error).set_unless_empty("cgroup", state.cgroup).set_unless_empty("ports", state.ports);
+    document.set_unless_empty("error", state.error).set_unless_empty("cgroup", state.cgroup).set_unless_empty("boot", state.boot).set_unless_empty("ports", state.ports);
     return document;
 }
 
@@ -74,6 +74,7 @@ Result<State> parse_state(Json const& document) {
     state.restart_count = static_cast<int>(TRY(document.integer_or("restart_count", 0)));
     state.error = TRY(document.string_or("error", ""));
     state.cgroup = TRY(document.string_or("cgroup", ""));
+    state.boot = TRY(document.string_or("boot", ""));
     state.ports = TRY(document.strings("ports"));
     return state;
 }

@@ -32,6 +32,7 @@ struct State {
     int restart_count = 0;
     std::string error;                    // why it could not be started, or the last teardown's complaints
     std::string cgroup;                   // path below the hierarchy, "" when there is none
+    std::string boot;                     // the boot's id (sys/process.h) in which it was written
     std::vector<std::string> ports;       // net::format_published with the numbers really used
 };
 

@@ -84,7 +84,6 @@ struct TenantRequest {
     int preserved_descriptors = 0;
     std::optional<std::string> seccomp_program;
     Cgroup const* cgroup = nullptr;             // to be a member of
-    bool dies_with_parent = false;
 };
 struct Tenant {
     Process process; // our child

@@ -31,9 +31,4 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc);
 // The last step before exec.
 Result<void> seal_identity(Identity const& identity);
 
-// execve(2) of args[0], looked up in the environment's PATH. Returns only with an error: ENOENT and EACCES as the shell has them.
-Error execute(spec::Process const& process);
-// What execute() would find, without executing: for telling early.
-Result<std::string> find_command(spec::Process const& process);
-
 } // namespace bolt::oci

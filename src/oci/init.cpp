@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "oci/command.h"
 #include "oci/hooks.h"
 #include "oci/messages.h"
 #include "oci/rootfs.h"
@@ -180,9 +181,7 @@ Result<Channel> await_start(InitPlan const& plan, Channel const& channel) {
         return Channel(TRY(duplicate(channel.fd())));
     }
     for (;;) {
-        auto connection = accept_one(plan.start_listener);
-        if (!connection && (connection.error().is(EINTR) || connection.error().is(ECONNABORTED))) continue;
-        Channel starter(TRY(std::move(connection)));
+        Channel starter(TRY(accept_one(plan.start_listener)));
         // Somebody who connects and leaves does not start the container.
         if (await_word(starter, word_start)) return starter;
     }

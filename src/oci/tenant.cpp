@@ -1,11 +1,10 @@
 // A process more in a running container: runtime.md has no such operation, every runtime has it as "exec".
 #include "oci/container.h"
 
-#include <csignal>
-
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "oci/command.h"
 #include "oci/identity.h"
 #include "oci/init.h"
 #include "oci/messages.h"
@@ -45,7 +44,6 @@ Result<Target> open_target(TenantRequest const& request) {
 // Must:         become the process. Reports on the channel as init does after a start.
 int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, bool joined_user_namespace, Channel const& channel) noexcept {
     auto const set_up = [&]() -> Result<void> {
-        if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
         if (joined_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the container's user namespace"));
         if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
         if (request.process->terminal) {
@@ -59,7 +57,6 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
         }
         TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
         TRY(assume_identity(identity, proc));
-        if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
         return {};
     };
     auto ready = set_up();
@@ -101,8 +98,10 @@ Result<Process> adopt_tenant(Channel const& stage_says, Process& stage) {
         return failed ? Error::of(EPROTO, "the process that joins the container's namespaces said something else than a pid") : without_command_codes(failed.error());
     }
     std::memcpy(&pid, said->bytes.data(), sizeof pid);
+    Process tenant(pid, UniqueFd()); // ours to end from here on, whatever fails
     TRY(stage.wait());
-    return Process(pid, TRY(open_pidfd(pid)));
+    auto pidfd = TRY(open_pidfd(pid));
+    return Process(tenant.release(), std::move(pidfd));
 }
 
 Result<UniqueFd> receive_console(Channel const& channel) {
@@ -117,7 +116,9 @@ Result<UniqueFd> receive_console(Channel const& channel) {
 
 Result<Tenant> exec(TenantRequest const& request) {
     auto const identity = TRY(plan_identity(*request.process, request.spec->linux_.seccomp, request.seccomp_program));
-    auto const target = TRY(open_target(request).while_doing("find the container's init"));
+    auto found = open_target(request);
+    if (!found) return without_command_codes(std::move(found).while_doing("find the container's init").error());
+    auto const target = std::move(found).value();
     // The host's procfs, held over the joining: what it calls "self" is whoever looks, and the container cannot replace it.
     auto const proc = TRY(Procfs::open());
     auto [ours, theirs] = TRY(Channel::make_pair());

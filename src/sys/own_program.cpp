@@ -22,7 +22,9 @@ constexpr int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 bool is_unwritable() {
     if (faccessat(AT_FDCWD, own_link, W_OK, AT_EACCESS) < 0) return true;
     UniqueFd const file(open(own_link, O_RDONLY | O_CLOEXEC));
-    return file.is_open() && fcntl(file.number(), F_GET_SEALS) == seals;
+    if (!file.is_open()) return false;
+    int const found = fcntl(file.number(), F_GET_SEALS);
+    return found >= 0 && (found & seals) == seals;
 }
 
 Result<UniqueFd> mount_read_only() {
@@ -34,7 +36,10 @@ Result<UniqueFd> mount_read_only() {
 
 Result<UniqueFd> copy_and_seal() {
     auto const file = TRY(open_file(TRY(HostPath::parse(own_link)), O_RDONLY));
-    UniqueFd copy(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    constexpr unsigned to_be_executed = 0x10; // MFD_EXEC, which older headers lack
+    UniqueFd copy(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING | to_be_executed));
+    // Before Linux 6.3, where every one can be executed.
+    if (!copy.is_open() && errno == EINVAL) copy = UniqueFd(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!copy.is_open()) return Error::from_errno("copy the program");
     for (;;) {
         auto const copied = sendfile(copy.number(), file.number(), nullptr, 1u << 30);

@@ -224,6 +224,18 @@ Result<std::optional<UniqueFd>> find_process(pid_t pid, std::uint64_t start_time
     return std::optional(pidfd ? std::move(pidfd).value() : UniqueFd());
 }
 
+void kill_with_children(Process const& child) {
+    (void)child.kill(SIGSTOP).ok(); // ended by itself: nothing to do, ignoring
+    // Twice: one of them may have made another before it was killed.
+    for (int round = 0; round < 2; ++round) {
+        auto const file = HostPath::parse(fmt::format("/proc/{0}/task/{0}/children", child.pid()));
+        auto const listed = file ? read_file(file.value()) : Result<std::string>(file.error());
+        for (auto const word : split(listed ? trim(listed.value()) : "", ' '))
+            if (auto const pid = parse_unsigned(word)) ::kill(static_cast<pid_t>(pid.value()), SIGKILL);
+    }
+    (void)child.kill(SIGKILL).ok();
+}
+
 Result<void> set_subreaper() {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) return Error::from_errno("become a child subreaper");
     return {};

@@ -86,6 +86,9 @@ Result<std::uint64_t> start_time_of(pid_t pid);
 // None when the process is gone or is a zombie.
 Result<std::optional<UniqueFd>> find_process(pid_t pid, std::uint64_t start_time);
 
+// SIGKILL to a child of ours and to its own children, which cannot end in between: it is stopped first. proc(5), children.
+void kill_with_children(Process const& child);
+
 // prctl(2)'s settings of the calling process.
 Result<void> set_subreaper();                 // orphaned descendants become our children
 Result<void> set_parent_death_signal(int signal);

@@ -48,12 +48,17 @@ Result<UniqueFd> listen_at(HostPath const& path, UnixSocketKind kind, int backlo
 Result<UniqueFd> connect_to(HostPath const& path, UnixSocketKind kind) {
     auto const address = TRY(address_of(path));
     auto connection = TRY(make_socket(kind));
-    if (connect(connection.number(), address.get(), sizeof address.name) < 0) return Error::from_errno("connect to the socket '{}'", path);
+    int connected = 0;
+    do connected = connect(connection.number(), address.get(), sizeof address.name);
+    while (connected < 0 && errno == EINTR);
+    if (connected < 0) return Error::from_errno("connect to the socket '{}'", path);
     return connection;
 }
 
 Result<UniqueFd> accept_one(FdRef listener) {
-    UniqueFd connection(accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC));
+    UniqueFd connection;
+    do connection = UniqueFd(accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC));
+    while (!connection.is_open() && (errno == EINTR || errno == ECONNABORTED));
     if (!connection.is_open()) return Error::from_errno("accept a connection");
     return connection;
 }

@@ -195,3 +195,20 @@ def test_a_runtime_that_stays_is_busy(root_bundle):
         assert refusal_to_write(program) in (errno.ETXTBSY, errno.EROFS)
         os.close(program)
         root_bundle.oci("kill", name, "KILL").check_returncode()
+
+
+def test_the_containers_command_is_not_the_runtime(bundle):
+    """Who runs it inside leads the others to its file. So no link of /proc, straight, by a symbolic link or as a script's interpreter."""
+    rootfs = f"{bundle.place}/rootfs"
+    os.symlink("/proc/self/exe", f"{rootfs}/bin/link")
+    for name, interpreter in (("script", "/proc/self/exe"), ("second", "/bin/link -x"), ("third", "/bin/script")):
+        with open(f"{rootfs}/bin/{name}", "w") as script:
+            script.write(f"#!{interpreter}\n")
+        os.chmod(f"{rootfs}/bin/{name}", 0o755)
+    for command in ("/proc/self/exe", "/bin/link", "link", "script", "second", "third"):
+        done = bundle.run(command, "--version")
+        assert done.returncode == 126 and "a link of /proc on the way to it leads out of the container" in done.stderr, (command, done)
+    with open(f"{rootfs}/bin/usual", "w") as script:
+        script.write("#! /bin/sh -e\necho usual\n")
+    os.chmod(f"{rootfs}/bin/usual", 0o755)
+    assert bundle.run("usual").stdout == "usual\n"

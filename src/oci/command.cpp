@@ -1,0 +1,99 @@
+#include "oci/command.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/file.h"
+#include "sys/root.h"
+
+namespace bolt::oci {
+
+namespace {
+
+std::string_view path_of(spec::Process const& process) {
+    for (auto const& variable : process.env)
+        if (variable.starts_with("PATH=")) return std::string_view(variable).substr(5);
+    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
+
+// 0, or why execve(2) would refuse.
+int failure_of(std::string const& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) < 0) return errno == ENOTDIR ? ENOENT : errno;
+    if (S_ISDIR(status.st_mode)) return EACCES;
+    return faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) < 0 ? errno : 0;
+}
+
+Result<std::string> look_up(spec::Process const& process) {
+    auto const& name = process.args.front();
+    if (name.empty()) return Error::of(ENOENT, "exec '': No such file or directory");
+    auto const refuse = [&](int code) { return Error::from_code(code, fmt::format("exec '{}'", name)); };
+    if (name.find('/') != name.npos) {
+        int const failure = failure_of(name);
+        return failure == 0 ? Result<std::string>(name) : refuse(failure == ENOENT ? ENOENT : EACCES);
+    }
+    bool denied = false;
+    for (auto const directory : split(path_of(process), ':')) {
+        auto candidate = fmt::format("{}/{}", directory.empty() ? "." : directory, name);
+        int const failure = failure_of(candidate);
+        if (failure == 0) return candidate;
+        denied = denied || failure == EACCES;
+    }
+    return refuse(denied ? EACCES : ENOENT);
+}
+
+// "#!/bin/sh -e": "/bin/sh"; "" for what is no script.
+std::string interpreter_in(std::string_view beginning) {
+    if (!beginning.starts_with("#!")) return "";
+    auto const line = trim(cut(beginning.substr(2), '\n').before);
+    return std::string(line.substr(0, line.find_first_of(" \t")));
+}
+
+constexpr int most_interpreters = 5; // a script may be another's interpreter; the kernel's limit
+
+// /proc/self/exe is still this program, and a process of the container that ran it could lead others to its file on the host
+// (CVE-2019-5736). So what is executed, and what a script is executed by, may be reached by no link of /proc's own.
+Result<void> refuse_this_program(Root const& root, std::string const& directory, std::string path, int left = most_interpreters) {
+    auto const inside = TRY(RootPath::parse_clamped(path.starts_with('/') ? path : fmt::format("{}/{}", directory, path)));
+    struct stat executed {}, reached {};
+    if (stat(path.c_str(), &executed) < 0) return {}; // execve(2) says it better
+    auto const handle = root.open_path(inside, O_PATH);
+    if (!handle || fstat(handle.value().number(), &reached) < 0 || reached.st_dev != executed.st_dev || reached.st_ino != executed.st_ino)
+        return Error::of(EACCES, "exec '{}': a link of /proc on the way to it leads out of the container", path);
+    auto const file = root.open_path(inside, O_RDONLY | O_NONBLOCK);
+    if (!file && geteuid() == 0) return Error::of(EACCES, "exec '{}': it cannot be read, so that nobody knows what executes it", path);
+    if (!file || left == 0) return {}; // whoever is not root can do no harm with this program's file
+    char beginning[256];
+    auto const length = read_some(file.value(), beginning);
+    auto const interpreter = length ? interpreter_in({beginning, length.value()}) : "";
+    return interpreter.empty() ? Result<void>() : refuse_this_program(root, directory, interpreter, left - 1);
+}
+
+} // namespace
+
+Result<std::string> find_command(spec::Process const& process) {
+    auto found = TRY(look_up(process));
+    auto const root = TRY(Root::open(TRY(HostPath::parse("/"))));
+    TRY(refuse_this_program(root, process.cwd, found));
+    return found;
+}
+
+Error execute(spec::Process const& process) {
+    auto const found = find_command(process);
+    if (!found) return found.error();
+    std::vector<char*> argv, envp;
+    for (auto const& argument : process.args) argv.push_back(const_cast<char*>(argument.c_str())); // execve's signature
+    for (auto const& variable : process.env) envp.push_back(const_cast<char*>(variable.c_str()));
+    argv.push_back(nullptr);
+    envp.push_back(nullptr);
+    execve(found.value().c_str(), argv.data(), envp.data());
+    int const failure = errno;
+    // A script whose interpreter is missing is ENOENT too; the file itself is there.
+    if (failure == ENOENT) return Error::of(ENOENT, "exec '{}': its interpreter is missing in the container", process.args.front());
+    if (failure == ENOEXEC) return Error::of(EACCES, "exec '{}': Exec format error (is the image for another architecture?)", process.args.front());
+    return Error::of(EACCES, "exec '{}': {}", process.args.front(), strerror(failure));
+}
+
+} // namespace bolt::oci
