@@ -143,11 +143,12 @@ Result<void> Monitor::exec(ClientPtr const& client, Incoming& incoming) {
     return {};
 }
 
-void Monitor::maker_spoke(pid_t pid) {
-    auto maker = let_go(pid);
+void Monitor::maker_spoke(pid_t pid) { take_over(let_go(pid), std::nullopt); }
+
+void Monitor::take_over(Maker const& maker, std::optional<Error> const& why_silent) {
     auto const client = maker.client.lock();
     auto tenant = take_tenant(maker.channel);
-    auto const told = tenant ? (client ? tell_of_tenant(client, tenant.value()) : Result<void>()) : Result<void>(tenant.error());
+    auto const told = tenant ? (client ? tell_of_tenant(client, tenant.value()) : Result<void>()) : Result<void>(why_silent.value_or(tenant.error()));
     if (told) tenants_.push_back({std::move(tenant->process), client});
     else if (client) clients_.post_failure(client, told.error(), exit_code_of_failure(told.error()));
 }
@@ -175,9 +176,8 @@ void Monitor::dismiss_makers(Client const* whose) {
         if (!whose || maker.client.lock().get() == whose) dismissed.push_back(pid);
     for (auto const pid : dismissed) {
         kill_with_children(makers_.at(pid).process);
-        auto const maker = let_go(pid);
-        auto const gone = not_running();
-        if (auto const client = maker.client.lock(); client && !whose) clients_.post_failure(client, gone, exit_code_of_failure(gone));
+        // It may have said which it is a moment ago; then its end is told like any other's.
+        take_over(let_go(pid), not_running());
     }
 }
 

@@ -105,6 +105,7 @@ private:
     };
     void maker_spoke(pid_t pid);
     Maker let_go(pid_t maker);
+    void take_over(Maker const& maker, std::optional<Error> const& why_silent);
     Result<void> tell_of_tenant(ClientPtr const& client, Tenant const& tenant);
     void dismiss_makers(Client const* whose = nullptr); // those of a client who is gone; all, when the container has ended
 
