@@ -58,12 +58,12 @@ constexpr int most_interpreters = 5; // a script may be another's interpreter; t
 Result<void> refuse_this_program(Root const& root, std::string const& directory, std::string path, int left = most_interpreters) {
     auto const inside = TRY(RootPath::parse_clamped(path.starts_with('/') ? path : fmt::format("{}/{}", directory, path)));
     struct stat executed {}, reached {};
-    if (stat(path.c_str(), &executed) < 0) return {}; // execve(2) says it better
-    auto const handle = root.open_path(inside, O_PATH);
-    if (!handle || fstat(handle.value().number(), &reached) < 0 || reached.st_dev != executed.st_dev || reached.st_ino != executed.st_ino)
-        return Error::of(EACCES, "exec '{}': a link of /proc on the way to it leads out of the container", path);
+    if (stat(path.c_str(), &executed) < 0 || !S_ISREG(executed.st_mode)) return {}; // execve(2) says it better
     auto const file = root.open_path(inside, O_RDONLY | O_NONBLOCK);
-    if (!file && geteuid() == 0) return Error::of(EACCES, "exec '{}': it cannot be read, so that nobody knows what executes it", path);
+    bool const unreadable = !file && file.error().is(EACCES);
+    if (unreadable && geteuid() == 0) return Error::of(EACCES, "exec '{}': it cannot be read, so that nobody knows what executes it", path);
+    bool const same = file && fstat(file.value().number(), &reached) == 0 && reached.st_dev == executed.st_dev && reached.st_ino == executed.st_ino;
+    if (!same && !unreadable) return Error::of(EACCES, "exec '{}': a link of /proc on the way to it leads out of the container", path);
     if (!file || left == 0) return {}; // whoever is not root can do no harm with this program's file
     char beginning[256];
     auto const length = read_some(file.value(), beginning);
@@ -80,15 +80,13 @@ Result<std::string> find_command(spec::Process const& process) {
     return found;
 }
 
-Error execute(spec::Process const& process) {
-    auto const found = find_command(process);
-    if (!found) return found.error();
+Error execute(spec::Process const& process, std::string const& path) {
     std::vector<char*> argv, envp;
     for (auto const& argument : process.args) argv.push_back(const_cast<char*>(argument.c_str())); // execve's signature
     for (auto const& variable : process.env) envp.push_back(const_cast<char*>(variable.c_str()));
     argv.push_back(nullptr);
     envp.push_back(nullptr);
-    execve(found.value().c_str(), argv.data(), envp.data());
+    execve(path.c_str(), argv.data(), envp.data());
     int const failure = errno;
     // A script whose interpreter is missing is ENOENT too; the file itself is there.
     if (failure == ENOENT) return Error::of(ENOENT, "exec '{}': its interpreter is missing in the container", process.args.front());

@@ -8,9 +8,10 @@
 
 namespace bolt::oci {
 
-// execve(2) of args[0], looked up in the environment's PATH. Returns only with an error: ENOENT and EACCES as the shell has them.
-Error execute(spec::Process const& process);
-// What execute() would find, without executing: for telling early.
+// The path of args[0], looked up in the environment's PATH; the working directory is process.cwd. ENOENT and EACCES as the shell
+// has them.
 Result<std::string> find_command(spec::Process const& process);
+// execve(2) of what was found. Returns only with an error, of the same two kinds.
+Error execute(spec::Process const& process, std::string const& path);
 
 } // namespace bolt::oci

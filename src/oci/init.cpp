@@ -166,11 +166,9 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     return {};
 }
 
-Result<void> find_what_to_run(InitPlan const& plan, Result<void> set_up) {
+Result<std::string> find_what_to_run(InitPlan const& plan, Result<void> set_up) {
     if (!set_up) return without_command_codes(std::move(set_up).error());
-    auto const found = find_command(*plan.request->spec->process);
-    if (!found) return found.error();
-    return {};
+    return find_command(*plan.request->spec->process);
 }
 
 // Situation:    complete but for the process itself.
@@ -192,9 +190,9 @@ Result<Channel> await_start(InitPlan const& plan, Channel const& channel) {
 int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     // The host's, while it is what /proc is.
     auto const proc = Procfs::open();
-    auto const created = find_what_to_run(plan, proc ? set_up(plan, proc.value(), channel) : Result<void>(proc.error()));
-    bool const told = send_report(channel, created).ok();
-    if (!created || !told) return 1;
+    auto const command = find_what_to_run(plan, proc ? set_up(plan, proc.value(), channel) : Result<void>(proc.error()));
+    bool const told = send_report(channel, command ? Result<void>() : command.error()).ok();
+    if (!command || !told) return 1;
     auto starter = await_start(plan, channel);
     if (!starter) return 1; // the runtime is gone: nobody will ever start this
     auto const& spec = *plan.request->spec;
@@ -205,7 +203,7 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     if (!ready) return 1;
     reset_signals();
     auto sealed = seal_identity(plan.identity);
-    Error const failure = sealed ? execute(*spec.process) : std::move(sealed).error();
+    Error const failure = sealed ? execute(*spec.process, command.value()) : std::move(sealed).error();
     (void)send_report(starter.value(), failure).ok();
     return failure.is(ENOENT) ? 127 : 126;
 }

@@ -59,16 +59,13 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
         TRY(assume_identity(identity, proc));
         return {};
     };
-    auto ready = set_up();
-    if (!ready) ready = without_command_codes(std::move(ready).error());
-    if (ready) {
-        if (auto const found = find_command(*request.process); !found) ready = found.error();
-    }
-    (void)send_report(channel, ready).ok();
-    if (!ready) return 1;
+    auto const ready = set_up();
+    auto const command = ready ? find_command(*request.process) : Result<std::string>(without_command_codes(ready.error()));
+    (void)send_report(channel, command ? Result<void>() : command.error()).ok();
+    if (!command) return 1;
     reset_signals();
     auto sealed = seal_identity(identity);
-    Error const failure = sealed ? execute(*request.process) : std::move(sealed).error();
+    Error const failure = sealed ? execute(*request.process, command.value()) : std::move(sealed).error();
     (void)send_report(channel, failure).ok();
     return failure.is(ENOENT) ? 127 : 126;
 }
