@@ -72,8 +72,8 @@ struct RelayOutcome {
 using SignalTaker = std::function<void(int signal)>;
 Result<RelayOutcome> relay_container(Channel& monitor, ClientTerminal& terminal, RelayOptions const& options, SignalTaker const& take_signal);
 
-// Our ends of pipes to and from a tenant, for those of our standard streams that are a terminal: who has a terminal's descriptor
-// can read what is typed there long after.
+// Our ends of pipes to and from a tenant, for those of our standard streams that are a terminal or a file: who has the descriptor
+// can read what is typed there, or write there, long after.
 struct TenantPipes {
     UniqueFd input, output, error; // not open: the tenant has our own descriptor
 };

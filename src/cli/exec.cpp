@@ -35,6 +35,13 @@ void forget_home(std::vector<std::string>& environment, ExecOptions const& optio
     });
 }
 
+// Pipes and sockets are passed on as they are. Of anything else, a file above all, the container would have the very descriptor: it
+// could open it anew to read what was written and write to what was read, and go on when we are gone.
+bool can_be_passed_on(FdRef stream) {
+    auto const status = stat_fd(stream);
+    return status && (S_ISFIFO(status.value().st_mode) || S_ISSOCK(status.value().st_mode));
+}
+
 // What the tenant gets in place of our standard streams, and our ends of it.
 struct Streams {
     UniqueFd theirs[3];
@@ -48,7 +55,7 @@ Result<Streams> streams_for(bool takes_input, bool detached) {
         bool const is_used = number == 0 ? takes_input : !detached;
         if (!is_used) {
             streams.theirs[number] = TRY(open_null());
-        } else if (!is_terminal(FdRef(number))) {
+        } else if (can_be_passed_on(FdRef(number))) {
             streams.theirs[number] = TRY(duplicate(FdRef(number)));
         } else {
             auto pipe = TRY(make_pipe());

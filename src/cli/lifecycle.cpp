@@ -102,10 +102,11 @@ struct StartOptions {
 Result<int> start(StartOptions& options, Words const& words) {
     if (!options.attach && !options.interactive)
         return for_each_container(words, [](auto const& here, auto const& container) -> Result<void> {
-            if (container.state.status == monitor::Status::running) return {}; // docker's rule
             engine::StartFailure failure{};
-            warn_all(TRY(engine::start_container(here, container, engine::Attach::no, failure)).warnings);
-            return {};
+            auto const started = engine::start_container(here, container, engine::Attach::no, failure);
+            if (started) warn_all(started.value().warnings);
+            // One that runs already is as it should be: docker's rule.
+            return started || started.error().is(EALREADY) ? Result<void>() : started.error();
         });
     if (words.size() > 1) return Error::of(EINVAL, "only one container can be attached to; start them without -a and -i, or one by one");
     auto const here = TRY(engine::open_installation());

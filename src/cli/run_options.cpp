@@ -21,19 +21,23 @@ Result<void> add_labels(RunOptions& options, std::string_view text) {
 
 Result<void> set_memory(RunOptions& options, std::string_view text) {
     options.limits.memory = TRY(parse_bytes(text));
+    if (options.limits.memory->count == 0) options.limits.memory.reset(); // docker: no limit
     return {};
 }
 
 Result<void> set_cpus(RunOptions& options, std::string_view text) {
     double number{};
     auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (failure != std::errc{} || end != text.data() + text.size() || !(number > 0)) return Error::of(EINVAL, "'{}' is not a number of CPUs such as 1.5", text);
-    options.limits.cpus = number;
+    if (failure != std::errc{} || end != text.data() + text.size() || !(number >= 0)) return Error::of(EINVAL, "'{}' is not a number of CPUs such as 1.5", text);
+    options.limits.cpus.reset();
+    if (number > 0) options.limits.cpus = number; // docker: 0 is no limit
     return {};
 }
 
 Result<void> set_process_limit(RunOptions& options, std::string_view text) {
     auto const number = TRY(parse_integer(text));
+    constexpr std::int64_t most = 4'194'304; // of a 64-bit kernel: PID_MAX_LIMIT
+    if (number < -1 || number > most) return Error::of(EINVAL, "'{}' is not a number of processes: 1 to {}, or -1 for no limit", text, most);
     options.limits.processes = number <= 0 ? -1 : number; // docker: 0 is no limit either
     return {};
 }

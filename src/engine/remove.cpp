@@ -7,6 +7,7 @@
 #include "engine/containers.h"
 #include "engine/monitor_calls.h"
 #include "engine/volumes.h"
+#include "oci/cgroups.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -32,6 +33,20 @@ Result<std::optional<FileLock>> lock_for_removal(Installation const& here, Conta
     }
 }
 
+// A monitor that was killed has left its container's control groups, one a tree on hosts of version 1.
+void remove_control_groups(Container const& container) {
+    auto const& path = container.state.cgroup;
+    if (path.find(container.record.id) == path.npos) return;
+    std::vector<HostPath> found;
+    auto const top = HostPath::parse("/sys/fs/cgroup").value();
+    auto const listed = list_directory(top);
+    auto trees = listed ? listed.value() : std::vector<std::string>();
+    trees.emplace_back("");
+    for (auto const& tree : trees)
+        if (auto directory = HostPath::parse(fmt::format("{}/{}{}", top, tree, path)); directory && exists(directory.value())) found.push_back(std::move(directory).value());
+    oci::Cgroup::adopt(std::move(found)).remove(); // somebody's process may be in there: it stays then, ignoring
+}
+
 // The error that says most is the first; the rest is done anyway.
 void note(Result<void>& outcome, Result<void> step) {
     if (outcome && !step) outcome = std::move(step);
@@ -48,6 +63,7 @@ Result<void> remove_container(Installation const& here, Container const& contain
     auto const trash = here.layout.trash() / id;
     TRY(rename_file(here.layout.containers() / id, trash).while_doing("remove {}", title_of(container)));
     lock->release();
+    remove_control_groups(container);
     Result<void> outcome;
     note(outcome, remove_tree(here.layout.run_containers() / id));
     note(outcome, remove_tree_of_container(here, trash));

@@ -163,7 +163,9 @@ Result<void> CommandRuntime::call(std::vector<std::string> arguments, ContainerE
 
 Result<Process> CommandRuntime::take_pid_file() {
     auto const file = own_file("pid");
-    auto const text = TRY(read_file(file));
+    auto written = read_file(file);
+    if (!written) return Error::of(EIO, "'{}' wrote no pid file; is it an OCI runtime?", program_);
+    auto const text = std::move(written).value();
     auto const pid = static_cast<pid_t>(TRY(parse_unsigned(trim(text)).while_doing("read '{}'", file)));
     auto pidfd = TRY(open_pidfd(pid));
     TRY(remove_file(file));
@@ -209,6 +211,8 @@ Result<void> CommandRuntime::create(Request const& request, ContainerEnds const&
     auto const spec = TRY(bundle_spec(request));
     own_pid_namespace_ = makes_pid_namespace(spec);
     TRY(write_file(bundle_ / "config.json", spec.dump(), 0600, Durability::none));
+    // What it keeps of a run whose monitor was killed.
+    if (exists(bundle_ / "runtime" / id_)) (void)call({"delete", "--force", id_}).ok(); // the create says what is still wrong, ignoring
     auto made = call_to_make({"create", "--bundle", bundle_.text()}, request.terminal, ends);
     if (!made) {
         (void)call({"delete", "--force", id_}).ok(); // what it left, mostly nothing, ignoring

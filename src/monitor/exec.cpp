@@ -82,7 +82,7 @@ Result<Tenant> make_tenant(MakerOrder const& order) {
     if (!read) return oci::without_command_codes(std::move(read).error());
     auto const container = std::move(read).value();
     auto opened = open_root_of(order.runtime.init().pid());
-    if (!opened) return oci::without_command_codes(std::move(opened).error());
+    if (!opened) return opened.error().is(ENOENT) || opened.error().is(ESRCH) ? not_running() : oci::without_command_codes(std::move(opened).error());
     auto const user = TRY(tenant_user(opened.value(), order.request, container.spec));
     add_home(order.request.environment, user.home);
     return order.runtime.exec(container, order.request, user, order.ends);

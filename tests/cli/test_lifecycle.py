@@ -183,6 +183,34 @@ def test_a_container_of_a_killed_monitor_starts_again_though_it_was_to_be_remove
     assert bolt.entries("containers") == []
 
 
+def test_exec_does_not_hand_over_the_callers_files(bolt):
+    begin(bolt, "files", "sleep", "1000")
+    place = f"{bolt.top}/home"
+    for name in ("input", "output"):
+        with open(f"{place}/{name}", "w") as file:
+            file.write("kept\n")
+        os.chown(f"{place}/{name}", bolt.user, bolt.user)
+    command = "read x; echo got $x; echo evil >/proc/self/fd/0; : >/proc/self/fd/1; readlink /proc/self/fd/0; readlink /proc/self/fd/1"
+    with open(f"{place}/input") as given, open(f"{place}/output", "a") as taken:
+        subprocess.run(bolt.arguments(["exec", "-i", "files", "sh", "-c", command]), env=bolt.environment, stdin=given, stdout=taken, stderr=subprocess.PIPE, timeout=60, check=False)
+    with open(f"{place}/input") as file:
+        assert file.read() == "kept\n"
+    with open(f"{place}/output") as file:
+        seen = file.read()
+    assert seen.startswith("kept\ngot kept\n") and seen.count("pipe:") == 2 and place not in seen
+    bolt.ok("rm", "-f", "files")
+
+
+def test_control_groups_of_a_killed_monitors_container_go_with_it(bolt):
+    begin(bolt, "grouped", "sleep", "1000")
+    container = bolt.inspect("grouped", "{{.Id}}")
+    with open(glob.glob(f"{bolt.top}/run/bolt/containers/*/state.json")[0]) as file:
+        os.kill(json.load(file)["monitor_pid"], signal.SIGKILL)
+    wait_until(lambda: status(bolt, "grouped") == "exited", "its end")
+    bolt.ok("rm", "grouped")
+    assert glob.glob(f"/sys/fs/cgroup/**/*{container}*", recursive=True) == []
+
+
 def test_a_container_that_changed_its_user_ends_with_its_killed_monitor(bolt):
     """Changing the user clears the parent-death signal, as gosu does in many images' entrypoints."""
     begin(bolt, "orphan", "su", "-s", "/bin/sh", "nobody", "-c", "exec sleep 1000")
