@@ -44,7 +44,7 @@ struct Builder {
         return true;
     }
     bool end() {
-        if (auto const* const object = open.back().find_object(); object && !has_own_keys(*object)) return false;
+        if (auto const* const object = open.back().find_object(); object && !has_each_key_once(*object)) return false;
         Json done = std::move(open.back());
         open.pop_back();
         return add(std::move(done));
@@ -54,7 +54,7 @@ struct Builder {
         return true;
     }
     // At the end of an object, sorted: a hostile one may have a hundred thousand.
-    bool has_own_keys(Json::Object const& object) {
+    bool has_each_key_once(Json::Object const& object) {
         std::vector<std::string_view> names;
         names.reserve(object.size());
         for (auto const& [name, value] : object) names.emplace_back(name);

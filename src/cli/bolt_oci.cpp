@@ -40,7 +40,7 @@ Result<void> check_rootless(Globals&, std::string_view value) {
 }
 
 constexpr Option options_of_program[] = {
-    {"root", 0, "dir", "where the containers' state is kept", To::parsed<&Globals::root, parse_root>, offers_files},
+    {"root", 0, "dir", "where the containers' state is kept", To::parsed<&Globals::named_root, parse_root>, offers_files},
     {"log", 0, "file", "append errors and warnings to this file", To::text<&Globals::log_path>, offers_files},
     {"log-format", 0, "text|json", "the log's format", To::by<set_log_format>, "text json"},
     {"debug", 0, "", "accepted for runc's callers", To::flag<&Globals::debug>},
@@ -153,11 +153,9 @@ int perform(Words const& arguments) {
         print(help_of_program());
         return 0;
     }
-    if (globals().root.text() == "/") { // none was named
-        auto root = default_root();
-        if (!root) return complain(root.error());
-        globals().root = std::move(root).value();
-    }
+    auto root = globals().named_root ? Result<HostPath>(*globals().named_root) : default_root();
+    if (!root) return complain(root.error());
+    globals().root = std::move(root).value();
     auto const& name = line.words[0];
     if (name == "__options") {
         print(list_of_options());

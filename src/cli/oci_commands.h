@@ -15,7 +15,8 @@ namespace bolt::cli::oci_command {
 
 // The options before the command.
 struct Globals {
-    HostPath root;
+    std::optional<HostPath> named_root;
+    HostPath root; // that, or the default
     std::string log_path;
     bool log_json = false, debug = false;
     bool asks_for_version = false, asks_for_help = false;

@@ -167,9 +167,9 @@ Result<Process> CommandRuntime::take_pid_file() {
     if (!written) return Error::of(EIO, "'{}' wrote no pid file; is it an OCI runtime?", program_);
     auto const text = std::move(written).value();
     auto const pid = static_cast<pid_t>(TRY(parse_unsigned(trim(text)).while_doing("read '{}'", file)));
-    auto pidfd = TRY(open_pidfd(pid));
+    auto process = TRY(adopt_process(pid));
     TRY(remove_file(file));
-    return Process(pid, std::move(pidfd));
+    return process;
 }
 
 // `create` and `exec`: the process and, with a terminal, the master that the runtime hands over.

@@ -119,9 +119,8 @@ Result<Tenant> take_tenant(Channel const& channel) {
         return Error::of(EPROTO, "the process that makes the container's new process said something that is not in the protocol");
     }
     std::memcpy(&pid, message->bytes.data(), sizeof pid);
-    Tenant tenant{Process(pid, UniqueFd()), {}}; // from here on it ends with us unless all goes well
-    auto pidfd = TRY(open_pidfd(pid));
-    tenant.process = Process(tenant.process.release(), std::move(pidfd));
+    Tenant tenant;
+    tenant.process = TRY(adopt_process(pid));
     if (!message->descriptors.empty()) tenant.console = std::move(message->descriptors.front());
     return tenant;
 }

@@ -45,10 +45,9 @@ Result<Process> clone_by_intermediate(std::vector<InitPlan::Join> const& before,
     pid_t pid = 0;
     if (!message || message->bytes.size() != sizeof pid) return Error::of(ECHILD, "the process that joins namespaces ended early");
     std::memcpy(&pid, message->bytes.data(), sizeof pid);
-    Process init(pid, UniqueFd()); // ours to end from here on, whatever fails
+    auto init = TRY(adopt_process(pid));
     TRY(intermediate.wait());
-    auto pidfd = TRY(open_pidfd(pid));
-    return Process(init.release(), std::move(pidfd));
+    return init;
 }
 
 Result<InitPlan> plan_init(CreateRequest const& request) {

@@ -95,10 +95,9 @@ Result<Process> adopt_tenant(Channel const& stage_says, Process& stage) {
         return failed ? Error::of(EPROTO, "the process that joins the container's namespaces said something else than a pid") : without_command_codes(failed.error());
     }
     std::memcpy(&pid, said->bytes.data(), sizeof pid);
-    Process tenant(pid, UniqueFd()); // ours to end from here on, whatever fails
+    auto tenant = TRY(adopt_process(pid));
     TRY(stage.wait());
-    auto pidfd = TRY(open_pidfd(pid));
-    return Process(tenant.release(), std::move(pidfd));
+    return tenant;
 }
 
 Result<UniqueFd> receive_console(Channel const& channel) {

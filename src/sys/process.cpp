@@ -68,6 +68,12 @@ Result<std::optional<ExitStatus>> Process::find_exit() {
     return std::optional(status_of(ended));
 }
 
+Result<Process> adopt_process(pid_t pid) {
+    Process process(pid, UniqueFd());
+    auto pidfd = TRY(open_pidfd(pid));
+    return Process(process.release(), std::move(pidfd));
+}
+
 pid_t Process::release() {
     pidfd_.close();
     return std::exchange(pid_, -1);

@@ -47,6 +47,9 @@ private:
     UniqueFd pidfd_;
 };
 
+// A child that another process made and told us of: ours to end from here on, also when this fails.
+Result<Process> adopt_process(pid_t pid);
+
 struct CloneOptions {
     unsigned long namespaces = 0;      // CLONE_NEW…
     FdRef cgroup{-1};                  // a cgroup v2 directory to be born in (CLONE_INTO_CGROUP, Linux 5.7)
