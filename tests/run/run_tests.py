@@ -81,7 +81,7 @@ def run_one(test, report, place):
     command = [os.path.realpath(part) if "/../" in part else part.replace(*place) for part in test["cmd"]]
     environment = {**os.environ, **{key: value.replace(*place) for key, value in test["env"].items()}}
     is_pytest = "pytest" in command
-    is_catch = not is_pytest and os.path.basename(command[0]).startswith(("unit-", "kernel", "golden"))
+    is_catch = not is_pytest and os.path.basename(command[0]).startswith(("unit", "kernel", "golden"))
     if is_pytest:
         command += ["--junitxml", report]
     elif is_catch:
