@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "sys/device_filter.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"
 
@@ -17,92 +16,6 @@ namespace bolt::oci {
 namespace {
 
 HostPath top() { return HostPath::parse("/sys/fs/cgroup").value(); }
-
-std::string limit_text(std::int64_t value) { return value < 0 ? "max" : fmt::format("{}", value); }
-
-// systemd's and runc's conversion of cpu.shares [2, 262144] to cpu.weight [1, 10000].
-std::int64_t weight_of_shares(std::int64_t shares) { return shares == 0 ? 0 : 1 + ((std::clamp<std::int64_t>(shares, 2, 262144) - 2) * 9999) / 262142; }
-
-struct Plan {
-    CgroupVersion version;
-    std::vector<CgroupSetting> settings;
-
-    void add(std::string_view controller, std::string_view v1_file, std::string_view v2_file, std::string value, std::string_view field) {
-        auto const file = version == CgroupVersion::v2 ? v2_file : v1_file;
-        settings.push_back({std::string(controller), std::string(file), std::move(value), std::string(field)});
-    }
-};
-
-Result<void> plan_memory(Plan& plan, spec::Resources::Memory const& memory) {
-    bool const v2 = plan.version == CgroupVersion::v2;
-    if (memory.limit)
-        plan.add("memory", "memory.limit_in_bytes", "memory.max", v2 ? limit_text(*memory.limit) : fmt::format("{}", *memory.limit), "memory.limit");
-    if (memory.reservation)
-        plan.add("memory", "memory.soft_limit_in_bytes", "memory.low", v2 ? limit_text(*memory.reservation) : fmt::format("{}", *memory.reservation),
-                 "memory.reservation");
-    if (memory.swap) {
-        // v1 counts memory and swap together, and so does the specification; v2 counts swap alone.
-        if (v2 && *memory.swap >= 0 && !memory.limit) return Error::of(EINVAL, "resources.memory.swap needs memory.limit");
-        if (v2 && *memory.swap >= 0 && *memory.swap < *memory.limit) return Error::of(EINVAL, "resources.memory.swap is less than memory.limit, which it includes");
-        plan.add("memory", "memory.memsw.limit_in_bytes", "memory.swap.max",
-                 v2 ? limit_text(*memory.swap < 0 ? -1 : *memory.swap - *memory.limit) : fmt::format("{}", *memory.swap), "memory.swap");
-    }
-    if (memory.disable_oom_killer.value_or(false)) {
-        if (v2) return Error::of(ENOTSUP, "resources.memory.disableOOMKiller: cgroup v2 has no such switch");
-        plan.add("memory", "memory.oom_control", "", "1", "memory.disableOOMKiller");
-    }
-    return {};
-}
-
-void plan_cpu(Plan& plan, spec::Resources::Cpu const& cpu) {
-    bool const v2 = plan.version == CgroupVersion::v2;
-    if (cpu.shares.value_or(0) != 0)
-        plan.add("cpu", "cpu.shares", "cpu.weight", fmt::format("{}", v2 ? weight_of_shares(*cpu.shares) : *cpu.shares), "cpu.shares");
-    if (v2 && (cpu.quota || cpu.period))
-        plan.add("cpu", "", "cpu.max", fmt::format("{} {}", limit_text(cpu.quota.value_or(-1)), cpu.period.value_or(100'000)), "cpu.quota");
-    if (!v2 && cpu.period) plan.add("cpu", "cpu.cfs_period_us", "", fmt::format("{}", *cpu.period), "cpu.period");
-    if (!v2 && cpu.quota) plan.add("cpu", "cpu.cfs_quota_us", "", fmt::format("{}", *cpu.quota), "cpu.quota");
-    if (!cpu.cpus.empty()) plan.add("cpuset", "cpuset.cpus", "cpuset.cpus", cpu.cpus, "cpu.cpus");
-    if (!cpu.mems.empty()) plan.add("cpuset", "cpuset.mems", "cpuset.mems", cpu.mems, "cpu.mems");
-}
-
-// Rules apply in order; what every container needs stays allowed after a general denial, as in runc.
-std::vector<spec::DeviceRule> effective_rules(std::vector<spec::DeviceRule> const& rules) {
-    auto all = rules;
-    bool const denied_all = std::any_of(rules.begin(), rules.end(), [](auto const& rule) { return !rule.allow && rule.type == 'a' && !rule.major && !rule.minor; });
-    if (!denied_all) return all;
-    auto const allow = [&](char type, std::optional<std::int64_t> major, std::optional<std::int64_t> minor, std::string_view access) {
-        all.push_back({true, type, major, minor, std::string(access)});
-    };
-    for (char const type : {'c', 'b'}) allow(type, {}, {}, "m");
-    for (int const minor : {3, 5, 7, 8, 9}) allow('c', 1, minor, "rwm"); // null, zero, full, random, urandom
-    for (int const minor : {0, 1, 2}) allow('c', 5, minor, "rwm");       // tty, console, ptmx
-    allow('c', 136, {}, "rwm");                                          // pts
-    allow('c', 10, 200, "rwm");                                          // tun
-    return all;
-}
-
-// v1's devices controller takes rules as text. On v2 they are a program: filter_devices().
-void plan_devices(Plan& plan, std::vector<spec::DeviceRule> const& rules) {
-    if (plan.version != CgroupVersion::v1) return;
-    auto const number = [](std::optional<std::int64_t> n) { return n ? fmt::format("{}", *n) : std::string("*"); };
-    for (auto const& rule : effective_rules(rules))
-        plan.add("devices", rule.allow ? "devices.allow" : "devices.deny", "", fmt::format("{} {}:{} {}", rule.type, number(rule.major), number(rule.minor), rule.access),
-                 "devices");
-}
-
-Result<void> filter_devices(HostPath const& directory, std::vector<spec::DeviceRule> const& rules) {
-    if (rules.empty()) return {};
-    std::vector<DeviceFilterRule> rows;
-    for (auto const& rule : effective_rules(rules)) {
-        DeviceFilterRule row{.allow = rule.allow, .major = rule.major.value_or(-1), .minor = rule.minor.value_or(-1), .access = 0};
-        row.kind = rule.type == 'b' ? DeviceFilterRule::Kind::block : rule.type == 'c' ? DeviceFilterRule::Kind::character : DeviceFilterRule::Kind::any;
-        constexpr std::string_view letters = "mrw";
-        for (char const letter : rule.access) row.access |= 1U << letters.find(letter);
-        if (row.access != 0) rows.push_back(row);
-    }
-    return attach_device_filter(directory, make_device_filter(rows)).while_doing("resources.devices");
-}
 
 } // namespace
 
@@ -113,21 +26,23 @@ CgroupVersion cgroup_version() {
     return exists(top() / "memory") || exists(top() / "pids") || exists(top() / "cpu") ? CgroupVersion::v1 : CgroupVersion::none;
 }
 
-Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources, CgroupVersion version) {
-    Plan plan{version, {}};
-    plan_devices(plan, resources.devices);
-    TRY(plan_memory(plan, resources.memory));
-    plan_cpu(plan, resources.cpu);
-    if (resources.pids_limit.value_or(0) != 0) plan.add("pids", "pids.max", "pids.max", limit_text(*resources.pids_limit), "pids.limit");
-    for (auto const& [file, value] : resources.unified) {
-        if (version != CgroupVersion::v2) return Error::of(ENOTSUP, "resources.unified: this host has no unified cgroup v2 tree");
-        if (file.find('/') != file.npos || file.find('.') == file.npos) return Error::of(EINVAL, "resources.unified: '{}' is not a cgroup file", file);
-        plan.settings.push_back({std::string(cut(file, '.').before), file, value, fmt::format("unified.{}", file)});
-    }
-    return std::move(plan.settings);
+namespace {
+
+CgroupTrees trees_of_host() {
+    CgroupTrees trees{.version = cgroup_version()};
+    if (trees.version != CgroupVersion::v1) return trees;
+    auto const unified = find_file(top() / "unified/cgroup.controllers");
+    if (!unified || !unified.value()) return trees;
+    for (auto const name : split(trim(*unified.value()), ' '))
+        if (!name.empty()) trees.unified_controllers.emplace_back(name);
+    return trees;
 }
 
-namespace {
+// Where a controller's tree is mounted; "" is version 2's only one.
+HostPath top_of(std::string_view tree) {
+    if (!tree.empty()) return top() / tree;
+    return cgroup_version() == CgroupVersion::v2 ? top() : top() / "unified";
+}
 
 // The caller's own cgroup in a tree: "controller" is one of v1's names, "" for v2.
 Result<std::string> own_cgroup(std::string_view controller) {
@@ -160,7 +75,11 @@ Result<std::string> place(std::string_view wanted, std::string_view id, std::str
 }
 
 Result<void> write_setting(HostPath const& directory, CgroupSetting const& setting) {
-    auto const fd = open_file(directory / setting.file, O_WRONLY);
+    auto fd = open_file(directory / setting.file, O_WRONLY);
+    if (!fd && setting.only_if_there && fd.error().is(ENOENT)) return {};
+    if (!fd && !setting.other_file.empty())
+        if (auto other = open_file(directory / setting.other_file, O_WRONLY))
+            return write_all(other.value(), setting.other_value).while_doing("resources.{}: write '{}' to {}", setting.field, setting.other_value, setting.other_file);
     if (!fd)
         return Error::of(fd.error().code(), "resources.{}: the cgroup has no writable '{}' (the '{}' controller is missing or not delegated)", setting.field,
                          setting.file, setting.controller);
@@ -168,13 +87,13 @@ Result<void> write_setting(HostPath const& directory, CgroupSetting const& setti
 }
 
 // v2: a controller's files appear in a cgroup when all its ancestors enable it for their children.
-Result<void> enable_controllers(HostPath const& directory, std::vector<CgroupSetting> const& settings) {
+Result<void> enable_controllers(HostPath const& tree, HostPath const& directory, std::vector<CgroupSetting> const& settings) {
     std::string wanted;
     for (auto const& setting : settings)
-        if (wanted.find("+" + setting.controller) == wanted.npos && setting.controller != "cgroup") wanted += (wanted.empty() ? "+" : " +") + setting.controller;
+        if (setting.version == CgroupVersion::v2 && wanted.find("+" + setting.controller) == wanted.npos && setting.controller != "cgroup") wanted += (wanted.empty() ? "+" : " +") + setting.controller;
     if (wanted.empty()) return {};
     std::vector<HostPath> ancestors;
-    for (auto up = directory.parent(); up.text().size() >= top().text().size(); up = up.parent()) ancestors.push_back(up);
+    for (auto up = directory.parent(); up.text().size() >= tree.text().size(); up = up.parent()) ancestors.push_back(up);
     for (auto it = ancestors.rbegin(); it != ancestors.rend(); ++it) {
         auto const fd = open_file(*it / "cgroup.subtree_control", O_WRONLY);
         // Ancestors that are not ours were set up by whoever delegated: the setting itself reports what is missing.
@@ -197,7 +116,9 @@ Result<void> inherit_cpuset(HostPath const& tree, HostPath const& directory) {
 }
 
 // `tree` is a controller of version 1, or "" for version 2's only tree.
-bool belongs_to(CgroupSetting const& setting, std::string_view tree) { return tree.empty() || setting.controller == tree; }
+bool belongs_to(CgroupSetting const& setting, std::string_view tree) {
+    return tree.empty() ? setting.version == CgroupVersion::v2 : setting.version == CgroupVersion::v1 && setting.controller == tree;
+}
 
 Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings) {
     // Whoever removes a container kills what is in its cgroup.
@@ -208,10 +129,21 @@ Result<void> make_directory_of_group(HostPath const& directory, std::string_view
 }
 
 Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings) {
-    if (tree.empty()) TRY(enable_controllers(directory, settings));
+    if (tree.empty()) TRY(enable_controllers(top_of(tree), directory, settings));
     for (auto const& setting : settings)
         if (belongs_to(setting, tree)) TRY(write_setting(directory, setting));
     return {};
+}
+
+// The trees that hold something of these settings.
+std::vector<std::string> trees_for(std::vector<CgroupSetting> const& settings, CgroupVersion version) {
+    if (version == CgroupVersion::v2) return {""};
+    std::vector<std::string> trees;
+    for (auto const& setting : settings) {
+        auto tree = setting.version == CgroupVersion::v2 ? std::string() : setting.controller;
+        if (std::ranges::find(trees, tree) == trees.end()) trees.push_back(std::move(tree));
+    }
+    return trees;
 }
 
 } // namespace
@@ -224,7 +156,8 @@ Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
 
 Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Resources const& resources, CgroupUse use) {
     Cgroup cgroup;
-    auto const version = cgroup_version();
+    auto const host = trees_of_host();
+    auto const version = host.version;
     bool const needed = resources.limits_anything();
     if (use == CgroupUse::never || (version == CgroupVersion::none && !needed)) return cgroup;
     if (version == CgroupVersion::none) return Error::of(ENOTSUP, "resources: no cgroup tree is mounted at /sys/fs/cgroup, so limits cannot be set");
@@ -234,22 +167,19 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
     // In a user namespace no device node can be made, and what is bound in is what the runtime chose: rules have nothing to
     // forbid, and nobody there could set them.
     if (caller == Caller::ordinary_user) enforced.devices.clear();
-    auto const settings = TRY(plan_cgroup(enforced, version));
-    std::vector<std::string> trees;
-    if (version == CgroupVersion::v2) trees.emplace_back("");
-    else
-        for (auto const& setting : settings)
-            if (std::find(trees.begin(), trees.end(), setting.controller) == trees.end()) trees.push_back(setting.controller);
+    auto const settings = TRY(plan_cgroup(enforced, host));
+    auto const trees = trees_for(settings, version);
     auto made = [&]() -> Result<void> {
         for (auto const& tree : trees) {
-            auto const tree_top = tree.empty() ? top() : top() / tree;
+            auto const tree_top = top_of(tree);
             auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree, caller))));
             TRY(make_directory_of_group(directory, tree, settings));
             cgroup.directories_.push_back(directory);
             if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
             TRY(write_settings(directory, tree, settings));
         }
-        if (version == CgroupVersion::v2) TRY(filter_devices(cgroup.directories_.front(), enforced.devices));
+        if (version == CgroupVersion::v2 && !enforced.devices.empty())
+            TRY(attach_device_filter(cgroup.directories_.front(), make_device_filter(plan_device_filter(enforced.devices))).while_doing("resources.devices"));
         if (version == CgroupVersion::v2) cgroup.birthplace_ = TRY(open_file(cgroup.directories_.front(), O_PATH | O_DIRECTORY));
         return {};
     }();

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
+#include "oci/cgroup_plan.h"
 #include "spec/runtime.h"
 #include "sys/fd.h"
 #include "sys/path.h"
@@ -20,19 +21,8 @@ enum class CgroupUse {
     when_possible, // its own if the host allows; an error only when the document has limits
 };
 
-enum class CgroupVersion { none, v1, v2 };
-// What is mounted at /sys/fs/cgroup. A hybrid host, whose v2 tree has no controllers to speak of, is v1.
+// What is mounted at /sys/fs/cgroup. A hybrid host, whose v2 tree has few controllers or none, is v1.
 CgroupVersion cgroup_version();
-
-// One file to write: "memory.max", "536870912", and the field it comes from, for the error. Pure data.
-struct CgroupSetting {
-    std::string controller; // v1: the tree; v2: what must be enabled
-    std::string file, value;
-    std::string field;
-    bool operator==(CgroupSetting const&) const = default;
-};
-// EINVAL and ENOTSUP name the field.
-Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources, CgroupVersion version);
 
 class Cgroup {
 public:

@@ -62,7 +62,7 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
     plan.limited_from_outside = plan.has_user_namespace && geteuid() == 0;
     plan.mounts = TRY(plan_mounts(spec, request.bundle));
-    plan.identity = TRY(plan_identity(*spec.process, spec.linux_.seccomp, request.seccomp_program));
+    plan.identity = TRY(plan_identity(*spec.process, spec.linux_, request.seccomp_program));
     if (request.start_socket) plan.start_listener = TRY(listen_at(*request.start_socket, UnixSocketKind::messages, 1).while_doing("wait for the start"));
     return plan;
 }
@@ -178,7 +178,7 @@ Result<Created> create(CreateRequest const& request) {
     if (made) made = follow_init(request, created);
     if (made && plan.value().limited_from_outside) {
         auto const proc = Procfs::open();
-        made = proc ? set_limits_and_score_of(created.init.pid(), *request.spec->process, proc.value()) : Result<void>(proc.error());
+        made = proc ? set_limits_and_score_of(created.init.pid(), plan.value().identity, proc.value()) : Result<void>(proc.error());
     }
     if (!made) {
         undo(request, created);

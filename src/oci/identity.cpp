@@ -34,13 +34,50 @@ Result<CapabilitySets> parse_sets(spec::Capabilities const& names) {
 
 } // namespace
 
-Result<Identity> plan_identity(spec::Process const& process, std::optional<spec::Seccomp> const& seccomp, std::optional<std::string> const& ready_program) {
+namespace {
+
+Result<SchedulerAttributes> plan_scheduler(spec::Scheduler const& scheduler) {
+    SchedulerAttributes attributes;
+    attributes.policy = TRY(parse_scheduler_policy(scheduler.policy));
+    for (auto const& flag : scheduler.flags) attributes.flags |= TRY(parse_scheduler_flag(flag));
+    attributes.nice = scheduler.nice;
+    attributes.priority = static_cast<std::uint32_t>(scheduler.priority);
+    attributes.runtime = scheduler.runtime;
+    attributes.deadline = scheduler.deadline;
+    attributes.period = scheduler.period;
+    return attributes;
+}
+
+Result<unsigned long> plan_personality(spec::Personality const& personality) {
+    if (!personality.flags.empty()) return Error::of(EINVAL, "the specification has no flags yet, and there is '{}'", personality.flags.front());
+    return parse_personality(personality.domain);
+}
+
+Result<Identity::MemoryPolicy> plan_memory_policy(spec::MemoryPolicy const& policy) {
+    constexpr unsigned most_nodes = 1024; // MAX_NUMNODES of the largest kernels
+    Identity::MemoryPolicy plan;
+    plan.mode = TRY(parse_memory_policy(policy.mode, policy.flags));
+    plan.nodes = TRY(parse_number_list(policy.nodes, most_nodes).while_doing("nodes"));
+    return plan;
+}
+
+} // namespace
+
+Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program) {
     Identity identity{.process = &process};
+    auto const& seccomp = section.seccomp;
     if (process.capabilities) TRY(parse_sets(*process.capabilities));
     for (auto const& limit : process.rlimits) TRY(parse_rlimit(limit.type).while_doing("process.rlimits"));
     if (ready_program) identity.seccomp_program = *ready_program;
     else if (seccomp) identity.seccomp_program = TRY(compile_seccomp(*seccomp));
     if (seccomp) identity.seccomp_flags = TRY(seccomp_flags(*seccomp));
+    if (process.scheduler) identity.scheduler = TRY(plan_scheduler(*process.scheduler).while_doing("process.scheduler"));
+    if (auto const& wanted = process.io_priority) identity.io_priority = TRY(parse_io_priority(wanted->io_class, wanted->priority).while_doing("process.ioPriority"));
+    constexpr unsigned most_cpus = 8192; // NR_CPUS of the largest kernels
+    identity.initial_cpus = TRY(parse_number_list(process.exec_cpu_affinity.initial, most_cpus).while_doing("process.execCPUAffinity.initial"));
+    identity.final_cpus = TRY(parse_number_list(process.exec_cpu_affinity.final, most_cpus).while_doing("process.execCPUAffinity.final"));
+    if (section.personality) identity.personality = TRY(plan_personality(*section.personality).while_doing("linux.personality"));
+    if (section.memory_policy) identity.memory_policy = TRY(plan_memory_policy(*section.memory_policy).while_doing("linux.memoryPolicy"));
     return identity;
 }
 
@@ -107,16 +144,24 @@ Result<void> set_limits(pid_t pid, spec::Process const& process) {
     return {};
 }
 
-} // namespace
-
-Result<void> set_limits_and_score(spec::Process const& process, Procfs const& proc) {
-    TRY(set_score("self/oom_score_adj", process, proc));
-    return set_limits(0, process);
+Result<void> set_priorities(pid_t pid, Identity const& identity) {
+    if (identity.scheduler) TRY(set_scheduler_of(pid, *identity.scheduler).while_doing("process.scheduler: '{}'", identity.process->scheduler->policy));
+    if (identity.io_priority) TRY(set_io_priority_of(pid, *identity.io_priority).while_doing("process.ioPriority: '{}'", identity.process->io_priority->io_class));
+    return {};
 }
 
-Result<void> set_limits_and_score_of(pid_t pid, spec::Process const& process, Procfs const& proc) {
-    TRY(set_score(fmt::format("{}/oom_score_adj", pid), process, proc));
-    return set_limits(pid, process);
+} // namespace
+
+Result<void> set_limits_and_score(Identity const& identity, Procfs const& proc) {
+    TRY(set_score("self/oom_score_adj", *identity.process, proc));
+    TRY(set_limits(0, *identity.process));
+    return set_priorities(0, identity);
+}
+
+Result<void> set_limits_and_score_of(pid_t pid, Identity const& identity, Procfs const& proc) {
+    TRY(set_score(fmt::format("{}/oom_score_adj", pid), *identity.process, proc));
+    TRY(set_limits(pid, *identity.process));
+    return set_priorities(pid, identity);
 }
 
 Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
@@ -124,6 +169,8 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     auto entered = enter_working_directory(process.cwd);
     if (!entered && !entered.error().is(EACCES)) return entered;
     TRY(set_labels(process, proc));
+    if (identity.personality) TRY(set_personality(*identity.personality).while_doing("linux.personality"));
+    if (auto const& policy = identity.memory_policy) TRY(set_memory_policy(policy->mode, policy->nodes).while_doing("linux.memoryPolicy"));
     // None are listed: none are given, not those that the runtime has.
     auto const sets = TRY(grantable(TRY(parse_sets(process.capabilities.value_or(spec::Capabilities{})))));
     TRY(drop_bounding_capabilities_for_good(sets.bounding).while_doing("process.capabilities.bounding"));

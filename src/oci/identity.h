@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "spec/runtime.h"
 #include "sys/procfs.h"
+#include "sys/scheduling.h"
 
 namespace bolt::oci {
 
@@ -14,8 +15,18 @@ struct Identity {
     spec::Process const* process = nullptr;
     std::string seccomp_program; // "": none
     unsigned seccomp_flags = 0;
+    std::optional<SchedulerAttributes> scheduler;
+    std::optional<int> io_priority;
+    std::optional<unsigned long> personality;
+    struct MemoryPolicy {
+        int mode = 0;
+        std::vector<std::uint64_t> nodes;
+    };
+    std::optional<MemoryPolicy> memory_policy;
+    std::vector<std::uint64_t> initial_cpus, final_cpus; // process.execCPUAffinity, for tenants; empty: left alone
 };
-Result<Identity> plan_identity(spec::Process const& process, std::optional<spec::Seccomp> const& seccomp, std::optional<std::string> const& ready_program);
+// `section` is the container's; `ready_program` stands in place of its seccomp rules.
+Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program);
 
 // Capabilities that are asked for and that the caller does not have to give: one sentence each.
 std::vector<std::string> warn_of_capabilities(spec::Process const& process);
@@ -24,9 +35,9 @@ std::vector<std::string> warn_of_capabilities(spec::Process const& process);
 // Must:         set labels, user, groups, capabilities; load the filter now when no_new_privs does not allow it later.
 // Must not yet: exec; startContainer hooks come first, and run as what this leaves.
 // What needs the host's privileges comes first, while they are there; `proc` is the host's.
-Result<void> set_limits_and_score(spec::Process const& process, Procfs const& proc);
+Result<void> set_limits_and_score(Identity const& identity, Procfs const& proc);
 // The same for another process, whose user namespace does not have them.
-Result<void> set_limits_and_score_of(pid_t pid, spec::Process const& process, Procfs const& proc);
+Result<void> set_limits_and_score_of(pid_t pid, Identity const& identity, Procfs const& proc);
 Result<void> assume_identity(Identity const& identity, Procfs const& proc);
 // The last step before exec.
 Result<void> seal_identity(Identity const& identity);

@@ -26,9 +26,10 @@ namespace bolt::oci {
 
 namespace {
 
-Result<void> join_namespaces(InitPlan const& plan) {
+Result<void> join_namespaces(InitPlan const& plan, Procfs const& proc) {
     for (auto const& join : plan.joined) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces"));
-    if (plan.namespaces.made_by_init != 0) TRY(make_own_namespaces(plan.namespaces.made_by_init).while_doing("linux.namespaces"));
+    if (auto const others = plan.namespaces.made_by_init & ~namespace_flag::time; others != 0) TRY(make_own_namespaces(others).while_doing("linux.namespaces"));
+    if (plan.namespaces.makes(namespace_flag::time)) TRY(enter_new_time_namespace(plan.namespaces.clocks, proc).while_doing("linux.timeOffsets"));
     if (plan.namespaces.makes(namespace_flag::network)) TRY(bring_loopback_up());
     return {};
 }
@@ -133,7 +134,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     // Neighbours in a pid namespace that is not new could reach the host's files through this process (CVE-2016-9962).
     if (!plan.has_user_namespace && !plan.namespaces.makes(namespace_flag::pid)) TRY(set_not_dumpable());
     if (plan.waits_to_be_placed) TRY(await_word(channel, word_go));
-    TRY(join_namespaces(plan));
+    TRY(join_namespaces(plan, proc));
     auto const sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
     if (plan.has_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the user namespace"));
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
@@ -159,7 +160,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(finish_root(spec));
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
-    if (!plan.limited_from_outside) TRY(set_limits_and_score(process, proc));
+    if (!plan.limited_from_outside) TRY(set_limits_and_score(plan.identity, proc));
     TRY(assume_identity(plan.identity, proc));
     // Changing credentials cleared it.
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));

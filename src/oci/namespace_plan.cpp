@@ -31,7 +31,7 @@ Result<NamespacePlan> plan_namespaces(spec::Linux const& section) {
         auto const flag = flag_of(entry.type);
         bool const early = flag == namespace_flag::pid || flag == namespace_flag::time;
         if (entry.path.empty())
-            (flag == namespace_flag::cgroup ? plan.made_by_init : plan.made_by_clone) |= flag;
+            (flag == namespace_flag::cgroup || flag == namespace_flag::time ? plan.made_by_init : plan.made_by_clone) |= flag;
         else if (flag == namespace_flag::mount)
             return Error::of(ENOTSUP, "linux.namespaces: joining a mount namespace ('{}') is not supported; leave its path out", entry.path);
         else if (flag == namespace_flag::user)
@@ -39,6 +39,9 @@ Result<NamespacePlan> plan_namespaces(spec::Linux const& section) {
         else
             (early ? plan.joined_before : plan.joined_by_init).emplace_back(flag, entry.path);
     }
+    for (auto const& [clock, offset] : {std::pair("monotonic", section.monotonic_offset), std::pair("boottime", section.boottime_offset)})
+        if (offset) plan.clocks.push_back({clock, offset->seconds, offset->nanoseconds});
+    if (!plan.clocks.empty() && !plan.makes(namespace_flag::time)) return Error::of(EINVAL, "linux.timeOffsets needs a new namespace of type 'time' in linux.namespaces");
     for (auto const& map : section.uid_mappings) plan.mappings.users.push_back({map.container_id, map.host_id, map.size});
     for (auto const& map : section.gid_mappings) plan.mappings.groups.push_back({map.container_id, map.host_id, map.size});
     return plan;

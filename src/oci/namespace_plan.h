@@ -7,19 +7,21 @@
 
 #include "base/result.h"
 #include "spec/runtime.h"
+#include "sys/namespaces.h"
 #include "sys/user_namespace.h"
 
 namespace bolt::oci {
 
 struct NamespacePlan {
     unsigned long made_by_clone = 0;
-    // Where a cgroup namespace is made is its root: init is placed first, then makes it. A time namespace is entered by its
-    // maker only when it is cloned, so it is made with the others.
+    // Where a cgroup namespace is made is its root: init is placed first, then makes it. A time namespace's clocks are set before
+    // anybody is in it.
     unsigned long made_by_init = 0;
     // {flag, path}. User, pid and time namespaces are joined by a process in between, which then clones init: what init makes
     // must belong to the user namespace, and only children enter a pid namespace.
     std::vector<std::pair<unsigned long, std::string>> joined_before, joined_by_init;
     IdMappings mappings; // for a new user namespace
+    std::vector<ClockOffset> clocks; // for a new time namespace
 
     bool makes(unsigned long flag) const { return ((made_by_clone | made_by_init) & flag) != 0; }
 };

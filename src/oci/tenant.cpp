@@ -74,10 +74,12 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
 //               children.
 // Must:         take what needs the host's privileges, join everything, clone the tenant as the runtime's own child, and tell
 //               its pid as the runtime counts.
-Result<pid_t> join_and_clone(TenantRequest const& request, Target const& target, Procfs const& proc, std::function<int()> const& body) {
+Result<pid_t> join_and_clone(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, std::function<int()> const& body) {
+    if (!identity.initial_cpus.empty()) TRY(set_cpu_affinity(identity.initial_cpus).while_doing("process.execCPUAffinity.initial"));
     // Version 1 and 2 alike, while the host's trees are in sight; children are born there.
     if (request.cgroup && request.cgroup->exists()) TRY(request.cgroup->add_beside(getpid(), request.init_pid).while_doing("enter the container's cgroup"));
-    TRY(set_limits_and_score(*request.process, proc));
+    if (!identity.final_cpus.empty()) TRY(set_cpu_affinity(identity.final_cpus).while_doing("process.execCPUAffinity.final"));
+    TRY(set_limits_and_score(identity, proc));
     // From the moment of joining the container's processes could trace this one, and through it reach the host's files.
     TRY(set_not_dumpable());
     auto const flags = flags_of(request.spec->linux_) & ~(target.own_user_namespace ? 0UL : namespace_flag::user);
@@ -111,7 +113,7 @@ Result<UniqueFd> receive_console(Channel const& channel) {
 } // namespace
 
 Result<Tenant> exec(TenantRequest const& request) {
-    auto const identity = TRY(plan_identity(*request.process, request.spec->linux_.seccomp, request.seccomp_program));
+    auto const identity = TRY(plan_identity(*request.process, request.spec->linux_, request.seccomp_program));
     auto found = open_target(request);
     if (!found) return without_command_codes(std::move(found).while_doing("find the container's init").error());
     auto const target = std::move(found).value();
@@ -122,7 +124,7 @@ Result<Tenant> exec(TenantRequest const& request) {
     auto stage = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs, &stage_ours = stage_ours, &stage_theirs = stage_theirs] {
         ours.close();
         stage_ours.close();
-        auto const pid = join_and_clone(request, target, proc, [&] {
+        auto const pid = join_and_clone(request, identity, target, proc, [&] {
             stage_theirs.close();
             return run_tenant(request, identity, proc, target.own_user_namespace, theirs);
         });

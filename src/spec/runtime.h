@@ -1,4 +1,4 @@
-// config.json of the OCI runtime specification 1.2, as plain structs. Names are the specification's, in our spelling.
+// config.json of the OCI runtime specification 1.3, as plain structs. Names are the specification's, in our spelling.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,25 @@ struct ConsoleSize {
     unsigned short height = 0, width = 0;
 };
 
+// sched_setattr(2). Names as config.json has them: "SCHED_BATCH", "SCHED_FLAG_RESET_ON_FORK". Times in nanoseconds.
+struct Scheduler {
+    std::string policy;
+    std::int32_t nice = 0, priority = 0;
+    std::vector<std::string> flags;
+    std::uint64_t runtime = 0, deadline = 0, period = 0;
+};
+
+// ioprio_set(2): "IOPRIO_CLASS_BE" and 0 (first) … 7.
+struct IoPriority {
+    std::string io_class;
+    std::int32_t priority = 0;
+};
+
+// Lists of CPUs ("0-3,7") for exec: before and after the process is in the container's cgroup. "": left alone.
+struct CpuAffinity {
+    std::string initial, final;
+};
+
 struct Process {
     bool terminal = false;
     std::optional<ConsoleSize> console_size;
@@ -47,11 +66,19 @@ struct Process {
     bool no_new_privileges = false;
     std::optional<int> oom_score_adj;
     std::string apparmor_profile, selinux_label;
+    std::optional<Scheduler> scheduler;
+    std::optional<IoPriority> io_priority;
+    CpuAffinity exec_cpu_affinity;
+};
+
+struct IdMapping {
+    std::uint32_t container_id = 0, host_id = 0, size = 0;
 };
 
 struct Mount {
     std::string destination, type, source;
     std::vector<std::string> options;
+    std::vector<IdMapping> uid_mappings, gid_mappings;
 };
 
 enum class NamespaceType { pid, network, mount, ipc, uts, user, cgroup, time };
@@ -59,10 +86,6 @@ std::string_view to_text(NamespaceType type); // "pid", "network", …
 struct Namespace {
     NamespaceType type;
     std::string path; // "" for a new one
-};
-
-struct IdMapping {
-    std::uint32_t container_id = 0, host_id = 0, size = 0;
 };
 
 struct Device {
@@ -94,14 +117,42 @@ struct Hooks {
 struct Resources {
     std::vector<DeviceRule> devices;
     struct Memory {
-        std::optional<std::int64_t> limit, reservation, swap;
+        std::optional<std::int64_t> limit, reservation, swap, kernel, kernel_tcp;
+        std::optional<std::uint64_t> swappiness; // percent
         std::optional<bool> disable_oom_killer;
+        bool check_before_update = false; // a limit below what is used is refused
+        bool limits_anything() const;
     } memory;
     struct Cpu {
-        std::optional<std::int64_t> shares, quota, period;
+        std::optional<std::int64_t> shares, quota, period, burst, realtime_runtime, realtime_period, idle;
         std::string cpus, mems;
+        bool limits_anything() const;
     } cpu;
     std::optional<std::int64_t> pids_limit;
+    struct BlockDevice {
+        std::int64_t major = 0, minor = 0;
+        std::optional<std::uint16_t> weight, leaf_weight;
+        std::uint64_t rate = 0; // bytes or operations a second
+    };
+    struct BlockIo {
+        std::optional<std::uint16_t> weight, leaf_weight; // 10 … 1000
+        std::vector<BlockDevice> weight_device, throttle_read_bps, throttle_write_bps, throttle_read_iops, throttle_write_iops;
+        bool limits_anything() const;
+    } block_io;
+    struct HugepageLimit {
+        std::string page_size; // "2MB"
+        std::uint64_t limit = 0;
+    };
+    std::vector<HugepageLimit> hugepage_limits;
+    struct Rdma {
+        std::string device;
+        std::optional<std::uint32_t> hca_handles, hca_objects;
+    };
+    std::vector<Rdma> rdma;
+    struct Network {
+        std::optional<std::uint32_t> class_id;
+        std::vector<std::pair<std::string, std::uint32_t>> priorities; // {interface, priority}
+    } network;
     std::vector<std::pair<std::string, std::string>> unified;
     bool limits_anything() const;
 };
@@ -122,6 +173,25 @@ struct Seccomp {
     std::optional<unsigned> default_errno_return;
     std::vector<std::string> architectures, flags;
     std::vector<SeccompRule> syscalls;
+    std::string listener_path, listener_metadata; // who answers SCMP_ACT_NOTIFY
+};
+
+// personality(2): "LINUX" or "LINUX32".
+struct Personality {
+    std::string domain;
+    std::vector<std::string> flags;
+};
+
+// Of a new time namespace. time_namespaces(7).
+struct TimeOffset {
+    std::int64_t seconds = 0;
+    std::uint32_t nanoseconds = 0;
+};
+
+// set_mempolicy(2): "MPOL_INTERLEAVE", a list of nodes, "MPOL_F_STATIC_NODES".
+struct MemoryPolicy {
+    std::string mode, nodes;
+    std::vector<std::string> flags;
 };
 
 struct Linux {
@@ -135,6 +205,9 @@ struct Linux {
     std::vector<std::pair<std::string, std::string>> sysctl;
     std::vector<std::string> masked_paths, readonly_paths;
     std::string mount_label;
+    std::optional<Personality> personality;
+    std::optional<TimeOffset> monotonic_offset, boottime_offset;
+    std::optional<MemoryPolicy> memory_policy;
 
     Namespace const* find(NamespaceType type) const;
 };
@@ -156,6 +229,8 @@ struct Runtime {
 Result<Runtime> parse_runtime(Json const& document);
 // The process object alone: `exec --process FILE`.
 Result<Process> parse_process(Json const& document);
+// linux.resources alone: `update --resources FILE`.
+Result<Resources> parse_resources(Json const& document);
 
 // What `bolt-oci spec` writes: a container that runs sh, as root or for an ordinary user.
 enum class ExampleFor { root, ordinary_user };

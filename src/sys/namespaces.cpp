@@ -28,6 +28,16 @@ Result<void> make_own_namespaces(unsigned long flags) {
     return {};
 }
 
+Result<void> enter_new_time_namespace(std::vector<ClockOffset> const& offsets, Procfs const& proc) {
+    TRY(make_own_namespaces(namespace_flag::time));
+    std::string text;
+    for (auto const& offset : offsets) text += fmt::format("{} {} {}\n", offset.clock, offset.seconds, offset.nanoseconds);
+    if (!text.empty()) TRY(proc.write("self/timens_offsets", text).while_doing("set the clocks"));
+    // unshare(2) leaves the caller where it is: only children enter, and whoever joins.
+    auto const made = TRY(proc.open_namespace("self/ns/time_for_children"));
+    return join_namespace(made, namespace_flag::time);
+}
+
 Result<void> join_namespace(FdRef file, unsigned long flag) {
     if (setns(file.number(), static_cast<int>(flag)) < 0) return Error::from_errno("join a namespace");
     return {};

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -249,6 +250,17 @@ Result<void> set_subreaper() {
 
 Result<void> set_parent_death_signal(int signal) {
     if (prctl(PR_SET_PDEATHSIG, signal) < 0) return Error::from_errno("set the parent-death signal");
+    return {};
+}
+
+Result<unsigned long> parse_personality(std::string_view domain) {
+    if (domain == "LINUX") return static_cast<unsigned long>(PER_LINUX);
+    if (domain == "LINUX32") return static_cast<unsigned long>(PER_LINUX32);
+    return Error::of(EINVAL, "'{}' is not an execution domain; write LINUX or LINUX32", domain);
+}
+
+Result<void> set_personality(unsigned long domain) {
+    if (personality(domain) < 0) return Error::from_errno("set the execution domain");
     return {};
 }
 

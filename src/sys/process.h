@@ -98,6 +98,10 @@ Result<void> set_parent_death_signal(int signal);
 Result<void> set_not_dumpable();
 void set_process_name(std::string_view name); // 15 characters are kept
 
+// personality(2) by the specification's name of a domain, "LINUX" or "LINUX32"; EINVAL names another.
+Result<unsigned long> parse_personality(std::string_view domain);
+Result<void> set_personality(unsigned long domain);
+
 // "SIGTERM", "TERM", "15", "SIGRTMIN+3"; EINVAL names the text.
 Result<int> parse_signal(std::string_view text);
 std::string signal_name(int signal);          // "SIGTERM"

@@ -55,6 +55,14 @@ Result<std::string> Procfs::read(std::string const& path) const {
     return read_to_end(fd).while_doing("'/proc/{}'", path);
 }
 
+Result<UniqueFd> Procfs::open_namespace(std::string const& path) const {
+    UniqueFd fd(openat(top_.number(), path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.is_open()) return Error::from_errno("open '/proc/{}'", path);
+    struct statfs system {};
+    if (fstatfs(fd.number(), &system) < 0 || system.f_type != NSFS_MAGIC) return Error::of(EINVAL, "'/proc/{}' is not a namespace", path);
+    return fd;
+}
+
 Result<pid_t> Procfs::own_pid() const {
     char number[32];
     auto const length = readlinkat(top_.number(), "self", number, sizeof number);

@@ -19,6 +19,8 @@ public:
     // `path` is relative: "self/oom_score_adj", "sys/net/ipv4/ip_forward". The kernel takes most of them in one write(2).
     Result<void> write(std::string const& path, std::string_view text) const;
     Result<std::string> read(std::string const& path) const;
+    // A namespace by its file: "self/ns/net". EINVAL when what is there is none.
+    Result<UniqueFd> open_namespace(std::string const& path) const;
     // The calling process as this procfs counts: on the host's, the host's pid of a process inside a pid namespace.
     Result<pid_t> own_pid() const;
 

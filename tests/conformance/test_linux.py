@@ -18,6 +18,11 @@ def namespaces(spec):
     return spec["linux"]["namespaces"]
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read().strip()
+
+
 def is_hybrid():
     return os.path.isdir("/sys/fs/cgroup/memory")
 
@@ -243,3 +248,79 @@ def test_a_cgroup_that_others_are_in_is_nobodys_to_take(root_bundle):
         stranger.wait()
         wait_until(lambda: not open(f"{place}/cgroup.procs").read(), "the stranger to leave")
         os.rmdir(place)
+
+
+def clock(spec_offset):
+    def change(spec):
+        spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != "time"] + [{"type": "time"}]
+        spec["linux"]["timeOffsets"] = spec_offset
+    return change
+
+
+def test_the_clocks_of_a_time_namespace_are_set(bundle):
+    day = 86400
+    with open("/proc/uptime") as uptime:
+        host = float(uptime.read().split()[0])
+    done = bundle.run("cat", "/proc/uptime", change=clock({"boottime": {"secs": 7 * day}, "monotonic": {"secs": 3 * day, "nanosecs": 5}}))
+    assert 7 * day - 5 < float(done.stdout.split()[0]) - host < 7 * day + 60, done.stderr
+    name = bundle.running("sleep", "1000", change=clock({"boottime": {"secs": 7 * day}}))
+    inside = bundle.oci("exec", name, "cat", "/proc/uptime")
+    assert 7 * day - 5 < float(inside.stdout.split()[0]) - host < 7 * day + 60, inside.stderr
+
+
+def test_time_offsets_need_a_new_time_namespace(bundle):
+    done = bundle.run("true", change=linux(timeOffsets={"boottime": {"secs": 1}}))
+    assert done.returncode == 1 and "linux.timeOffsets needs a new namespace of type 'time'" in done.stderr
+
+
+def unified_of_a_hybrid_host_has(controller):
+    try:
+        with open("/sys/fs/cgroup/unified/cgroup.controllers") as names:
+            return controller in names.read().split()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not unified_of_a_hybrid_host_has("hugetlb"), reason="no hybrid host with hugetlb in its unified tree")
+def test_a_controller_that_only_the_unified_tree_of_a_hybrid_host_has_is_used_there(root_bundle):
+    def change(spec):
+        spec["linux"]["resources"] = {"hugepageLimits": [{"pageSize": "2MB", "limit": 4194304}], "pids": {"limit": 77}}
+        spec["linux"]["cgroupsPath"] = f"/bolt-test-hybrid-{os.getpid()}"
+
+    name = root_bundle.running("sleep", "1000", change=change)
+    unified, pids = (f"/sys/fs/cgroup/{tree}/bolt-test-hybrid-{os.getpid()}" for tree in ("unified", "pids"))
+    assert read(f"{unified}/hugetlb.2MB.max") == "4194304" and read(f"{pids}/pids.max") == "77"
+    pid = str(root_bundle.state(name)["pid"])
+    assert read(f"{unified}/cgroup.procs") == pid and read(f"{pids}/cgroup.procs") == pid
+    root_bundle.oci("delete", "--force", name).check_returncode()
+    assert not os.path.exists(unified) and not os.path.exists(pids)
+
+
+@pytest.mark.parametrize("resources, says", [
+    ({"rdma": {"mlx5_1": {"hcaHandles": 3}}}, "resources.rdma: the cgroup has no writable 'rdma.max'"),
+    ({"hugepageLimits": [{"pageSize": "2M", "limit": 1}]}, "'2M' is not the size of a page"),
+    ({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "rate": 1}]}}, "field 'throttleReadBpsDevice': a device without 'minor'"),
+])
+def test_limits_that_cannot_be_set_are_refused_by_name(root_bundle, resources, says):
+    if "rdma" in resources and (os.path.isdir("/sys/fs/cgroup/rdma") or unified_of_a_hybrid_host_has("rdma") or not is_hybrid()):
+        pytest.skip("this host has the rdma controller")
+    done = root_bundle.run("true", change=linux(resources=resources))
+    assert done.returncode == 1 and says in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(not is_hybrid(), reason="no cgroup v1 trees")
+def test_block_io_is_throttled_and_cpu_bursts_are_bounded_on_cgroup_v1(root_bundle):
+    device = os.stat("/var/tmp").st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+
+    def change(spec):
+        spec["linux"]["resources"] = {
+            "blockIO": {"throttleReadBpsDevice": [{"major": os.major(device), "minor": os.minor(device), "rate": 10485760}]},
+            "cpu": {"period": 100000, "quota": 50000, "burst": 20000}, "memory": {"swappiness": 10}}
+        spec["linux"]["cgroupsPath"] = f"/bolt-test-io-{os.getpid()}"
+
+    root_bundle.running("sleep", "1000", change=change)
+    group = f"/sys/fs/cgroup/{{}}/bolt-test-io-{os.getpid()}"
+    assert read(f"{group.format('blkio')}/blkio.throttle.read_bps_device") == f"{number} 10485760"
+    assert read(f"{group.format('cpu')}/cpu.cfs_burst_us") == "20000"
+    assert read(f"{group.format('memory')}/memory.swappiness") == "10"

@@ -1,9 +1,12 @@
 """config.md, Process: user, capabilities, limits, terminal, descriptors."""
+import json
 import os
 import pty
 import socket
 import subprocess
 import threading
+
+import pytest
 
 from conftest import BUSYBOX, RUNTIME
 
@@ -204,3 +207,52 @@ def test_empty_sections_ask_for_nothing(bundle):
     """Docker writes out "blockIO": {} and its like."""
     done = bundle.run("true", change=lambda spec: spec["linux"].update(resources={"blockIO": {}, "hugepageLimits": [], "network": {}}))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_scheduling_policy_is_set(bundle):
+    def change(spec):
+        spec["process"]["scheduler"] = {"policy": "SCHED_BATCH", "nice": 7, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}
+
+    done = bundle.run("busybox", "cut", "-d ", "-f19,41", "/proc/self/stat", change=change)
+    assert done.stdout.split() == ["7", "3"], done.stderr
+
+
+@pytest.mark.parametrize("scheduler, says", [({"policy": "SCHED_NOSUCH"}, "'SCHED_NOSUCH' is not a scheduling policy"),
+                                             ({"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_X"]}, "'SCHED_FLAG_X' is not a scheduling flag"),
+                                             ({"policy": "SCHED_FIFO", "priority": 1000}, "set the scheduling policy")])
+def test_a_scheduling_policy_that_is_none_is_refused(bundle, scheduler, says):
+    done = bundle.run("true", change=lambda spec: spec["process"].update(scheduler=scheduler))
+    assert done.returncode == 1 and "process.scheduler" in done.stderr and says in done.stderr
+
+
+def test_the_io_priority_is_set(bundle):
+    done = bundle.run("busybox", "ionice", change=lambda spec: spec["process"].update(ioPriority={"class": "IOPRIO_CLASS_IDLE", "priority": 0}))
+    assert done.stdout.strip() == "idle", done.stderr
+    done = bundle.run("busybox", "ionice", change=lambda spec: spec["process"].update(ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 6}))
+    assert done.stdout.strip() == "best-effort: prio 6", done.stderr
+    done = bundle.run("true", change=lambda spec: spec["process"].update(ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 8}))
+    assert done.returncode == 1 and "ioPriority: field 'priority' is 8" in done.stderr
+
+
+def test_the_personality_is_set(bundle):
+    done = bundle.run("busybox", "uname", "-m", change=lambda spec: spec["linux"].update(personality={"domain": "LINUX32"}))
+    assert done.stdout.strip() in ("i686", "armv8l", os.uname().machine) and (os.uname().machine != "x86_64" or done.stdout.strip() == "i686"), done.stderr
+    done = bundle.run("true", change=lambda spec: spec["linux"].update(personality={"domain": "SOLARIS"}))
+    assert done.returncode == 1 and "linux.personality: 'SOLARIS' is not an execution domain" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/numa_maps"), reason="this kernel has no NUMA")
+def test_the_memory_policy_is_set(bundle):
+    done = bundle.run("head", "-n1", "/proc/self/numa_maps", change=lambda spec: spec["linux"].update(memoryPolicy={"mode": "MPOL_INTERLEAVE", "nodes": "0"}))
+    assert "interleave:0" in done.stdout, done.stderr
+    done = bundle.run("true", change=lambda spec: spec["linux"].update(memoryPolicy={"mode": "MPOL_BIND", "nodes": "0-x"}))
+    assert done.returncode == 1 and "linux.memoryPolicy: nodes" in done.stderr
+
+
+def test_exec_runs_on_the_cpus_it_is_told(bundle):
+    name = bundle.running("sleep", "1000")
+    with open(f"{bundle.place}/process.json", "w") as text:
+        json.dump({"args": ["grep", "Cpus_allowed_list", "/proc/self/status"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0},
+                   "execCPUAffinity": {"initial": "0", "final": "1"}}, text)
+    done = bundle.oci("exec", "--process", f"{bundle.place}/process.json", name)
+    assert done.stdout.split()[1:] == ["1"], done.stderr

@@ -16,10 +16,14 @@ using namespace bolt;
 namespace {
 
 std::string describe_settings(spec::Resources const& resources, oci::CgroupVersion version) {
-    auto const settings = oci::plan_cgroup(resources, version);
+    auto const settings = oci::plan_cgroup(resources, {.version = version});
     if (!settings) return fmt::format("  refused: {}\n", settings.error().text());
     std::string text;
-    for (auto const& setting : settings.value()) text += fmt::format("  {} {} = {} ({})\n", setting.controller, setting.file, setting.value, setting.field);
+    for (auto const& setting : settings.value()) {
+        text += fmt::format("  {} {} = {} ({})", setting.controller, setting.file, setting.value, setting.field);
+        if (!setting.other_file.empty()) text += fmt::format(", or {} = {}", setting.other_file, setting.other_value);
+        text += setting.only_if_there ? ", if it is there\n" : "\n";
+    }
     return text;
 }
 

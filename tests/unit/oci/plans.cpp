@@ -63,14 +63,14 @@ TEST_CASE("memory and swap together become swap alone on version 2") {
     spec::Resources resources;
     resources.memory.limit = 100;
     resources.memory.swap = 150;
-    auto const settings = oci::plan_cgroup(resources, oci::CgroupVersion::v2);
+    auto const settings = oci::plan_cgroup(resources, {.version = oci::CgroupVersion::v2});
     REQUIRE_OK(settings);
     CHECK(settings.value().at(1).file == "memory.swap.max");
     CHECK(settings.value().at(1).value == "50");
     resources.memory.swap = 50;
-    CHECK(oci::plan_cgroup(resources, oci::CgroupVersion::v2).error().is(EINVAL));
+    CHECK(oci::plan_cgroup(resources, {.version = oci::CgroupVersion::v2}).error().is(EINVAL));
     resources.memory.swap = -1;
-    CHECK(oci::plan_cgroup(resources, oci::CgroupVersion::v2).value().at(1).value == "max");
+    CHECK(oci::plan_cgroup(resources, {.version = oci::CgroupVersion::v2}).value().at(1).value == "max");
 }
 
 TEST_CASE("a seccomp profile becomes a program of whole instructions") {

@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <array>
+
+#include "spec/fields.h"
+#include "spec/runtime_parts.h"
+
+namespace bolt::spec {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, NamespaceType>, 8> namespace_names{{
+    {"pid", NamespaceType::pid},
+    {"network", NamespaceType::network},
+    {"mount", NamespaceType::mount},
+    {"ipc", NamespaceType::ipc},
+    {"uts", NamespaceType::uts},
+    {"user", NamespaceType::user},
+    {"cgroup", NamespaceType::cgroup},
+    {"time", NamespaceType::time},
+}};
+
+Result<std::vector<Namespace>> parse_namespaces(Json const& json) {
+    std::vector<Namespace> namespaces;
+    for (auto const& entry : *TRY(elements(json, "namespaces"))) {
+        auto const name = TRY(required_string(entry, "type").while_doing("namespaces"));
+        auto const* const known = std::find_if(namespace_names.begin(), namespace_names.end(), [&](auto const& n) { return n.first == name; });
+        if (known == namespace_names.end()) return Error::of(EINVAL, "namespaces: '{}' is not a type of namespace", name);
+        for (auto const& before : namespaces)
+            if (before.type == known->second) return Error::of(EINVAL, "namespaces: '{}' is listed twice", name);
+        auto path = TRY(entry.string_or("path", ""));
+        if (!path.empty() && path[0] != '/') return Error::of(EINVAL, "namespaces: the path of '{}' is not absolute", name);
+        namespaces.push_back({known->second, std::move(path)});
+    }
+    return namespaces;
+}
+
+} // namespace
+
+Result<std::vector<IdMapping>> parse_mappings(Json const& json, std::string_view key) {
+    std::vector<IdMapping> mappings;
+    for (auto const& entry : *TRY(elements(json, key))) {
+        IdMapping mapping;
+        mapping.container_id = TRY(bounded<std::uint32_t>(entry, "containerID", 0));
+        mapping.host_id = TRY(bounded<std::uint32_t>(entry, "hostID", 0));
+        mapping.size = TRY(bounded<std::uint32_t>(entry, "size", 0));
+        mappings.push_back(mapping);
+    }
+    return mappings;
+}
+
+Result<char> parse_device_type(Json const& json, std::string_view allowed, std::string_view fallback) {
+    auto const type = TRY(json.string_or("type", fallback));
+    if (type.size() != 1 || allowed.find(type) == allowed.npos) return Error::of(EINVAL, "devices: '{}' is not a type of device", type);
+    return type[0];
+}
+
+namespace {
+
+Result<Device> parse_device(Json const& json) {
+    Device device;
+    device.path = TRY(required_string(json, "path").while_doing("devices"));
+    device.type = TRY(parse_device_type(json, "bcup", ""));
+    device.major = TRY(json.integer_or("major", 0));
+    device.minor = TRY(json.integer_or("minor", 0));
+    device.file_mode = TRY(find_bounded<mode_t>(json, "fileMode"));
+    device.uid = TRY(bounded<uid_t>(json, "uid", 0));
+    device.gid = TRY(bounded<gid_t>(json, "gid", 0));
+    return device;
+}
+
+Result<std::optional<TimeOffset>> parse_time_offset(Json const& json, std::string_view clock) {
+    if (!json.find(clock)) return std::optional<TimeOffset>();
+    auto const& entry = *TRY(object(json, clock));
+    TimeOffset offset;
+    offset.seconds = TRY(entry.integer_or("secs", 0));
+    offset.nanoseconds = TRY(bounded<std::uint32_t>(entry, "nanosecs", 0));
+    if (offset.nanoseconds > 999'999'999) return Error::of(EINVAL, "field 'nanosecs' of {} is a second or more", clock);
+    return std::optional(offset);
+}
+
+Result<Personality> parse_personality(Json const& json) {
+    Personality personality;
+    personality.domain = TRY(required_string(json, "domain"));
+    personality.flags = TRY(json.strings("flags"));
+    return personality;
+}
+
+Result<MemoryPolicy> parse_memory_policy(Json const& json) {
+    MemoryPolicy policy;
+    policy.mode = TRY(required_string(json, "mode"));
+    policy.nodes = TRY(json.string_or("nodes", ""));
+    policy.flags = TRY(json.strings("flags"));
+    return policy;
+}
+
+} // namespace
+
+Result<Linux> parse_linux(Json const& json) {
+    Linux parsed;
+    TRY(refuse(json, {"intelRdt", "netDevices"}));
+    parsed.namespaces = TRY(parse_namespaces(json));
+    parsed.uid_mappings = TRY(parse_mappings(json, "uidMappings"));
+    parsed.gid_mappings = TRY(parse_mappings(json, "gidMappings"));
+    auto const& offsets = *TRY(object(json, "timeOffsets"));
+    parsed.monotonic_offset = TRY(parse_time_offset(offsets, "monotonic").while_doing("timeOffsets"));
+    parsed.boottime_offset = TRY(parse_time_offset(offsets, "boottime").while_doing("timeOffsets"));
+    for (auto const& device : *TRY(elements(json, "devices"))) parsed.devices.push_back(TRY(parse_device(device)));
+    parsed.cgroups_path = TRY(json.string_or("cgroupsPath", ""));
+    parsed.resources = TRY(parse_resources(*TRY(object(json, "resources"))).while_doing("resources"));
+    parsed.rootfs_propagation = TRY(json.string_or("rootfsPropagation", ""));
+    if (auto const* const seccomp = json.find("seccomp")) parsed.seccomp = TRY(parse_seccomp(*seccomp).while_doing("seccomp"));
+    parsed.sysctl = TRY(json.string_map("sysctl"));
+    parsed.masked_paths = TRY(json.strings("maskedPaths"));
+    parsed.readonly_paths = TRY(json.strings("readonlyPaths"));
+    parsed.mount_label = TRY(json.string_or("mountLabel", ""));
+    if (auto const* const personality = json.find("personality"); personality && !is_empty(*personality)) parsed.personality = TRY(parse_personality(*personality).while_doing("personality"));
+    if (auto const* const policy = json.find("memoryPolicy"); policy && !is_empty(*policy)) parsed.memory_policy = TRY(parse_memory_policy(*policy).while_doing("memoryPolicy"));
+    return parsed;
+}
+
+std::string_view to_text(NamespaceType type) {
+    for (auto const& [name, known] : namespace_names)
+        if (known == type) return name;
+    return "unknown";
+}
+
+Namespace const* Linux::find(NamespaceType type) const {
+    for (auto const& entry : namespaces)
+        if (entry.type == type) return &entry;
+    return nullptr;
+}
+
+} // namespace bolt::spec
