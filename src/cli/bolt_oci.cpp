@@ -146,7 +146,7 @@ int perform(Words const& arguments) {
     auto const line = parse_command_line(program, arguments, &globals());
     if (line.refusal) return refuse(*line.refusal);
     if (globals().asks_for_version) {
-        print("bolt-oci version " BOLT_VERSION "\nspec: 1.2.0\n");
+        print("bolt-oci version " BOLT_VERSION "\nspec: 1.3.0\n");
         return 0;
     }
     if (line.asks_for_help || line.words.empty() || line.words[0] == "help") {

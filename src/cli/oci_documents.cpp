@@ -40,12 +40,12 @@ Json linux_features() {
                 Json::object()
                     .set("enabled", true)
                     .set("actions", texts({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
-                                           "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"}))
+                                           "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP"}))
                     .set("operators", texts({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"}))
-                    .set("knownFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"}))
-                    .set("supportedFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC"})));
+                    .set("knownFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}))
+                    .set("supportedFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})));
     section.set("apparmor", enabled(true)).set("selinux", enabled(true)).set("intelRdt", enabled(false));
-    section.set("mountExtensions", Json::object().set("idmap", enabled(false)));
+    section.set("mountExtensions", Json::object().set("idmap", enabled(true)));
     return section;
 }
 
@@ -66,7 +66,7 @@ int features(Command const& command, Words const& words) {
     auto const parsed = parse(command, words, &options);
     if (parsed.exit_code) return *parsed.exit_code;
     Json document;
-    document.set("ociVersionMin", "1.0.0").set("ociVersionMax", "1.2.0");
+    document.set("ociVersionMin", "1.0.0").set("ociVersionMax", "1.3.0");
     document.set("hooks", texts({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}));
     document.set("mountOptions", oci::known_mount_options());
     document.set("linux", linux_features());

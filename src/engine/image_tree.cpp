@@ -106,7 +106,7 @@ Result<std::string> ImageTree::read_text(RootPath const& path) const {
     auto const node = TRY(find(path));
     if (!node || !S_ISREG(node->status.st_mode)) return std::string();
     // Reopened through /proc: O_PATH cannot be read from, and the name may lie in any layer.
-    auto const file = TRY(open_file(TRY(HostPath::parse(fmt::format("/proc/self/fd/{}", node->file.number()))), O_RDONLY).while_doing("read '{}' of the image", path));
+    auto const file = TRY(open_again(node->file, O_RDONLY).while_doing("read '{}' of the image", path));
     return read_to_end(file, 4u << 20).while_doing("read '{}' of the image", path);
 }
 

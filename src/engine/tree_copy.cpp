@@ -3,43 +3,14 @@
 #include <map>
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <sys/sendfile.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "sys/file.h"
+#include "sys/file_copy.h"
 
 namespace bolt::engine {
 
 namespace {
-
-std::string own_link(FdRef fd) { return fmt::format("/proc/self/fd/{}", fd.number()); }
-
-// security.capability above all. Overlay's own marks are not the file's; what a target cannot hold is left out, ignoring.
-void copy_extended_attributes(FdRef source, FdRef target) {
-    auto const from = own_link(source), to = own_link(target);
-    std::string names(4096, '\0');
-    auto const length = listxattr(from.c_str(), names.data(), names.size());
-    if (length <= 0) return;
-    for (auto const name : split(std::string_view(names).substr(0, static_cast<std::size_t>(length)), '\0')) {
-        if (name.empty() || name.starts_with("user.overlay.") || name.starts_with("trusted.")) continue;
-        std::string value(64 * 1024, '\0');
-        auto const size = getxattr(from.c_str(), std::string(name).c_str(), value.data(), value.size());
-        if (size >= 0) (void)setxattr(to.c_str(), std::string(name).c_str(), value.data(), static_cast<std::size_t>(size), 0);
-    }
-}
-
-Result<void> copy_contents(FdRef source, FdRef target) {
-    if (ioctl(target.number(), FICLONE, source.number()) == 0) return {}; // shares the blocks where the file system can
-    for (;;) {
-        auto const copied = sendfile(target.number(), source.number(), nullptr, 1u << 30);
-        if (copied == 0) return {};
-        if (copied < 0 && errno != EINTR) return Error::from_errno("copy a file's contents");
-    }
-}
 
 Result<std::uint32_t> mapped(std::uint32_t id, std::vector<IdRange> const& map, std::string_view kind) {
     if (map.empty()) return id;
@@ -94,19 +65,16 @@ private:
 };
 
 Result<void> Copier::copy_file(ImageNode const& source, Place const& place) {
-    auto const from = TRY(open_file(TRY(HostPath::parse(own_link(source.file))), O_RDONLY));
+    auto const from = TRY(open_again(source.file, O_RDONLY));
     auto const to = TRY(open_at(place.directory, place.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-    TRY(copy_contents(from, to));
+    TRY(copy_file_contents(from, to));
     TRY(set_attributes(source.status, TRY(owner_of(source.status, owners_)), to));
     copy_extended_attributes(from, to); // after the owner: chown(2) takes capabilities away
     return {};
 }
 
 Result<void> Copier::copy_link(ImageNode const& source, Place const& place) {
-    std::string text(static_cast<std::size_t>(source.status.st_size) + 1, '\0');
-    auto const length = readlinkat(source.file.number(), "", text.data(), text.size());
-    if (length < 0) return Error::from_errno("read the link '{}'", place.name);
-    text.resize(static_cast<std::size_t>(length));
+    auto const text = TRY(read_held_symlink(source.file, source.status));
     if (symlinkat(text.c_str(), place.directory.number(), place.name.c_str()) < 0) return Error::from_errno("make the link '{}'", place.name);
     return set_owner_of_name(place.directory, place.name, TRY(owner_of(source.status, owners_)));
 }

@@ -70,7 +70,7 @@ struct MakerOrder {
 
 // A description of its own: this process and its makers read the document at the same time.
 Result<Request> read_again(FdRef document) {
-    auto const own = TRY(open_file(TRY(HostPath::parse(fmt::format("/proc/self/fd/{}", document.number()))), O_RDONLY));
+    auto const own = TRY(open_again(document, O_RDONLY));
     return read_request(own);
 }
 

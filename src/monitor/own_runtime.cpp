@@ -83,6 +83,8 @@ Result<Tenant> OwnRuntime::exec(Request const& container, ExecRequest const& req
     auto const document = TRY(tenant_process(container.spec, request, user, request.privileged ? last_capability_of_kernel() : 0));
     auto const process = TRY(spec::parse_process(document));
     oci::TenantRequest wanted;
+    wanted.id = request_.id;
+    wanted.bundle = request_.bundle;
     wanted.init_pid = created_.init.pid();
     wanted.spec = &spec;
     wanted.process = &process;

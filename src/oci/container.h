@@ -77,6 +77,8 @@ ErrorList remove(Created& container, CreateRequest const& request);
 
 // One process more inside a running container.
 struct TenantRequest {
+    std::string id;                             // the container's
+    HostPath bundle;
     pid_t init_pid = 0;
     spec::Runtime const* spec = nullptr;        // the container's
     spec::Process const* process = nullptr;     // what to run

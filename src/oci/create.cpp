@@ -62,7 +62,8 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
     plan.limited_from_outside = plan.has_user_namespace && geteuid() == 0;
     plan.mounts = TRY(plan_mounts(spec, request.bundle));
-    plan.identity = TRY(plan_identity(*spec.process, spec.linux_, request.seccomp_program));
+    plan.mapped_mounts = TRY(make_mapped_mounts(plan.mounts));
+    plan.identity = TRY(plan_identity(*spec.process, spec.linux_, request.seccomp_program, state_document(spec, request.id, "creating", 0, request.bundle)));
     if (request.start_socket) plan.start_listener = TRY(listen_at(*request.start_socket, UnixSocketKind::messages, 1).while_doing("wait for the start"));
     return plan;
 }

@@ -10,7 +10,9 @@
 #include "oci/seccomp.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
+#include "sys/channel.h"
 #include "sys/process.h"
+#include "sys/unix_socket.h"
 
 namespace bolt::oci {
 
@@ -61,9 +63,16 @@ Result<Identity::MemoryPolicy> plan_memory_policy(spec::MemoryPolicy const& poli
     return plan;
 }
 
+// config-linux.md, seccomp: a unix stream socket.
+Result<Identity::Supervisor> find_supervisor(spec::Seccomp const& seccomp, Json state) {
+    if (seccomp.listener_path.empty()) return Error::of(EINVAL, "it is missing, and an action is SCMP_ACT_NOTIFY: nobody could answer");
+    auto connection = TRY(connect_to(TRY(HostPath::parse(seccomp.listener_path)), UnixSocketKind::stream));
+    return Identity::Supervisor{std::move(connection), std::move(state), seccomp.listener_metadata};
+}
+
 } // namespace
 
-Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program) {
+Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program, Json state) {
     Identity identity{.process = &process};
     auto const& seccomp = section.seccomp;
     if (process.capabilities) TRY(parse_sets(*process.capabilities));
@@ -71,6 +80,7 @@ Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& 
     if (ready_program) identity.seccomp_program = *ready_program;
     else if (seccomp) identity.seccomp_program = TRY(compile_seccomp(*seccomp));
     if (seccomp) identity.seccomp_flags = TRY(seccomp_flags(*seccomp));
+    if (seccomp && !ready_program && asks_supervisor(*seccomp)) identity.supervisor = TRY(find_supervisor(*seccomp, std::move(state)).while_doing("linux.seccomp.listenerPath"));
     if (process.scheduler) identity.scheduler = TRY(plan_scheduler(*process.scheduler).while_doing("process.scheduler"));
     if (auto const& wanted = process.io_priority) identity.io_priority = TRY(parse_io_priority(wanted->io_class, wanted->priority).while_doing("process.ioPriority"));
     constexpr unsigned most_cpus = 8192; // NR_CPUS of the largest kernels
@@ -150,6 +160,23 @@ Result<void> set_priorities(pid_t pid, Identity const& identity) {
     return {};
 }
 
+// config-linux.md, the container process state.
+Result<void> load_filter(Identity const& identity, Procfs const& proc) {
+    if (!identity.supervisor) return load_seccomp(identity.seccomp_program, identity.seccomp_flags);
+    auto const& supervisor = *identity.supervisor;
+    auto const pid = TRY(proc.own_pid());
+    auto state = supervisor.state;
+    state.set("pid", pid);
+    Json message;
+    message.set("ociVersion", *supervisor.state.find("ociVersion")).set("fds", Json::array().push("seccompFd")).set("pid", pid).set_unless_empty("metadata", supervisor.metadata);
+    auto const text = message.set("state", std::move(state)).dump();
+    Channel const channel(TRY(duplicate(supervisor.connection)));
+    return load_seccomp_with_listener(identity.seccomp_program, identity.seccomp_flags, [&](FdRef listener) {
+        int const sent[] = {listener.number()};
+        return channel.send(text, sent).while_doing("hand the listener to linux.seccomp.listenerPath");
+    });
+}
+
 } // namespace
 
 Result<void> set_limits_and_score(Identity const& identity, Procfs const& proc) {
@@ -177,7 +204,7 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     TRY(keep_capabilities_over_user_change());
     if (process.no_new_privileges) TRY(set_no_new_privileges());
     // Without no_new_privs the kernel wants CAP_SYS_ADMIN for a filter: it must be loaded while it is there.
-    if (!identity.seccomp_program.empty() && !process.no_new_privileges) TRY(load_seccomp(identity.seccomp_program, identity.seccomp_flags).while_doing("linux.seccomp"));
+    if (!identity.seccomp_program.empty() && !process.no_new_privileges) TRY(load_filter(identity, proc).while_doing("linux.seccomp"));
     auto const& user = process.user;
     TRY(become_user(user.uid, user.gid, user.additional_gids).while_doing("process.user"));
     if (user.umask) umask(*user.umask);
@@ -187,9 +214,8 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     return entered;
 }
 
-Result<void> seal_identity(Identity const& identity) {
-    if (!identity.seccomp_program.empty() && identity.process->no_new_privileges)
-        return load_seccomp(identity.seccomp_program, identity.seccomp_flags).while_doing("linux.seccomp");
+Result<void> seal_identity(Identity const& identity, Procfs const& proc) {
+    if (!identity.seccomp_program.empty() && identity.process->no_new_privileges) return load_filter(identity, proc).while_doing("linux.seccomp");
     return {};
 }
 

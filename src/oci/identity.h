@@ -3,8 +3,10 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "spec/runtime.h"
+#include "sys/fd.h"
 #include "sys/procfs.h"
 #include "sys/scheduling.h"
 
@@ -15,6 +17,13 @@ struct Identity {
     spec::Process const* process = nullptr;
     std::string seccomp_program; // "": none
     unsigned seccomp_flags = 0;
+    // Who answers SCMP_ACT_NOTIFY: connected already, since its path is the host's.
+    struct Supervisor {
+        UniqueFd connection;
+        Json state; // without the pid, which only the process itself can tell
+        std::string metadata;
+    };
+    std::optional<Supervisor> supervisor;
     std::optional<SchedulerAttributes> scheduler;
     std::optional<int> io_priority;
     std::optional<unsigned long> personality;
@@ -25,8 +34,9 @@ struct Identity {
     std::optional<MemoryPolicy> memory_policy;
     std::vector<std::uint64_t> initial_cpus, final_cpus; // process.execCPUAffinity, for tenants; empty: left alone
 };
-// `section` is the container's; `ready_program` stands in place of its seccomp rules.
-Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program);
+// `section` is the container's; `ready_program` stands in place of its seccomp rules. `state` goes to linux.seccomp.listenerPath,
+// when a rule asks there.
+Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program, Json state);
 
 // Capabilities that are asked for and that the caller does not have to give: one sentence each.
 std::vector<std::string> warn_of_capabilities(spec::Process const& process);
@@ -40,6 +50,6 @@ Result<void> set_limits_and_score(Identity const& identity, Procfs const& proc);
 Result<void> set_limits_and_score_of(pid_t pid, Identity const& identity, Procfs const& proc);
 Result<void> assume_identity(Identity const& identity, Procfs const& proc);
 // The last step before exec.
-Result<void> seal_identity(Identity const& identity);
+Result<void> seal_identity(Identity const& identity, Procfs const& proc);
 
 } // namespace bolt::oci

@@ -135,7 +135,8 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     if (!plan.has_user_namespace && !plan.namespaces.makes(namespace_flag::pid)) TRY(set_not_dumpable());
     if (plan.waits_to_be_placed) TRY(await_word(channel, word_go));
     TRY(join_namespaces(plan, proc));
-    auto const sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
+    auto sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
+    sources.lend(plan.mapped_mounts);
     if (plan.has_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the user namespace"));
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
     if (request.keyring == Keyring::new_session) (void)join_session_keyring(fmt::format("_ses.{}", request.id)).ok(); // none left or none allowed, ignoring
@@ -203,7 +204,7 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     (void)send_report(starter.value(), ready).ok();
     if (!ready) return 1;
     reset_signals();
-    auto sealed = seal_identity(plan.identity);
+    auto sealed = seal_identity(plan.identity, proc.value());
     Error const failure = sealed ? execute(*spec.process, command.value()) : std::move(sealed).error();
     (void)send_report(starter.value(), failure).ok();
     return failure.is(ENOENT) ? 127 : 126;

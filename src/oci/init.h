@@ -8,6 +8,7 @@
 #include "oci/identity.h"
 #include "oci/mount_plan.h"
 #include "oci/namespace_plan.h"
+#include "oci/sources.h"
 #include "sys/channel.h"
 #include "sys/fd.h"
 #include "sys/root.h"
@@ -18,6 +19,7 @@ namespace bolt::oci {
 struct InitPlan {
     CreateRequest const* request = nullptr;
     std::vector<MountStep> mounts;
+    std::vector<MappedMount> mapped_mounts;
     Identity identity;
     NamespacePlan namespaces;
     struct Join {

@@ -51,8 +51,14 @@ AttributeOption const* find_attribute(std::string_view name) {
 struct SortedOptions {
     MountAttributes attributes, recursive;
     FilesystemOptions filesystem;
-    bool is_bind = false;
+    bool is_bind = false, copies_up = false;
     Depth depth = Depth::top;
+    std::optional<Depth> mapped; // idmap, ridmap
+};
+
+struct Surroundings {
+    spec::Linux const& section;
+    HostPath const& bundle;
 };
 
 bool contains(std::span<std::string_view const> names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
@@ -67,8 +73,10 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
         (propagation.value().depth == Depth::recursive ? sorted.recursive : sorted.attributes).propagation = propagation.value().type;
     } else if (auto const* const below = option.starts_with('r') ? find_attribute(option.substr(1)) : nullptr) {
         sorted.recursive |= below->attributes;
-    } else if (option == "tmpcopyup" || option == "idmap" || option == "ridmap") {
-        return Error::of(ENOTSUP, "mount option '{}' is not supported by this version of bolt", option);
+    } else if (option == "tmpcopyup") {
+        sorted.copies_up = true;
+    } else if (option == "idmap" || option == "ridmap") {
+        sorted.mapped = option == "ridmap" ? Depth::recursive : Depth::top;
     } else if (contains(superblock_flags, option)) {
         sorted.filesystem.emplace_back(option, "");
     } else if (!contains(idle_options, option)) {
@@ -79,23 +87,53 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
     return {};
 }
 
-Result<MountStep> plan_mount(spec::Mount const& mount, HostPath const& bundle) {
+IdMappings mappings_from(std::vector<spec::IdMapping> const& users, std::vector<spec::IdMapping> const& groups) {
+    IdMappings mappings;
+    for (auto const& map : users) mappings.users.push_back({map.container_id, map.host_id, map.size});
+    for (auto const& map : groups) mappings.groups.push_back({map.container_id, map.host_id, map.size});
+    return mappings;
+}
+
+// config.md, mounts: mappings of the mount's own, else the container's.
+Result<std::optional<MountIds>> plan_ids(spec::Mount const& mount, SortedOptions const& sorted, spec::Linux const& section) {
+    bool const has_own = !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
+    if (!has_own && !sorted.mapped) return std::optional<MountIds>();
+    MountIds ids{.mappings = {}, .user_namespace = {}, .depth = sorted.mapped.value_or(Depth::top)};
+    if (has_own) {
+        if (mount.uid_mappings.empty() || mount.gid_mappings.empty()) return Error::of(EINVAL, "uidMappings and gidMappings stand together, and one is missing");
+        ids.mappings = mappings_from(mount.uid_mappings, mount.gid_mappings);
+        return std::optional(std::move(ids));
+    }
+    auto const* const name_space = section.find(spec::NamespaceType::user);
+    if (!name_space) return Error::of(EINVAL, "option '{}idmap' needs uidMappings and gidMappings, or a user namespace in linux.namespaces", ids.depth == Depth::recursive ? "r" : "");
+    if (name_space->path.empty()) ids.mappings = mappings_from(section.uid_mappings, section.gid_mappings);
+    else ids.user_namespace = name_space->path;
+    return std::optional(std::move(ids));
+}
+
+Result<MountStep> plan_bind(spec::Mount const& mount, RootPath target, SortedOptions sorted, Surroundings const& around) {
+    if (mount.source.empty()) return Error::of(EINVAL, "a bind mount needs a source");
+    if (!sorted.filesystem.empty()) return Error::of(EINVAL, "'{}' is not an option of bind mounts", sorted.filesystem.front().first);
+    if (sorted.copies_up) return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
+    auto ids = TRY(plan_ids(mount, sorted, around.section));
+    auto const source = mount.source.starts_with('/') ? mount.source : (around.bundle / mount.source).text();
+    return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive, std::move(ids)});
+}
+
+Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& around) {
     SortedOptions sorted;
     for (auto const& option : mount.options) TRY(sort_option(option, sorted));
     auto target = TRY(RootPath::parse_clamped(mount.destination));
     if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
-    if (sorted.is_bind || mount.type == "bind") {
-        if (mount.source.empty()) return Error::of(EINVAL, "a bind mount needs a source");
-        if (!sorted.filesystem.empty()) return Error::of(EINVAL, "'{}' is not an option of bind mounts", sorted.filesystem.front().first);
-        auto const source = mount.source.starts_with('/') ? mount.source : (bundle / mount.source).text();
-        return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive});
-    }
+    if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
+    if (sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty()) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
+    if (sorted.copies_up && mount.type != "tmpfs") return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
     if (mount.type.empty() || mount.type == "none") return Error::of(EINVAL, "neither a file system type nor a bind mount");
     // devpts is always a new instance since Linux 4.7.
     std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "newinstance"; });
     auto source = mount.source == "none" || mount.source.empty() ? mount.type : mount.source;
     sorted.attributes |= sorted.recursive; // nothing is below it yet
-    return MountStep(MountFilesystem{mount.type, std::move(source), std::move(target), std::move(sorted.filesystem), sorted.attributes});
+    return MountStep(MountFilesystem{mount.type, std::move(source), std::move(target), std::move(sorted.filesystem), sorted.attributes, false, sorted.copies_up});
 }
 
 struct UsualDevice {
@@ -162,7 +200,7 @@ Result<Propagation> parse_propagation(std::string_view text) {
 
 Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle) {
     std::vector<MountStep> steps;
-    for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, bundle).while_doing("mount '{}'", mount.destination)));
+    for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, {spec.linux_, bundle}).while_doing("mount '{}'", mount.destination)));
     auto const* const pid = spec.linux_.find(spec::NamespaceType::pid);
     for (auto& step : steps) {
         if (auto* const cgroup = std::get_if<MountCgroup>(&step)) cgroup->own_namespace = spec.linux_.find(spec::NamespaceType::cgroup) != nullptr;
@@ -176,7 +214,7 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
 }
 
 std::vector<std::string> known_mount_options() {
-    std::vector<std::string> names{"bind", "rbind"};
+    std::vector<std::string> names{"bind", "rbind", "idmap", "ridmap", "tmpcopyup"};
     for (auto const& option : attribute_options) {
         names.emplace_back(option.name);
         names.push_back(fmt::format("r{}", option.name));
@@ -199,15 +237,23 @@ std::string describe_attributes(MountAttributes const& own, MountAttributes cons
     return text;
 }
 
+std::string describe_ids(MountIds const& ids) {
+    std::string text = ids.depth == Depth::recursive ? " ids of the tree" : " ids";
+    if (!ids.user_namespace.empty()) return fmt::format("{} as in {}", text, ids.user_namespace);
+    for (auto const& range : ids.mappings.users) text += fmt::format(" u{}:{}:{}", range.inside, range.outside, range.count);
+    for (auto const& range : ids.mappings.groups) text += fmt::format(" g{}:{}:{}", range.inside, range.outside, range.count);
+    return text;
+}
+
 struct Describe {
     std::string operator()(MountFilesystem const& step) const {
         std::string options;
         for (auto const& [key, value] : step.options) options += fmt::format(" {}{}{}", key, value.empty() ? "" : "=", value);
-        return fmt::format("filesystem {} from '{}' on {}:{} {}", step.type, step.source, step.target, options, describe_attributes(step.attributes, {}));
+        return fmt::format("filesystem {} from '{}' on {}:{} {}{}", step.type, step.source, step.target, options, describe_attributes(step.attributes, {}), step.copies_up ? " with what is there" : "");
     }
     std::string operator()(BindMount const& step) const {
-        return fmt::format("{} '{}' on {}: {}", step.depth == Depth::recursive ? "rbind" : "bind", step.source, step.target,
-                           describe_attributes(step.attributes, step.recursive));
+        return fmt::format("{} '{}' on {}: {}{}", step.depth == Depth::recursive ? "rbind" : "bind", step.source, step.target,
+                           describe_attributes(step.attributes, step.recursive), step.ids ? describe_ids(*step.ids) : "");
     }
     std::string operator()(MountCgroup const& step) const { return fmt::format("cgroup{} on {}: {}", step.own_namespace ? " of its own" : "", step.target, describe_attributes(step.attributes, {})); }
     std::string operator()(MakeDevice const& step) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "spec/runtime.h"
 #include "sys/mount.h"
 #include "sys/path.h"
+#include "sys/user_namespace.h"
 
 namespace bolt::oci {
 
@@ -20,12 +22,20 @@ struct MountFilesystem {
     FilesystemOptions options;
     MountAttributes attributes;
     bool shows_own_processes = false; // proc, with a pid namespace of the container's own
+    bool copies_up = false;           // begins with what the image has there
+};
+// Whose ids a mount shows as whose: its own mappings, or those of a user namespace that exists.
+struct MountIds {
+    IdMappings mappings;
+    std::string user_namespace; // a path, in place of the mappings
+    Depth depth = Depth::top;
 };
 struct BindMount {
     std::string source; // an absolute host path
     RootPath target;
     Depth depth = Depth::top;
     MountAttributes attributes, recursive;
+    std::optional<MountIds> ids;
 };
 // The container's view of the cgroup trees: by version of the host, decided when it is performed.
 struct MountCgroup {

@@ -11,6 +11,7 @@
 #include "oci/cgroups.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"
+#include "sys/file_copy.h"
 #include "sys/layered_mount.h"
 
 namespace bolt::oci {
@@ -101,10 +102,16 @@ Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountA
     return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
 }
 
-Result<void> bind(BindMount const& step, Root const& root, Sources const& sources) {
+Result<Mount> copy_source(BindMount const& step, Sources const& sources) {
     auto const source = TRY(open_file(sources.reachable(TRY(HostPath::parse(step.source))), O_PATH));
-    auto const kind = S_ISDIR(TRY(stat_fd(source)).st_mode) ? TargetKind::directory : TargetKind::file;
-    auto const mount = TRY(Mount::copy(source, step.depth));
+    return Mount::copy(source, step.depth);
+}
+
+Result<void> bind(BindMount const& step, Root const& root, Sources const& sources) {
+    auto const* const mapped = sources.find_mapped(step);
+    auto copied = mapped ? std::optional<Mount>() : std::optional(TRY(copy_source(step, sources)));
+    auto const& mount = mapped ? mapped->mount : *copied;
+    auto const kind = S_ISDIR(TRY(stat_fd(mount.top())).st_mode) ? TargetKind::directory : TargetKind::file;
     auto const target = TRY(make_target(root, step.target, kind));
     auto below = step.recursive;
     auto own = step.attributes;
@@ -148,6 +155,7 @@ Result<void> mount_filesystem(MountFilesystem const& step, Root const& root, std
     auto const made = TRY(std::move(mount));
     if (!plain || !was_made) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    if (step.copies_up) TRY(copy_directory(target, made.top()).while_doing("tmpcopyup"));
     TRY(made.attach(target));
     if (step.attributes.propagation != 0) TRY(made.set({.propagation = step.attributes.propagation}, Depth::recursive));
     return {};

@@ -1,5 +1,6 @@
 #include "oci/seccomp.h"
 
+#include <algorithm>
 #include <memory>
 
 #include <linux/seccomp.h>
@@ -13,6 +14,8 @@ namespace bolt::oci {
 
 namespace {
 
+constexpr std::string_view notify = "SCMP_ACT_NOTIFY";
+
 Result<std::uint32_t> parse_action(std::string const& action, std::optional<unsigned> errno_return) {
     auto const number = static_cast<std::uint16_t>(errno_return.value_or(EPERM));
     if (action == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(number);
@@ -21,10 +24,10 @@ Result<std::uint32_t> parse_action(std::string const& action, std::optional<unsi
     constexpr std::pair<std::string_view, std::uint32_t> plain[] = {
         {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},         {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD}, {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
         {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS}, {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},  {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+        {notify, SCMP_ACT_NOTIFY},
     };
     for (auto const& [name, value] : plain)
         if (name == action) return value;
-    if (action == "SCMP_ACT_NOTIFY") return Error::of(ENOTSUP, "action 'SCMP_ACT_NOTIFY' is not supported by this version of bolt");
     return Error::of(EINVAL, "'{}' is not an action", action);
 }
 
@@ -84,6 +87,10 @@ Result<void> add_rule(Filter const& filter, spec::SeccompRule const& rule, std::
 
 } // namespace
 
+bool asks_supervisor(spec::Seccomp const& seccomp) {
+    return seccomp.default_action == notify || std::ranges::find(seccomp.syscalls, notify, &spec::SeccompRule::action) != seccomp.syscalls.end();
+}
+
 Result<std::string> compile_seccomp(spec::Seccomp const& seccomp) {
     auto const default_action = TRY(parse_action(seccomp.default_action, seccomp.default_errno_return).while_doing("seccomp.defaultAction"));
     Filter const filter(seccomp_init(default_action), seccomp_release);
@@ -100,12 +107,14 @@ Result<std::string> compile_seccomp(spec::Seccomp const& seccomp) {
 }
 
 Result<unsigned> seccomp_flags(spec::Seccomp const& seccomp) {
+    constexpr unsigned wait_killable = 1U << 5; // Linux 5.19; older headers lack it
     unsigned flags = 0;
     for (auto const& name : seccomp.flags) {
         if (name == "SECCOMP_FILTER_FLAG_TSYNC") continue; // one thread: nothing to do
         if (name == "SECCOMP_FILTER_FLAG_LOG") flags |= SECCOMP_FILTER_FLAG_LOG;
         else if (name == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-        else return Error::of(ENOTSUP, "seccomp.flags: '{}' is not supported", name);
+        else if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") flags |= asks_supervisor(seccomp) ? wait_killable : 0; // only where somebody is asked
+        else return Error::of(EINVAL, "seccomp.flags: '{}' is not a flag", name);
     }
     return flags;
 }

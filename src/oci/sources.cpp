@@ -33,6 +33,33 @@ HostPath Sources::reachable(HostPath const& path) const {
     return found == opened_.end() ? path : HostPath() / "proc/self/fd" / fmt::format("{}", found->second.number());
 }
 
+Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const& mounts) {
+    std::vector<MappedMount> made;
+    for (auto const& step : mounts) {
+        auto const* const bind = std::get_if<BindMount>(&step);
+        if (!bind || !bind->ids) continue;
+        auto const making = [&]() -> Result<Mount> {
+            auto const& ids = *bind->ids;
+            auto const name_space = ids.user_namespace.empty() ? TRY(make_user_namespace(ids.mappings)) : TRY(open_file(TRY(HostPath::parse(ids.user_namespace)), O_RDONLY));
+            auto mount = TRY(Mount::copy(TRY(HostPath::parse(bind->source)), bind->depth));
+            TRY(mount.map_ids(name_space, ids.depth));
+            return mount;
+        };
+        auto mount = making();
+        if (!mount && mount.error().is(EPERM))
+            return Error::of(EPERM, "mount '{}': mapping a mount's ids needs CAP_SYS_ADMIN over its file system, which an ordinary user has not; leave the mappings out", bind->target);
+        if (!mount) return std::move(mount).while_doing("mount '{}'", bind->target).error();
+        made.push_back({bind->source, bind->target, std::move(mount).value()});
+    }
+    return made;
+}
+
+MappedMount const* Sources::find_mapped(BindMount const& step) const {
+    if (!step.ids || !mapped_) return nullptr;
+    auto const found = std::ranges::find_if(*mapped_, [&](auto const& made) { return made.source == step.source && made.target.text() == step.target.text(); });
+    return found == mapped_->end() ? nullptr : &*found;
+}
+
 Result<HostPath> root_directory(CreateRequest const& request) {
     auto const& text = request.spec->root_path;
     if (text.starts_with('/')) return HostPath::parse(text);

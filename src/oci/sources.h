@@ -14,6 +14,14 @@
 
 namespace bolt::oci {
 
+// A bind mount that only the caller can make: its owners are mapped with the caller's privilege over the file system.
+struct MappedMount {
+    std::string source;
+    RootPath target;
+    Mount mount;
+};
+Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const& mounts);
+
 class Sources {
 public:
     // Nothing is opened: every path is looked up when it is used.
@@ -24,9 +32,14 @@ public:
     // A path that leads to the same file, for the calling process: its own, or that of the open descriptor.
     HostPath reachable(HostPath const& path) const;
 
+    // What make_mapped_mounts() made before the clone; it outlives this.
+    void lend(std::vector<MappedMount> const& mapped) { mapped_ = &mapped; }
+    MappedMount const* find_mapped(BindMount const& step) const;
+
 private:
     void open(HostPath const& path);
     std::vector<std::pair<std::string, UniqueFd>> opened_;
+    std::vector<MappedMount> const* mapped_ = nullptr;
 };
 
 // Where root.path is.

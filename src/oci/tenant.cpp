@@ -64,7 +64,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
     (void)send_report(channel, command ? Result<void>() : command.error()).ok();
     if (!command) return 1;
     reset_signals();
-    auto sealed = seal_identity(identity);
+    auto sealed = seal_identity(identity, proc);
     Error const failure = sealed ? execute(*request.process, command.value()) : std::move(sealed).error();
     (void)send_report(channel, failure).ok();
     return failure.is(ENOENT) ? 127 : 126;
@@ -113,7 +113,7 @@ Result<UniqueFd> receive_console(Channel const& channel) {
 } // namespace
 
 Result<Tenant> exec(TenantRequest const& request) {
-    auto const identity = TRY(plan_identity(*request.process, request.spec->linux_, request.seccomp_program));
+    auto const identity = TRY(plan_identity(*request.process, request.spec->linux_, request.seccomp_program, state_document(*request.spec, request.id, "running", 0, request.bundle)));
     auto found = open_target(request);
     if (!found) return without_command_codes(std::move(found).while_doing("find the container's init").error());
     auto const target = std::move(found).value();

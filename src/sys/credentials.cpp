@@ -1,12 +1,16 @@
 #include "sys/credentials.h"
 
 #include <array>
+#include <atomic>
+#include <system_error>
+#include <thread>
 
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -106,11 +110,43 @@ Result<void> set_no_new_privileges() {
     return {};
 }
 
+namespace {
+sock_fprog program_of(std::string_view bytes) {
+    return {static_cast<unsigned short>(bytes.size() / sizeof(sock_filter)),
+            const_cast<sock_filter*>(reinterpret_cast<sock_filter const*>(bytes.data()))}; // the kernel copies it
+}
+} // namespace
+
 Result<void> load_seccomp(std::string_view program, unsigned flags) {
-    sock_fprog const loaded{static_cast<unsigned short>(program.size() / sizeof(sock_filter)),
-                            const_cast<sock_filter*>(reinterpret_cast<sock_filter const*>(program.data()))}; // the kernel copies it
+    auto const loaded = program_of(program);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &loaded) != 0) return Error::from_errno("load the seccomp filter");
     return {};
+}
+
+Result<void> load_seccomp_with_listener(std::string_view program, unsigned flags, std::function<Result<void>(FdRef)> const& hand_over) {
+    constexpr int not_yet = -1, failed = -2;
+    std::atomic<int> listener{not_yet};
+    std::atomic<bool> is_done{false};
+    Result<void> handed_over;
+    // The filter may stop every call of this thread until the supervisor answers: from its loading on this one makes none, and
+    // waits without one.
+    auto const supervise = [&] {
+        while (listener == not_yet) sched_yield();
+        if (listener != failed) handed_over = hand_over(FdRef(listener));
+        is_done = true;
+    };
+    try {
+        std::thread(supervise).detach();
+    } catch (std::system_error const& error) {
+        return Error::from_code(error.code().value(), "start a thread that hands the seccomp listener over");
+    }
+    auto const loaded = program_of(program);
+    long const number = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_NEW_LISTENER, &loaded);
+    int const code = errno;
+    listener = number < 0 ? failed : static_cast<int>(number);
+    while (!is_done) {}
+    if (number < 0) return Error::from_code(code, "load the seccomp filter");
+    return handed_over;
 }
 
 namespace {

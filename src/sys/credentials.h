@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
+#include "sys/fd.h"
 
 namespace bolt {
 
@@ -42,6 +44,9 @@ Result<void> set_no_new_privileges();
 // A BPF program, as bytes of a struct sock_filter array; flags are seccomp(2)'s. EACCES without CAP_SYS_ADMIN or
 // no_new_privileges.
 Result<void> load_seccomp(std::string_view program, unsigned flags);
+// The same for a filter that asks a supervisor (SECCOMP_RET_USER_NOTIF): `hand_over` gets the descriptor on which it is asked, in a
+// thread that the filter does not bind, before this returns. The caller must exec or end soon: it has a thread now.
+Result<void> load_seccomp_with_listener(std::string_view program, unsigned flags, std::function<Result<void>(FdRef)> const& hand_over);
 
 // "RLIMIT_NOFILE" to its number; EINVAL names a text that is no resource.
 Result<int> parse_rlimit(std::string_view name);

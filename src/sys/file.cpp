@@ -24,6 +24,8 @@ Result<UniqueFd> open_at(FdRef directory, std::string_view name, int flags, mode
     return fd;
 }
 
+Result<UniqueFd> open_again(FdRef held, int flags) { return open_file(TRY(HostPath::parse(fmt::format("/proc/self/fd/{}", held.number()))), flags); }
+
 Result<std::string> read_file(HostPath const& path) {
     auto const fd = TRY(open_file(path, O_RDONLY));
     return read_to_end(fd).while_doing("read '{}'", path);

@@ -20,6 +20,9 @@ Result<UniqueFd> open_file(HostPath const& path, int flags, mode_t mode = 0);
 // openat(2) with O_CLOEXEC added; `name` follows symbolic links unless the flags say O_NOFOLLOW.
 Result<UniqueFd> open_at(FdRef directory, std::string_view name, int flags, mode_t mode = 0);
 
+// What an O_PATH descriptor holds, for reading or writing: through /proc/self/fd, which no path can divert.
+Result<UniqueFd> open_again(FdRef held, int flags);
+
 Result<std::string> read_file(HostPath const& path);
 Result<std::string> read_file_at(FdRef directory, std::string_view name);
 // None when it does not exist.

@@ -61,6 +61,15 @@ Result<Mount> Mount::copy(FdRef source, Depth depth) { return Mount(TRY(copy_tre
 
 Result<void> Mount::set(MountAttributes const& attributes, Depth depth) const { return set_mount(top_, attributes, depth); }
 
+Result<void> Mount::map_ids(FdRef user_namespace, Depth depth) const {
+    mount_attr wanted{};
+    wanted.attr_set = MOUNT_ATTR_IDMAP;
+    wanted.userns_fd = static_cast<std::uint64_t>(user_namespace.number());
+    unsigned const flags = AT_EMPTY_PATH | (depth == Depth::recursive ? AT_RECURSIVE : 0);
+    if (syscall(SYS_mount_setattr, top_.number(), "", flags, &wanted, sizeof wanted) < 0) return Error::from_errno("map the mount's ids");
+    return {};
+}
+
 Result<void> Mount::attach(FdRef target) const {
     if (syscall(SYS_move_mount, top_.number(), "", target.number(), "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         return Error::from_errno("attach the mount");

@@ -43,6 +43,9 @@ public:
     static Result<Mount> copy(FdRef source, Depth depth);
 
     Result<void> set(MountAttributes const& attributes, Depth depth) const;
+    // Shows owners through the maps of a user namespace. Before it is attached, and once. EPERM without CAP_SYS_ADMIN over the file
+    // system, EINVAL for one that cannot do it (Linux 5.12; overlay 5.19, tmpfs 6.3).
+    Result<void> map_ids(FdRef user_namespace, Depth depth) const;
     // Onto what `target` (O_PATH) refers to.
     Result<void> attach(FdRef target) const;
     // Onto the root directory of the calling process, whose look-ups go on below it: no directory is needed to mount on, and

@@ -184,6 +184,13 @@ Result<UserNamespaceHolder> UserNamespaceHolder::register_self(HostPath const& h
     return UserNamespaceHolder(entry);
 }
 
+Result<UniqueFd> make_user_namespace(IdMappings const& mappings) {
+    // Somebody must be in it while it is set up, and is killed when this returns; the descriptor keeps it.
+    auto const dweller = TRY(clone_process({.namespaces = CLONE_NEWUSER}, [] { return pause(); }));
+    TRY(write_id_maps(dweller.pid(), mappings));
+    return open_file(TRY(proc_file(dweller.pid(), "ns/user")), O_RDONLY);
+}
+
 UserNamespaceHolder::~UserNamespaceHolder() {
     if (entry_) unlink(entry_->c_str());
 }

@@ -56,4 +56,7 @@ private:
 // id is enough or the caller has the privilege, else by newuidmap and newgidmap at the same time.
 Result<void> write_id_maps(pid_t pid, IdMappings const& mappings);
 
+// A namespace with these mappings and nobody in it.
+Result<UniqueFd> make_user_namespace(IdMappings const& mappings);
+
 } // namespace bolt

@@ -124,7 +124,7 @@ def test_ctrl_c_on_the_terminal(box):
 
 
 def test_many_clients_see_the_same(box):
-    engine = box.start(["sh", "-c", "read x; echo for all; sleep 0.2"], input_open=True)
+    engine = box.start(["sh", "-c", "read x; sleep 0.5; echo for all"], input_open=True)
     others = [box.connect() for _ in range(3)]
     for other in others:
         other.send("a", {"input": False})

@@ -226,3 +226,64 @@ def test_a_hidden_proc_of_the_host_is_said(user_bundle):
                           cwd=user_bundle.place, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode == 0 and "cmdline" in done.stdout, done.stderr
     assert "the kernel refuses a new /proc while a part of the host's is hidden" in done.stderr
+
+
+def test_tmpcopyup_begins_with_what_is_there(bundle):
+    place = f"{bundle.place}/rootfs/data"
+    os.makedirs(f"{place}/below", mode=0o750)
+    with open(f"{place}/below/file", "w") as file:
+        file.write("from the image\n")
+    os.chmod(f"{place}/below/file", 0o640)
+    os.symlink("below/file", f"{place}/link")
+    if bundle.uid:
+        subprocess.run(["chown", "-hR", f"{bundle.uid}:{bundle.uid}", place], check=True)
+    done = bundle.run("sh", "-c", "cat /data/link; stat -c '%a %n' /data/below /data/below/file; echo more > /data/new; stat -f -c %T /data",
+                      change=add_mount(destination="/data", type="tmpfs", source="tmpfs", options=["tmpcopyup", "size=1m"]))
+    assert done.stdout == "from the image\n750 /data/below\n640 /data/below/file\ntmpfs\n", done.stdout + done.stderr
+    assert not os.path.exists(f"{place}/new")
+    full = bundle.run("true", change=add_mount(destination="/bin", type="tmpfs", source="tmpfs", options=["tmpcopyup", "size=64k"]))
+    assert full.returncode == 1 and "tmpcopyup: copy 'busybox'" in full.stderr and "No space left" in full.stderr
+
+
+def test_an_id_mapped_bind_mount_shows_other_owners(root_bundle):
+    place = f"{root_bundle.place}/shared"
+    os.makedirs(f"{place}/below")
+    os.chown(f"{place}/below", 1000, 1001)
+    maps = dict(uidMappings=[{"containerID": 1000, "hostID": 7000, "size": 10}], gidMappings=[{"containerID": 1001, "hostID": 8000, "size": 10}])
+    done = root_bundle.run("stat", "-c", "%u %g", "/data/below", change=add_mount(destination="/data", type="bind", source=place, options=["bind", "idmap"], **maps))
+    assert done.stdout == "7000 8000\n", done.stderr
+    # The mappings alone say the same.
+    done = root_bundle.run("stat", "-c", "%u %g", "/data/below", change=add_mount(destination="/data", type="bind", source=place, options=["bind"], **maps))
+    assert done.stdout == "7000 8000\n", done.stderr
+
+
+def test_an_id_mapped_bind_mount_with_the_containers_own_mappings(root_bundle):
+    place = f"{root_bundle.place}/shared"
+    os.makedirs(place)
+    os.chown(place, 5, 6)
+
+    def change(spec):
+        spec["linux"]["namespaces"].append({"type": "user"})
+        spec["linux"]["uidMappings"] = spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 65536}]
+        spec["linux"].pop("resources", None)
+        spec["mounts"].append({"destination": "/data", "type": "bind", "source": place, "options": ["rbind", "ridmap", "ro"]})
+
+    done = root_bundle.run("sh", "-c", "stat -c '%u %g' /data; touch /data/x", change=change)
+    assert done.stdout == "5 6\n" and "Read-only" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("mount, says", [
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap"]), "option 'idmap' needs uidMappings and gidMappings"),
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind"], uidMappings=[{"containerID": 0, "hostID": 1, "size": 1}]), "one is missing"),
+    (dict(destination="/data", type="tmpfs", source="tmpfs", options=["idmap"]), "only bind mounts can have ids of their own"),
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "tmpcopyup"]), "'tmpcopyup' is for a tmpfs"),
+])
+def test_mapped_and_copied_mounts_that_make_no_sense_are_refused(root_bundle, mount, says):
+    done = root_bundle.run("true", change=add_mount(**mount))
+    assert done.returncode == 1 and "/data" in done.stderr and says in done.stderr, done.stderr
+
+
+def test_an_ordinary_user_is_told_that_ids_cannot_be_mapped(user_bundle):
+    maps = dict(uidMappings=[{"containerID": 0, "hostID": 2000, "size": 1}], gidMappings=[{"containerID": 0, "hostID": 2000, "size": 1}])
+    done = user_bundle.run("true", change=add_mount(destination="/data", type="bind", source=user_bundle.place, options=["bind"], **maps))
+    assert done.returncode == 1 and "mapping a mount's ids needs CAP_SYS_ADMIN" in done.stderr and "/data" in done.stderr, done.stderr

@@ -160,13 +160,13 @@ TEST_CASE("a tenant lives in the container and is the caller's child") {
     REQUIRE_OK(oci::start(container.value(), request));
     auto process = *spec.process;
     process.args = {"sh", "-c", "test -e /which && test \"$(cat /proc/1/comm)\" = sleep && exit 9"};
-    auto tenant = oci::exec({.init_pid = container->init.pid(), .spec = &spec, .process = &process, .cgroup = &container->cgroup});
+    auto tenant = oci::exec({.id = "test", .bundle = {}, .init_pid = container->init.pid(), .spec = &spec, .process = &process, .cgroup = &container->cgroup});
     REQUIRE_OK(tenant);
     auto const ended = tenant->process.wait();
     REQUIRE_OK(ended);
     CHECK(ended.value().code == 9);
     process.args = {"nothing"};
-    auto const missing = oci::exec({.init_pid = container->init.pid(), .spec = &spec, .process = &process, .cgroup = &container->cgroup});
+    auto const missing = oci::exec({.id = "test", .bundle = {}, .init_pid = container->init.pid(), .spec = &spec, .process = &process, .cgroup = &container->cgroup});
     REQUIRE(!missing.ok());
     CHECK(missing.error().is(ENOENT));
     CHECK(oci::remove(container.value(), request).empty());
