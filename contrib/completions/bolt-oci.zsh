@@ -1,26 +1,25 @@
 #compdef bolt-oci
-# zsh completion for bolt-oci
-_bolt_oci_ids() { compadd -- ${(f)"$(bolt-oci list --quiet 2>/dev/null)"} }
+# zsh completion for bolt-oci. Its commands and options are those that `bolt-oci __options` prints.
 _bolt_oci() {
-    local -a making
-    making=('(-b --bundle)'{-b,--bundle}'[bundle]:directory:_files -/' '--console-socket[terminal goes here]:socket:_files'
-        '--pid-file[file for the process id]:file:_files' '--preserve-fds[descriptors to pass]:count:' '--no-pivot[refused]' '--no-new-keyring[keep the session keyring]')
-    local context state line
-    _arguments -C '--root[state directory]:directory:_files -/' '--log[log file]:file:_files' '--log-format[format]:format:(text json)' '--debug' '--systemd-cgroup[refused]' \
-        '--cgroup-manager[cgroups]:manager:(cgroupfs disabled)' '--rootless:value:(auto true false)' '(-v --version)'{-v,--version} '--help' \
-        '1:command:(create start run exec state list kill delete spec features)' '*::argument:->arguments'
-    [[ $state == arguments ]] || return
-    case $words[1] in
-        create) _arguments $making '1:id:' ;;
-        run) _arguments $making '(-d --detach)'{-d,--detach} '--no-subreaper' '--keep[do not delete afterwards]' '1:id:' ;;
-        exec) _arguments '(-p --process)'{-p,--process}':file:_files' '(-t --tty)'{-t,--tty} '(-d --detach)'{-d,--detach} '*'{-e,--env}':variable:' '(-u --user)'{-u,--user}':user:' \
-            '*'{-g,--additional-gids}':gid:' '--cwd:directory:' '*'{-c,--cap}':capability:' '--no-new-privs' '--apparmor:profile:' '--process-label:label:' \
-            '--console-socket:socket:_files' '--pid-file:file:_files' '--preserve-fds:count:' '1:id:_bolt_oci_ids' '*:command:' ;;
-        list) _arguments '(-q --quiet)'{-q,--quiet} '(-f --format)'{-f,--format}':format:(table json)' ;;
-        kill) _arguments '(-a --all)'{-a,--all} '1:id:_bolt_oci_ids' '2:signal:_signals -s' ;;
-        delete) _arguments '(-f --force)'{-f,--force} '1:id:_bolt_oci_ids' ;;
-        spec) _arguments '(-b --bundle)'{-b,--bundle}':directory:_files -/' '--rootless' ;;
-        start|state) _arguments '1:id:_bolt_oci_ids' ;;
+    local command= i
+    for ((i = 2; i < CURRENT; i++)); do
+        case $words[i] in
+            --root | --log | --log-format | --cgroup-manager | --rootless) ((i++)) ;;
+            -*) ;;
+            *) command=$words[i]; break ;;
+        esac
+    done
+    case $words[CURRENT-1] in
+        --bundle | -b | --root | --log | --console-socket | --pid-file | --process | -p | --resources | -r) _files; return ;;
+        --log-format) compadd text json; return ;;
+        --cgroup-manager) compadd cgroupfs disabled; return ;;
     esac
+    if [[ $PREFIX == -* ]]; then
+        compadd -- ${(f)"$(bolt-oci __options 2>/dev/null | awk -F'\t' -v c="$command" '$1 == c { print $2 }')"}
+    elif [[ -z $command ]]; then
+        compadd -- ${(fu)"$(bolt-oci __options 2>/dev/null | awk -F'\t' '$1 != "" { print $1 }')"}
+    elif [[ ! $command == (create|run|spec|features|list) ]]; then
+        compadd -- ${(f)"$(bolt-oci list --quiet 2>/dev/null)"}
+    fi
 }
 _bolt_oci "$@"

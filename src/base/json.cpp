@@ -286,6 +286,25 @@ Json& Json::set_unless_empty(std::string_view key, Json value) {
     return empty ? *this : set(key, std::move(value));
 }
 
+void Json::merge(Json const& patch) {
+    auto const* const changes = patch.find_object();
+    if (!changes) {
+        *this = patch;
+        return;
+    }
+    if (!find_object()) *this = object();
+    auto& members = *find_object();
+    for (auto const& [key, value] : *changes) {
+        auto const there = std::ranges::find(members, key, &Member::first);
+        if (value.is_null()) {
+            if (there != members.end()) members.erase(there);
+        } else {
+            auto& target = there != members.end() ? there->second : members.emplace_back(key, Json()).second;
+            target.merge(value);
+        }
+    }
+}
+
 Json& Json::push(Json value) {
     if (is_null()) held_ = Array{};
     find_array()->push_back(std::move(value));

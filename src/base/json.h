@@ -82,6 +82,8 @@ public:
     Json& set(std::string_view key, Json value);
     // The same, only when there is a value: empty strings, lists and maps are left out.
     Json& set_unless_empty(std::string_view key, Json value);
+    // RFC 7396, JSON merge patch: members replace those of the same name, objects are merged, null takes a member away.
+    void merge(Json const& patch);
     // Appends to an array (made when null).
     Json& push(Json value);
 

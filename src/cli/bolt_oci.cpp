@@ -100,6 +100,11 @@ std::span<Command const> all_commands() {
         {"list", "", "list the containers below --root", list_options, 0, 0, OptionsEnd::nowhere, Names::nothing, list, failed, owner},
         {"kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to the container's init", kill_options, 1, 2, OptionsEnd::nowhere, Names::running_containers, kill, failed, owner},
         {"delete", "ID", "remove a container that has ended", delete_options, 1, 1, OptionsEnd::nowhere, Names::containers, remove, failed, owner},
+        {"ps", "ID [PS-OPTION...]", "show a container's processes", ps_options, 1, -1, OptionsEnd::at_first_argument, Names::running_containers, ps, failed, owner},
+        {"pause", "ID", "stop all processes of a container", {}, 1, 1, OptionsEnd::nowhere, Names::running_containers, pause, failed, owner},
+        {"resume", "ID", "let a paused container go on", {}, 1, 1, OptionsEnd::nowhere, Names::running_containers, resume, failed, owner},
+        {"update", "ID", "change a running container's limits", update_options, 1, 1, OptionsEnd::nowhere, Names::running_containers, update, failed, owner},
+        {"events", "ID", "print what a container uses, and when it runs out of memory", events_options, 1, 1, OptionsEnd::nowhere, Names::running_containers, events, failed, owner},
         {"spec", "", "write an example config.json", spec_options, 0, 0, OptionsEnd::nowhere, Names::nothing, spec, failed, owner},
         {"features", "", "print what this runtime can do as JSON", {}, 0, 0, OptionsEnd::nowhere, Names::nothing, features, failed, owner},
     };
@@ -125,8 +130,10 @@ std::string help_of_program() {
 std::string list_of_options() {
     std::string text;
     for (auto const& option : options_of_program) text += fmt::format("\t--{}\n", option.name);
-    for (auto const& command : all_commands())
+    for (auto const& command : all_commands()) {
+        text += fmt::format("{}\t--help\n", command.name);
         for (auto const& option : command.options) text += fmt::format("{}\t--{}\n", command.name, option.name);
+    }
     return text;
 }
 

@@ -38,11 +38,16 @@ int state(Command const& command, Words const& words);
 int list(Command const& command, Words const& words);
 int kill(Command const& command, Words const& words);
 int remove(Command const& command, Words const& words);
+int pause(Command const& command, Words const& words);
+int resume(Command const& command, Words const& words);
+int update(Command const& command, Words const& words);
+int events(Command const& command, Words const& words);
+int ps(Command const& command, Words const& words);
 int spec(Command const& command, Words const& words);
 int features(Command const& command, Words const& words);
 
 // The tables of options, beside the functions that read them.
-extern std::span<Option const> const create_options, run_options, exec_options, list_options, kill_options, delete_options, spec_options;
+extern std::span<Option const> const create_options, run_options, exec_options, list_options, kill_options, delete_options, update_options, events_options, ps_options, spec_options;
 
 std::span<Command const> all_commands();
 

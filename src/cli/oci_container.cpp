@@ -90,11 +90,7 @@ Result<spec::Runtime> ContainerDirectory::read_config() const {
 Result<ContainerStatus> ContainerDirectory::status_of(ContainerRecord const& record) const {
     if (!TRY(find_init(record))) return ContainerStatus::stopped;
     if (exists(start_socket())) return ContainerStatus::created;
-    for (auto const& directory : record.cgroup) {
-        if (auto const frozen = find_file(directory / "cgroup.freeze"); frozen && frozen.value() && trim(*frozen.value()) == "1") return ContainerStatus::paused;
-        if (auto const frozen = find_file(directory / "freezer.state"); frozen && frozen.value() && trim(*frozen.value()) == "FROZEN") return ContainerStatus::paused;
-    }
-    return ContainerStatus::running;
+    return oci::Cgroup::adopt(record.cgroup).is_frozen() ? ContainerStatus::paused : ContainerStatus::running;
 }
 
 Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record) {

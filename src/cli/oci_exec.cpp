@@ -80,7 +80,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const record = TRY(directory.read());
     auto const status = TRY(directory.status_of(record));
     if (status == ContainerStatus::paused)
-        return Error::of(EBUSY, "container '{}' is paused: thaw its cgroup first (write 0 to cgroup.freeze, or THAWED to freezer.state on cgroup v1)", record.id);
+        return Error::of(EBUSY, "container '{}' is paused; let it go on first with 'bolt-oci resume {}'", record.id, record.id);
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", record.id);
     auto const spec = TRY(directory.read_config());
     TRY(protect_program(spec, ProgramRuns::shorter));

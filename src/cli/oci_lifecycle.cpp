@@ -21,6 +21,12 @@ struct DeleteOptions {
 };
 constexpr Option options_of_delete[] = {{"force", 'f', "", "kill it first; what does not exist is no error", Set<DeleteOptions>::flag<&DeleteOptions::force>}};
 
+// A process that the freezer of cgroup v1 has stopped does not take even SIGKILL.
+Result<void> let_go_on(ContainerRecord const& record) {
+    auto const cgroup = oci::Cgroup::adopt(record.cgroup);
+    return cgroup.is_frozen() ? cgroup.thaw() : Result<void>();
+}
+
 Result<void> send(ContainerRecord const& record, int signal, KillOptions const& options) {
     auto const init = TRY(find_init(record));
     if (options.all) {
@@ -28,11 +34,12 @@ Result<void> send(ContainerRecord const& record, int signal, KillOptions const& 
         if (cgroup.exists()) {
             for (pid_t const pid : cgroup.members())
                 if (auto const target = open_pidfd(pid); target) (void)signal_pidfd(target.value(), signal).ok(); // it ended a moment ago, ignoring
-            return {};
+            return signal == SIGKILL ? let_go_on(record) : Result<void>();
         }
     }
     if (!init) return Error::of(ESRCH, "container '{}' is not running", record.id);
-    return signal_pidfd(*init, signal);
+    TRY(signal_pidfd(*init, signal));
+    return signal == SIGKILL ? let_go_on(record) : Result<void>();
 }
 
 // SIGKILL, and until init is gone.
@@ -40,6 +47,7 @@ Result<void> end_init(ContainerRecord const& record) {
     auto const init = TRY(find_init(record));
     if (!init) return {};
     TRY(signal_pidfd(*init, SIGKILL));
+    TRY(let_go_on(record));
     pollfd watched{init->number(), POLLIN, 0};
     constexpr int patience = 10'000;
     if (poll(&watched, 1, patience) == 0) return Error::of(ETIMEDOUT, "container '{}': init does not end 10 seconds after SIGKILL; see /proc/{}/stack", record.id, record.pid);

@@ -10,7 +10,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "monitor/memory_events.h"
+#include "oci/memory_events.h"
 #include "monitor/overlay.h"
 #include "monitor/process_document.h"
 #include "sys/channel.h"
@@ -105,7 +105,7 @@ public:
     Result<void> start() override { return call({"start", id_}); }
     Process& init() override { return init_; }
     UniqueFd take_console() override { return std::move(console_); }
-    std::string cgroup() const override { return memory_.directory ? cgroup_path_of({*memory_.directory}) : ""; }
+    std::string cgroup() const override { return memory_.directory ? oci::cgroup_path_of({*memory_.directory}) : ""; }
     std::uint64_t memory_kills() const override { return memory_.kills(); }
     Result<Tenant> exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) override;
     void kill_all() override;
@@ -133,7 +133,7 @@ private:
     std::optional<DeathWatch> death_watch_;
     bool own_pid_namespace_ = false;
     UniqueFd console_;
-    MemoryEvents memory_;
+    oci::MemoryEvents memory_;
 };
 
 // Runs the program to its end.
@@ -222,7 +222,7 @@ Result<void> CommandRuntime::create(Request const& request, ContainerEnds const&
     init_ = std::move(made->process);
     console_ = std::move(made->console);
     death_watch_.emplace(TRY(DeathWatch::begin(init_)));
-    memory_ = MemoryEvents::of_process(init_.pid(), id_);
+    memory_ = oci::MemoryEvents::of_process(init_.pid(), id_);
     return {};
 }
 

@@ -4,7 +4,7 @@
 #include <csignal>
 
 #include "monitor/death_watch.h"
-#include "monitor/memory_events.h"
+#include "oci/memory_events.h"
 #include "monitor/process_document.h"
 #include "oci/container.h"
 #include "spec/runtime.h"
@@ -28,7 +28,7 @@ public:
     std::vector<std::string> warnings() const override { return created_.warnings; }
     Process& init() override { return created_.init; }
     UniqueFd take_console() override { return std::move(created_.console); }
-    std::string cgroup() const override { return cgroup_path_of(created_.cgroup.directories()); }
+    std::string cgroup() const override { return oci::cgroup_path_of(created_.cgroup.directories()); }
     std::uint64_t memory_kills() const override { return memory_.kills(); }
     Result<Tenant> exec(Request const& container, ExecRequest const& request, ContainerUser const& user, ContainerEnds const& ends) override;
     void kill_all() override;
@@ -43,7 +43,7 @@ private:
     spec::Runtime spec_;
     oci::CreateRequest request_;
     oci::Created created_;
-    MemoryEvents memory_;
+    oci::MemoryEvents memory_;
     std::optional<DeathWatch> death_watch_; // for those that live longer than a moment; until then the signal must do
     bool own_pid_namespace_ = false, made_ = false;
 };
@@ -62,7 +62,7 @@ Result<void> OwnRuntime::create(Request const& request, ContainerEnds const& end
     request_.dies_with_parent = true;
     created_ = TRY(oci::create(request_));
     made_ = true;
-    memory_ = MemoryEvents::of_directories(created_.cgroup.directories());
+    memory_ = oci::MemoryEvents::of_directories(created_.cgroup.directories());
     return {};
 }
 

@@ -39,6 +39,9 @@ struct Plan {
     }
 };
 
+// Engines write 0 for what nobody asked for, as runc takes it.
+bool is_asked(std::optional<std::int64_t> const& value) { return value.value_or(0) != 0; }
+
 Result<void> plan_swap(Plan& plan, spec::Resources::Memory const& memory) {
     auto const swap = *memory.swap;
     // v1 counts memory and swap together, and so does the specification; v2 counts swap alone.
@@ -51,11 +54,11 @@ Result<void> plan_swap(Plan& plan, spec::Resources::Memory const& memory) {
 
 Result<void> plan_memory(Plan& plan, spec::Resources::Memory const& memory) {
     constexpr std::string_view tree = "memory";
-    if (memory.limit) TRY(plan.add(tree, "memory.limit", "memory.limit_in_bytes", plain(*memory.limit), "memory.max", limit_text(*memory.limit)));
-    if (memory.reservation) TRY(plan.add(tree, "memory.reservation", "memory.soft_limit_in_bytes", plain(*memory.reservation), "memory.low", limit_text(*memory.reservation)));
-    if (memory.swap) TRY(plan_swap(plan, memory));
-    if (memory.kernel) TRY(plan.add(tree, "memory.kernel", "memory.kmem.limit_in_bytes", plain(*memory.kernel), "", ""));
-    if (memory.kernel_tcp) TRY(plan.add(tree, "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", plain(*memory.kernel_tcp), "", ""));
+    if (is_asked(memory.limit)) TRY(plan.add(tree, "memory.limit", "memory.limit_in_bytes", plain(*memory.limit), "memory.max", limit_text(*memory.limit)));
+    if (is_asked(memory.reservation)) TRY(plan.add(tree, "memory.reservation", "memory.soft_limit_in_bytes", plain(*memory.reservation), "memory.low", limit_text(*memory.reservation)));
+    if (is_asked(memory.swap)) TRY(plan_swap(plan, memory));
+    if (is_asked(memory.kernel)) TRY(plan.add(tree, "memory.kernel", "memory.kmem.limit_in_bytes", plain(*memory.kernel), "", ""));
+    if (is_asked(memory.kernel_tcp)) TRY(plan.add(tree, "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", plain(*memory.kernel_tcp), "", ""));
     if (memory.swappiness) TRY(plan.add(tree, "memory.swappiness", "memory.swappiness", fmt::format("{}", *memory.swappiness), "", ""));
     if (memory.disable_oom_killer.value_or(false)) TRY(plan.add(tree, "memory.disableOOMKiller", "memory.oom_control", "1", "", ""));
     return {};
@@ -63,10 +66,11 @@ Result<void> plan_memory(Plan& plan, spec::Resources::Memory const& memory) {
 
 Result<void> plan_cpu_time(Plan& plan, spec::Resources::Cpu const& cpu) {
     if (plan.is_v2("cpu")) {
-        if (cpu.quota || cpu.period) TRY(plan.add("cpu", "cpu.quota", "", "", "cpu.max", fmt::format("{} {}", limit_text(cpu.quota.value_or(-1)), cpu.period.value_or(100'000))));
+        auto const quota = is_asked(cpu.quota) ? *cpu.quota : -1, period = is_asked(cpu.period) ? *cpu.period : 100'000;
+        if (is_asked(cpu.quota) || is_asked(cpu.period)) TRY(plan.add("cpu", "cpu.quota", "", "", "cpu.max", fmt::format("{} {}", limit_text(quota), period)));
     } else {
-        if (cpu.period) TRY(plan.add("cpu", "cpu.period", "cpu.cfs_period_us", plain(*cpu.period), "", ""));
-        if (cpu.quota) TRY(plan.add("cpu", "cpu.quota", "cpu.cfs_quota_us", plain(*cpu.quota), "", ""));
+        if (is_asked(cpu.period)) TRY(plan.add("cpu", "cpu.period", "cpu.cfs_period_us", plain(*cpu.period), "", ""));
+        if (is_asked(cpu.quota)) TRY(plan.add("cpu", "cpu.quota", "cpu.cfs_quota_us", plain(*cpu.quota), "", ""));
     }
     // What may be saved up is bounded by the quota: after it.
     if (cpu.burst) TRY(plan.add("cpu", "cpu.burst", "cpu.cfs_burst_us", plain(*cpu.burst), "cpu.max.burst", plain(*cpu.burst)));
@@ -74,10 +78,10 @@ Result<void> plan_cpu_time(Plan& plan, spec::Resources::Cpu const& cpu) {
 }
 
 Result<void> plan_cpu(Plan& plan, spec::Resources::Cpu const& cpu) {
-    if (cpu.shares.value_or(0) != 0) TRY(plan.add("cpu", "cpu.shares", "cpu.shares", plain(*cpu.shares), "cpu.weight", plain(weight_of_shares(*cpu.shares))));
+    if (is_asked(cpu.shares)) TRY(plan.add("cpu", "cpu.shares", "cpu.shares", plain(*cpu.shares), "cpu.weight", plain(weight_of_shares(*cpu.shares))));
     TRY(plan_cpu_time(plan, cpu));
-    if (cpu.realtime_period) TRY(plan.add("cpu", "cpu.realtimePeriod", "cpu.rt_period_us", plain(*cpu.realtime_period), "", ""));
-    if (cpu.realtime_runtime) TRY(plan.add("cpu", "cpu.realtimeRuntime", "cpu.rt_runtime_us", plain(*cpu.realtime_runtime), "", ""));
+    if (is_asked(cpu.realtime_period)) TRY(plan.add("cpu", "cpu.realtimePeriod", "cpu.rt_period_us", plain(*cpu.realtime_period), "", ""));
+    if (is_asked(cpu.realtime_runtime)) TRY(plan.add("cpu", "cpu.realtimeRuntime", "cpu.rt_runtime_us", plain(*cpu.realtime_runtime), "", ""));
     if (cpu.idle) TRY(plan.add("cpu", "cpu.idle", "cpu.idle", plain(*cpu.idle), "cpu.idle", plain(*cpu.idle)));
     if (!cpu.cpus.empty()) TRY(plan.add("cpuset", "cpu.cpus", "cpuset.cpus", cpu.cpus, "cpuset.cpus", cpu.cpus));
     if (!cpu.mems.empty()) TRY(plan.add("cpuset", "cpu.mems", "cpuset.mems", cpu.mems, "cpuset.mems", cpu.mems));
@@ -196,7 +200,7 @@ Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources,
     TRY(plan_devices(plan, resources.devices));
     TRY(plan_memory(plan, resources.memory));
     TRY(plan_cpu(plan, resources.cpu));
-    if (resources.pids_limit.value_or(0) != 0) {
+    if (is_asked(resources.pids_limit)) {
         auto const limit = limit_text(*resources.pids_limit);
         TRY(plan.add("pids", "pids.limit", "pids.max", limit, "pids.max", limit));
     }

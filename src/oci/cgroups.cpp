@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "oci/memory_events.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"
 
@@ -125,14 +126,37 @@ Result<void> make_directory_of_group(HostPath const& directory, std::string_view
     if (std::vector<pid_t> strangers; collect(directory, strangers), !strangers.empty())
         return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
     auto const first = std::ranges::find_if(settings, [&](auto const& setting) { return belongs_to(setting, tree); });
-    return make_directories(directory, 0755).while_doing("{}", first == settings.end() ? "linux.cgroupsPath" : fmt::format("resources.{}", first->field));
+    auto const field = first == settings.end() ? std::string("linux.cgroupsPath") : fmt::format("resources.{}", first->field);
+    struct statfs status {};
+    auto const tree_top = top_of(tree);
+    if (statfs(tree_top.c_str(), &status) < 0 || (status.f_type != CGROUP_SUPER_MAGIC && status.f_type != CGROUP2_SUPER_MAGIC))
+        return Error::of(ENOTSUP, "{}: this host has no cgroup tree of the controller '{}' at '{}'", field, tree, tree_top);
+    return make_directories(directory, 0755).while_doing("{}", field);
 }
 
 Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings) {
     if (tree.empty()) TRY(enable_controllers(top_of(tree), directory, settings));
-    for (auto const& setting : settings)
-        if (belongs_to(setting, tree)) TRY(write_setting(directory, setting));
+    std::vector<CgroupSetting const*> too_early;
+    for (auto const& setting : settings) {
+        if (!belongs_to(setting, tree)) continue;
+        auto written = write_setting(directory, setting);
+        // A limit that another one bounds (memory and swap, a quota and its period) may have to come after it.
+        if (!written && written.error().is(EINVAL)) too_early.push_back(&setting);
+        else TRY(std::move(written));
+    }
+    for (auto const* const setting : too_early) TRY(write_setting(directory, *setting));
     return {};
+}
+
+// config-linux.md, checkBeforeUpdate.
+Result<void> check_memory(HostPath const& directory, spec::Resources::Memory const& memory) {
+    if (!memory.check_before_update || memory.limit.value_or(-1) <= 0) return {};
+    auto used = find_file(directory / "memory.current");
+    if (!used || !used.value()) used = find_file(directory / "memory.usage_in_bytes");
+    if (!used || !used.value()) return {};
+    auto const bytes = TRY(parse_unsigned(trim(*used.value())));
+    if (bytes <= static_cast<std::uint64_t>(*memory.limit)) return {};
+    return Error::of(EBUSY, "resources.memory.limit: {} bytes are used and {} would be left", bytes, *memory.limit);
 }
 
 // The trees that hold something of these settings.
@@ -196,6 +220,94 @@ Result<void> move_into(HostPath const& directory, pid_t pid) {
     return write_all(fd, fmt::format("{}", pid)).while_doing("move process {} into '{}'", pid, directory);
 }
 } // namespace
+
+Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings) {
+    auto const tree_top = top_of(tree);
+    for (auto const& directory : directories_)
+        if (directory.text().starts_with(tree_top.text() + "/")) return directory;
+    if (!exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own");
+    auto const present = members();
+    auto const directory = TRY(HostPath::parse(tree_top.text() + cgroup_path_of(directories_)));
+    TRY(make_directory_of_group(directory, tree, settings));
+    if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
+    // They may start others meanwhile, which are born where their parents are.
+    for (std::vector<pid_t> inside, all = present; inside.size() < all.size(); all = members(), inside.clear(), collect(directory, inside))
+        for (pid_t const pid : all)
+            if (auto moved = move_into(directory, pid); !moved && !moved.error().is(ESRCH)) return moved.error();
+    directories_.push_back(directory);
+    return directory;
+}
+
+Result<void> Cgroup::limit(spec::Resources const& resources) {
+    if (!resources.devices.empty()) return Error::of(ENOTSUP, "resources.devices: the rules of a container cannot be changed while it runs");
+    auto const host = trees_of_host();
+    if (host.version == CgroupVersion::none || !exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own, so limits cannot be set");
+    auto const settings = TRY(plan_cgroup(resources, host));
+    for (auto const& tree : trees_for(settings, host.version)) {
+        auto const directory = TRY(directory_in(tree, settings));
+        TRY(check_memory(directory, resources.memory));
+        TRY(write_settings(directory, tree, settings));
+    }
+    return {};
+}
+
+namespace {
+
+constexpr int patience = 200; // tries of 50 ms at most
+
+Result<void> write_word(HostPath const& file, std::string_view word) {
+    auto const fd = TRY(open_file(file, O_WRONLY));
+    return write_all(fd, word).while_doing("write '{}' to '{}'", word, file);
+}
+
+bool says(HostPath const& file, std::string_view line) {
+    auto const text = find_file(file);
+    if (!text || !text.value()) return false;
+    auto const lines = split(*text.value(), '\n');
+    return std::ranges::find(lines, line) != lines.end();
+}
+
+Result<void> await_frozen(HostPath const& directory) {
+    Backoff backoff;
+    for (int tries = 0; tries < patience; ++tries, backoff.wait()) {
+        if (says(directory / "cgroup.events", "frozen 1") || says(directory / "freezer.state", "FROZEN")) return {};
+        // v1: processes that were started while it froze need the word again.
+        if (says(directory / "freezer.state", "FREEZING")) TRY(write_word(directory / "freezer.state", "FROZEN"));
+    }
+    return Error::of(ETIMEDOUT, "a process of '{}' cannot be stopped; see the file wchan of its processes in /proc", directory);
+}
+
+} // namespace
+
+Result<void> Cgroup::freeze() {
+    if (!exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own, so it cannot be paused");
+    for (auto const& directory : directories_) {
+        if (!bolt::exists(directory / "cgroup.freeze")) continue;
+        TRY(write_word(directory / "cgroup.freeze", "1"));
+        auto frozen = await_frozen(directory);
+        if (!frozen) (void)write_word(directory / "cgroup.freeze", "0").ok(); // the error that counts is the other one
+        return frozen;
+    }
+    auto const directory = TRY(directory_in("freezer", {}));
+    TRY(write_word(directory / "freezer.state", "FROZEN"));
+    auto frozen = await_frozen(directory);
+    if (!frozen) (void)write_word(directory / "freezer.state", "THAWED").ok(); // as above
+    return frozen;
+}
+
+Result<void> Cgroup::thaw() const {
+    for (auto const& directory : directories_) {
+        if (bolt::exists(directory / "cgroup.freeze")) TRY(write_word(directory / "cgroup.freeze", "0"));
+        if (bolt::exists(directory / "freezer.state")) TRY(write_word(directory / "freezer.state", "THAWED"));
+    }
+    return {};
+}
+
+bool Cgroup::is_frozen() const {
+    return std::ranges::any_of(directories_, [](auto const& directory) {
+        return says(directory / "cgroup.freeze", "1") || says(directory / "freezer.state", "FROZEN") || says(directory / "freezer.state", "FREEZING");
+    });
+}
 
 Result<void> Cgroup::add(pid_t pid) const {
     for (auto const& directory : directories_) TRY(move_into(directory, pid));

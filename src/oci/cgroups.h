@@ -41,11 +41,21 @@ public:
     // The same, where only the part of it that `member` is in takes processes.
     Result<void> add_beside(pid_t pid, pid_t member) const;
     std::vector<pid_t> members() const; // of the first tree, sub-cgroups included
+    // Stops every process of it, and lets them go on: cgroup.freeze, or on v1 the freezer's tree, which the members enter when they
+    // are frozen first. ETIMEDOUT when one cannot be stopped. ENOTSUP when the container has no cgroup of its own.
+    Result<void> freeze();
+    Result<void> thaw() const;
+    bool is_frozen() const;
+    // Writes limits, also ones of trees that the container was not in so far: its members enter them. EBUSY when checkBeforeUpdate
+    // asks and more memory is used than is left; ENOTSUP as for freeze(), and for device rules.
+    Result<void> limit(spec::Resources const& resources);
     // SIGKILL to all: cgroup.kill (Linux 5.14), or until nobody is left.
     void kill_all() const;
     ErrorList remove();
 
 private:
+    // The container's directory in a tree, made and entered by all members when there is none yet.
+    Result<HostPath> directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings);
     std::vector<HostPath> directories_;
     UniqueFd birthplace_;
 };

@@ -231,6 +231,19 @@ Result<std::optional<UniqueFd>> find_process(pid_t pid, std::uint64_t start_time
     return std::optional(pidfd ? std::move(pidfd).value() : UniqueFd());
 }
 
+Result<std::vector<pid_t>> processes_in_pid_namespace_of(pid_t pid) {
+    auto const name_space = [](pid_t of) { return read_symlink(HostPath() / fmt::format("proc/{}/ns/pid", of)); };
+    auto const wanted = TRY(name_space(pid));
+    std::vector<pid_t> members;
+    for (auto const& name : TRY(list_directory(HostPath() / "proc"))) {
+        auto const number = parse_unsigned(name);
+        if (!number) continue;
+        auto const other = static_cast<pid_t>(number.value());
+        if (auto const own = name_space(other); own && own.value() == wanted) members.push_back(other);
+    }
+    return members;
+}
+
 void kill_with_children(Process const& child) {
     (void)child.kill(SIGSTOP).ok(); // ended by itself: nothing to do, ignoring
     // Twice: one of them may have made another before it was killed.

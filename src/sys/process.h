@@ -89,6 +89,9 @@ Result<std::uint64_t> start_time_of(pid_t pid);
 // None when the process is gone or is a zombie.
 Result<std::optional<UniqueFd>> find_process(pid_t pid, std::uint64_t start_time);
 
+// The members of a process's pid namespace, as the caller counts.
+Result<std::vector<pid_t>> processes_in_pid_namespace_of(pid_t pid);
+
 // SIGKILL to a child of ours and to its own children, which cannot end in between: it is stopped first. proc(5), children.
 void kill_with_children(Process const& child);
 

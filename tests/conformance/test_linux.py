@@ -297,15 +297,17 @@ def test_a_controller_that_only_the_unified_tree_of_a_hybrid_host_has_is_used_th
 
 
 @pytest.mark.parametrize("resources, says", [
-    ({"rdma": {"mlx5_1": {"hcaHandles": 3}}}, "resources.rdma: the cgroup has no writable 'rdma.max'"),
+    ({"rdma": {"mlx5_1": {"hcaHandles": 3}}}, "resources.rdma: this host has no cgroup tree of the controller 'rdma'"),
     ({"hugepageLimits": [{"pageSize": "2M", "limit": 1}]}, "'2M' is not the size of a page"),
     ({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "rate": 1}]}}, "field 'throttleReadBpsDevice': a device without 'minor'"),
 ])
 def test_limits_that_cannot_be_set_are_refused_by_name(root_bundle, resources, says):
-    if "rdma" in resources and (os.path.isdir("/sys/fs/cgroup/rdma") or unified_of_a_hybrid_host_has("rdma") or not is_hybrid()):
+    if "rdma" in resources and (os.path.ismount("/sys/fs/cgroup/rdma") or unified_of_a_hybrid_host_has("rdma") or not is_hybrid()):
         pytest.skip("this host has the rdma controller")
+    trees = os.listdir("/sys/fs/cgroup")
     done = root_bundle.run("true", change=linux(resources=resources))
     assert done.returncode == 1 and says in done.stderr, done.stderr
+    assert os.listdir("/sys/fs/cgroup") == trees
 
 
 @pytest.mark.skipif(not is_hybrid(), reason="no cgroup v1 trees")

@@ -36,3 +36,21 @@ TEST_CASE("documents are built in the order they are written") {
     json.set("z", 1).set_unless_empty("e", "").set("a", Json().push("x").push(2));
     CHECK(json.dump() == R"({"z":1,"a":["x",2]})");
 }
+
+TEST_CASE("merge patches of RFC 7396") {
+    constexpr std::tuple<std::string_view, std::string_view, std::string_view> cases[] = {
+        {R"({"a":"b"})", R"({"a":"c"})", R"({"a":"c"})"},
+        {R"({"a":"b"})", R"({"b":"c"})", R"({"a":"b","b":"c"})"},
+        {R"({"a":"b","b":"c"})", R"({"a":null})", R"({"b":"c"})"},
+        {R"({"a":["b"]})", R"({"a":"c"})", R"({"a":"c"})"},
+        {R"({"a":{"b":"c"}})", R"({"a":{"b":"d","c":null}})", R"({"a":{"b":"d"}})"},
+        {R"({"a":"foo"})", R"("bar")", R"("bar")"},
+        {R"([1,2])", R"({"a":"b","c":null})", R"({"a":"b"})"},
+        {R"({})", R"({"a":{"bb":{"ccc":null}}})", R"({"a":{"bb":{}}})"},
+    };
+    for (auto const& [target, patch, merged] : cases) {
+        auto document = Json::parse(target).value();
+        document.merge(Json::parse(patch).value());
+        CHECK(document.dump() == merged);
+    }
+}

@@ -12,7 +12,7 @@
 #include "sys/cgroup_membership.h"
 #include "sys/path.h"
 
-namespace bolt::monitor {
+namespace bolt::oci {
 
 // The cgroup that has the memory controller, as its directory: "/sys/fs/cgroup/memory/bolt/x",
 // "/sys/fs/cgroup/bolt/x"; none when it is not the container's own, which is one whose path names the container. Pure.
@@ -30,4 +30,4 @@ struct MemoryEvents {
     std::uint64_t kills() const; // 0 when nobody counts
 };
 
-} // namespace bolt::monitor
+} // namespace bolt::oci

@@ -1,8 +1,8 @@
 #include "../../catch.h"
 
-#include "monitor/memory_events.h"
+#include "oci/memory_events.h"
 
-using namespace bolt::monitor;
+using namespace bolt::oci;
 
 TEST_CASE("the memory cgroup is the container's own or none") {
     CHECK(memory_cgroup_of(bolt::parse_cgroup_memberships("0::/user.slice/bolt-abc.scope\n"), "abc")->text() == "/sys/fs/cgroup/user.slice/bolt-abc.scope");

@@ -1,9 +1,9 @@
-#include "monitor/memory_events.h"
+#include "oci/memory_events.h"
 
 #include "base/text.h"
 #include "sys/file.h"
 
-namespace bolt::monitor {
+namespace bolt::oci {
 
 namespace {
 constexpr std::string_view top = "/sys/fs/cgroup";
@@ -64,4 +64,4 @@ std::uint64_t MemoryEvents::kills() const {
     return text && text.value() ? parse_memory_kills(*text.value()) : 0;
 }
 
-} // namespace bolt::monitor
+} // namespace bolt::oci

@@ -1,0 +1,155 @@
+// bolt-oci pause, resume and update: a running container's cgroup.
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cli/oci_commands.h"
+#include "sys/file.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+struct UpdateOptions {
+    std::string resources_file;
+    Json changes; // of linux.resources, as a merge patch
+};
+
+Result<std::int64_t> parse_bytes_or_none(std::string_view text) {
+    if (text == "-1") return -1;
+    return static_cast<std::int64_t>(TRY(parse_bytes(text)).count);
+}
+
+// One field of one group of linux.resources.
+void change(UpdateOptions& options, std::string_view group, std::string_view field, Json value) {
+    options.changes.merge(Json::object().set(group, Json::object().set(field, std::move(value))));
+}
+
+template <char const* group, char const* field>
+Result<void> set_number(UpdateOptions& options, std::string_view text) {
+    change(options, group, field, Json(TRY(parse_integer(text))));
+    return {};
+}
+template <char const* group, char const* field>
+Result<void> set_bytes(UpdateOptions& options, std::string_view text) {
+    change(options, group, field, Json(TRY(parse_bytes_or_none(text))));
+    return {};
+}
+template <char const* group, char const* field>
+Result<void> set_text(UpdateOptions& options, std::string_view text) {
+    change(options, group, field, Json(text));
+    return {};
+}
+
+constexpr char cpu[] = "cpu", memory[] = "memory", pids[] = "pids", block_io[] = "blockIO";
+constexpr char weight[] = "weight", period[] = "period", quota[] = "quota", burst[] = "burst", shares[] = "shares", realtime_period[] = "realtimePeriod",
+               realtime_runtime[] = "realtimeRuntime", cpus[] = "cpus", mems[] = "mems", idle[] = "idle", limit[] = "limit", reservation[] = "reservation", swap[] = "swap",
+               kernel[] = "kernel", kernel_tcp[] = "kernelTCP";
+
+using To = Set<UpdateOptions>;
+constexpr Option options_of_update[] = {
+    {"resources", 'r', "file", "linux.resources as a JSON document, '-' for standard input; other options are then not looked at", To::text<&UpdateOptions::resources_file>, offers_files},
+    {"memory", 'm', "bytes", "memory limit, -1 for none", To::by<set_bytes<memory, limit>>},
+    {"memory-reservation", 0, "bytes", "memory that is protected, or the soft limit on cgroup v1", To::by<set_bytes<memory, reservation>>},
+    {"memory-swap", 0, "bytes", "memory and swap together, -1 for no limit", To::by<set_bytes<memory, swap>>},
+    {"kernel-memory", 0, "bytes", "kernel memory, on cgroup v1", To::by<set_bytes<memory, kernel>>},
+    {"kernel-memory-tcp", 0, "bytes", "kernel memory of TCP buffers, on cgroup v1", To::by<set_bytes<memory, kernel_tcp>>},
+    {"cpu-period", 0, "us", "CPU period", To::by<set_number<cpu, period>>},
+    {"cpu-quota", 0, "us", "CPU time in a period, -1 for no limit", To::by<set_number<cpu, quota>>},
+    {"cpu-burst", 0, "us", "CPU time that can be saved up for later", To::by<set_number<cpu, burst>>},
+    {"cpu-share", 0, "n", "relative weight of CPU time", To::by<set_number<cpu, shares>>},
+    {"cpu-idle", 0, "0|1", "1: only what nobody else wants", To::by<set_number<cpu, idle>>},
+    {"cpu-rt-period", 0, "us", "period of realtime processes, on cgroup v1", To::by<set_number<cpu, realtime_period>>},
+    {"cpu-rt-runtime", 0, "us", "realtime CPU time in a period, on cgroup v1", To::by<set_number<cpu, realtime_runtime>>},
+    {"cpuset-cpus", 0, "list", "CPUs to use", To::by<set_text<cpu, cpus>>},
+    {"cpuset-mems", 0, "list", "memory nodes to use", To::by<set_text<cpu, mems>>},
+    {"pids-limit", 0, "n", "number of processes, -1 for no limit", To::by<set_number<pids, limit>>},
+    {"blkio-weight", 0, "n", "weight of block I/O, 10 to 1000", To::by<set_number<block_io, weight>>},
+};
+
+struct Found {
+    ContainerDirectory directory;
+    ContainerRecord record;
+    ContainerStatus status;
+};
+
+Result<Found> find_alive(std::string const& id) {
+    auto directory = TRY(ContainerDirectory::of(globals().root, id));
+    auto record = TRY(directory.read());
+    auto const status = TRY(directory.status_of(record));
+    if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", id);
+    return Found{std::move(directory), std::move(record), status};
+}
+
+// The cgroup may have got directories in further trees.
+Result<void> keep(Found& found, oci::Cgroup const& cgroup) {
+    if (found.record.cgroup.size() == cgroup.directories().size()) return {};
+    found.record.cgroup = cgroup.directories();
+    return found.directory.write(found.record);
+}
+
+Result<void> pause_container(std::string const& id) {
+    auto found = TRY(find_alive(id));
+    if (found.status != ContainerStatus::running && found.status != ContainerStatus::created)
+        return Error::of(EBUSY, "container '{}' is {}: only a running one can be paused", id, to_text(found.status));
+    auto cgroup = oci::Cgroup::adopt(found.record.cgroup);
+    auto frozen = cgroup.freeze().while_doing("pause container '{}'", id);
+    TRY(keep(found, cgroup));
+    return frozen;
+}
+
+Result<void> resume_container(std::string const& id) {
+    auto const found = TRY(find_alive(id));
+    auto const cgroup = oci::Cgroup::adopt(found.record.cgroup);
+    if (!cgroup.is_frozen()) return Error::of(EINVAL, "container '{}' is {}: only a paused one can be resumed", id, to_text(found.status));
+    return cgroup.thaw().while_doing("resume container '{}'", id);
+}
+
+Result<Json> changes_from(UpdateOptions const& options) {
+    if (options.resources_file.empty()) return options.changes;
+    auto const text = options.resources_file == "-" ? TRY(read_to_end(FdRef(0))) : TRY(read_file(TRY(HostPath::absolute(options.resources_file))));
+    return Json::parse(text).while_doing("--resources");
+}
+
+// What config.json says from now on, so that the next update, and a limit that belongs to another, find it.
+Result<void> update_container(std::string const& id, UpdateOptions const& options) {
+    auto const changes = TRY(changes_from(options));
+    if (!changes.find_object() || changes.find_object()->empty()) return Error::of(EINVAL, "there is nothing to change: name a limit, or a file with '--resources'");
+    auto found = TRY(find_alive(id));
+    auto const path = found.directory.path() / "config.json";
+    auto document = TRY(Json::parse(TRY(read_file(path))).while_doing("read '{}'", path));
+    document.merge(Json::object().set("linux", Json::object().set("resources", changes)));
+    auto resources = TRY(spec::parse_resources(*document.find("linux")->find("resources")).while_doing("resources"));
+    // The container's own rules stay as they are.
+    if (!changes.find("devices")) resources.devices.clear();
+    auto cgroup = oci::Cgroup::adopt(found.record.cgroup);
+    auto limited = cgroup.limit(resources).while_doing("update container '{}'", id);
+    TRY(keep(found, cgroup));
+    TRY(std::move(limited));
+    return write_file(path, document.dump(), 0600, Durability::none);
+}
+
+int perform(Command const& command, Words const& words, Result<void> (*what)(std::string const&)) {
+    NoOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const done = what(parsed.words[0]);
+    return done ? 0 : complain(done.error());
+}
+
+} // namespace
+
+std::span<Option const> const update_options = options_of_update;
+
+int pause(Command const& command, Words const& words) { return perform(command, words, pause_container); }
+
+int resume(Command const& command, Words const& words) { return perform(command, words, resume_container); }
+
+int update(Command const& command, Words const& words) {
+    UpdateOptions options;
+    auto const parsed = parse(command, words, &options);
+    if (parsed.exit_code) return *parsed.exit_code;
+    auto const updated = update_container(parsed.words[0], options);
+    return updated ? 0 : complain(updated.error());
+}
+
+} // namespace bolt::cli::oci_command

@@ -1,0 +1,165 @@
+"""pause, resume, update, events, ps: what runc's callers do with a running container's cgroup."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from conftest import wait_until
+
+HYBRID = os.path.isdir("/sys/fs/cgroup/memory")
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read().strip()
+
+
+def group(bundle, name, tree):
+    return f"/sys/fs/cgroup/{tree if HYBRID else ''}/bolt/{name}".replace("//", "/")
+
+
+COUNTING = ("sh", "-c", "i=0; while true; do i=$((i+1)); echo $i; sleep 0.01; done")
+
+
+def count(bundle):
+    return len(bundle.output().splitlines())
+
+
+def test_a_paused_container_stands_still_and_goes_on(root_bundle):
+    name = root_bundle.running(*COUNTING)
+    wait_until(lambda: count(root_bundle) > 3, "the counter")
+    root_bundle.oci("pause", name).check_returncode()
+    assert root_bundle.status(name) == "paused"
+    before = count(root_bundle)
+    time.sleep(0.2)
+    assert count(root_bundle) == before
+    refused = root_bundle.oci("exec", name, "true")
+    assert refused.returncode == 255 and f"bolt-oci resume {name}" in refused.stderr
+    again = root_bundle.oci("pause", name)
+    assert again.returncode == 1 and "is paused: only a running one can be paused" in again.stderr
+    assert root_bundle.oci("delete", name).returncode == 1
+    root_bundle.oci("resume", name).check_returncode()
+    assert root_bundle.status(name) == "running"
+    wait_until(lambda: count(root_bundle) > before, "the counter to go on")
+    not_paused = root_bundle.oci("resume", name)
+    assert not_paused.returncode == 1 and "only a paused one can be resumed" in not_paused.stderr
+
+
+@pytest.mark.parametrize("how", [("kill", "KILL"), ("kill", "--all", "KILL"), ("delete", "--force")])
+def test_a_paused_container_can_be_killed(root_bundle, how):
+    name = root_bundle.running("sleep", "1000")
+    root_bundle.oci("pause", name).check_returncode()
+    command, *rest = how
+    flags = [word for word in rest if word.startswith("-")]
+    done = root_bundle.oci(command, *flags, name, *[word for word in rest if not word.startswith("-")])
+    assert done.returncode == 0, done.stderr
+    if command == "kill":
+        wait_until(lambda: root_bundle.status(name) == "stopped", "its end")
+        root_bundle.oci("delete", name).check_returncode()
+    assert not [tree for tree in os.listdir("/sys/fs/cgroup") if os.path.exists(f"/sys/fs/cgroup/{tree}/bolt/{name}")]
+
+
+def test_what_is_not_running_cannot_be_paused_or_changed(root_bundle):
+    for command in (["pause", "nobody"], ["resume", "nobody"], ["update", "--memory", "64m", "nobody"], ["events", "nobody"], ["ps", "nobody"]):
+        done = root_bundle.oci(*command)
+        assert done.returncode == 1 and "container 'nobody' does not exist" in done.stderr
+    name = root_bundle.create("true")
+    root_bundle.oci("start", name).check_returncode()
+    wait_until(lambda: root_bundle.status(name) == "stopped", "its end")
+    for command in (["pause", name], ["resume", name], ["update", "--memory", "64m", name], ["events", name]):
+        done = root_bundle.oci(*command)
+        assert done.returncode == 1 and "is not running" in done.stderr
+
+
+@pytest.mark.skipif(not HYBRID, reason="the names of files are those of cgroup v1")
+def test_update_changes_what_it_is_told_and_keeps_the_rest(root_bundle):
+    name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].update(resources={"memory": {"limit": 50 << 20}}))
+    memory, pids, cpu = (group(root_bundle, name, tree) for tree in ("memory", "pids", "cpu"))
+    root_bundle.oci("update", "--memory-swap", "200m", name).check_returncode()
+    assert read(f"{memory}/memory.memsw.limit_in_bytes") == str(200 << 20) and read(f"{memory}/memory.limit_in_bytes") == str(50 << 20)
+    # Above what swap and memory together were: the order of the two matters to the kernel.
+    root_bundle.oci("update", "--memory", "300m", "--memory-swap", "400m", name).check_returncode()
+    assert read(f"{memory}/memory.limit_in_bytes") == str(300 << 20)
+    root_bundle.oci("update", "--memory", "20m", "--memory-swap", "30m", name).check_returncode()
+    assert read(f"{memory}/memory.memsw.limit_in_bytes") == str(30 << 20)
+    root_bundle.oci("update", "--pids-limit", "7", "--cpu-quota", "20000", "--cpu-period", "50000", "--cpu-share", "300", name).check_returncode()
+    assert read(f"{pids}/pids.max") == "7" and read(f"{cpu}/cpu.shares") == "300"
+    assert (read(f"{cpu}/cpu.cfs_quota_us"), read(f"{cpu}/cpu.cfs_period_us")) == ("20000", "50000")
+    pid = str(root_bundle.state(name)["pid"])
+    assert read(f"{pids}/cgroup.procs") == pid and read(f"{cpu}/cgroup.procs") == pid
+    root_bundle.oci("update", "--resources", "-", name, stdin=None, input=json.dumps({"pids": {"limit": -1}, "cpu": {"quota": 0}})).check_returncode()
+    assert read(f"{pids}/pids.max") == "max" and read(f"{cpu}/cpu.cfs_quota_us") == "20000"
+    root_bundle.oci("delete", "--force", name).check_returncode()
+    assert not os.path.exists(pids) and not os.path.exists(cpu) and not os.path.exists(memory)
+
+
+@pytest.mark.parametrize("options, says", [
+    ((), "there is nothing to change"),
+    (("--memory", "much"), "'much' is not a size"),
+    (("--cpu-quota", "x"), "'x'"),
+    (("--pids-limit",), "--pids-limit"),
+    (("--resources", "/nowhere"), "/nowhere"),
+])
+def test_a_change_that_is_none_is_refused(root_bundle, options, says):
+    name = root_bundle.running("sleep", "1000")
+    done = root_bundle.oci("update", *options, name)
+    assert done.returncode == 1 and says in done.stderr, done.stderr
+    devices = root_bundle.oci("update", "--resources", "-", name, stdin=None, input='{"devices": [{"allow": true, "access": "rwm"}]}')
+    assert devices.returncode == 1 and "cannot be changed while it runs" in devices.stderr
+
+
+@pytest.mark.skipif(not HYBRID, reason="the names of files are those of cgroup v1")
+def test_a_limit_below_what_is_used_is_refused_when_it_is_asked_to_be(root_bundle):
+    name = root_bundle.running("sh", "-c", "head -c 20000000 /dev/zero > /dev/shm/x; sleep 1000", change=lambda spec: spec["linux"].update(resources={"memory": {"limit": 50 << 20}}))
+    memory = group(root_bundle, name, "memory")
+    wait_until(lambda: int(read(f"{memory}/memory.usage_in_bytes")) > 20_000_000, "the memory to be used")
+    done = root_bundle.oci("update", "--resources", "-", name, stdin=None, input='{"memory": {"limit": 10000000, "checkBeforeUpdate": true}}')
+    assert done.returncode == 1 and "bytes are used and 10000000 would be left" in done.stderr
+    assert read(f"{memory}/memory.limit_in_bytes") == str(50 << 20)
+
+
+def test_events_tell_usage_and_kills(root_bundle):
+    def change(spec):
+        spec["linux"]["resources"] = {"memory": {"limit": 40 << 20, "swap": 40 << 20}, "pids": {"limit": 50}}
+
+    name = root_bundle.running("sh", "-c", "while ! test -e /tmp/go; do sleep 0.02; done; tail /dev/zero; sleep 0.5", change=change)
+    once = root_bundle.oci("events", "--stats", name)
+    event = json.loads(once.stdout)
+    assert event["type"] == "stats" and event["id"] == name and event["data"]["memory"]["usage"]["limit"] == 40 << 20
+    assert event["data"]["pids"]["limit"] == 50 and 1 <= event["data"]["pids"]["current"] <= 3
+    follower = root_bundle.start_oci("events", "--interval", "100ms", name, stdout=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    with open(f"{root_bundle.place}/rootfs/tmp/go", "w"):
+        pass
+    told = [json.loads(line) for line in follower.communicate(timeout=30)[0].splitlines()]
+    assert follower.returncode == 0
+    assert [event["type"] for event in told].count("oom") >= 1 and [event["type"] for event in told].count("stats") >= 2
+    bad = root_bundle.oci("events", "--interval", "0s", name)
+    assert bad.returncode == 1 and "an interval must be" in bad.stderr
+
+
+def test_ps_shows_the_containers_processes_only(bundle):
+    name = bundle.running("sh", "-c", "sleep 1001 & sleep 1002; true")
+    wait_until(lambda: len(json.loads(bundle.oci("ps", "--format", "json", name).stdout)) == 3, "three processes")
+    pids = json.loads(bundle.oci("ps", "-f", "json", name).stdout)
+    assert bundle.state(name)["pid"] in pids
+    table = bundle.oci("ps", name).stdout.splitlines()
+    assert table[0].split()[:3] == ["UID", "PID", "PPID"] and len(table) == 4
+    assert sorted(int(line.split()[1]) for line in table[1:]) == sorted(pids)
+    chosen = bundle.oci("ps", name, "-o", "pid,args", "-A").stdout
+    assert "sleep 1001" in chosen and "sleep 1002" in chosen and "pytest" not in chosen
+    no_column = bundle.oci("ps", name, "-A", "-o", "args")
+    assert no_column.returncode == 1 and "no column PID" in no_column.stderr
+    wrong = bundle.oci("ps", name, "--no-such-option")
+    assert wrong.returncode == 1 and "ps --no-such-option" in wrong.stderr
+
+
+def test_an_ordinary_user_without_a_cgroup_is_told_so(user_bundle):
+    name = user_bundle.running("sleep", "1000")
+    if user_bundle.oci("events", "--stats", name).returncode == 0:
+        pytest.skip("this user has a delegated cgroup")
+    for command, says in ((["pause", name], "has no cgroup of its own"), (["update", "--memory", "64m", name], "has no cgroup of its own"), (["events", name], "has no cgroup of its own")):
+        done = user_bundle.oci(*command)
+        assert done.returncode == 1 and says in done.stderr, done.stderr
