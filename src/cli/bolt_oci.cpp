@@ -75,6 +75,8 @@ std::string shown(Option const& option) {
     return fmt::format("  {:<34} {}\n", name, option.help);
 }
 
+constexpr Option help_option{"help", 0, "", "print this", nullptr};
+
 int refuse(CommandLine::Refusal const& refusal) {
     fmt::print(stderr, "bolt-oci: {}\n", refusal.text);
     return failed;
@@ -114,9 +116,9 @@ std::span<Command const> all_commands() {
 std::string help_of(Command const& command) {
     auto text = fmt::format("Usage: bolt-oci {}{}{}{}\n\n{}\n", command.name, command.options.empty() ? "" : " [OPTIONS]", command.arguments.empty() ? "" : " ",
                             command.arguments, command.summary);
-    if (!command.options.empty()) text += "\nOptions:\n";
+    text += "\nOptions:\n";
     for (auto const& option : command.options) text += shown(option);
-    return text;
+    return text + shown(help_option);
 }
 
 std::string help_of_program() {
@@ -124,7 +126,7 @@ std::string help_of_program() {
     for (auto const& command : all_commands()) text += fmt::format("  {:<10} {}\n", command.name, command.summary);
     text += "\nOptions:\n";
     for (auto const& option : options_of_program) text += shown(option);
-    return text;
+    return text + shown(help_option);
 }
 
 std::string list_of_options() {

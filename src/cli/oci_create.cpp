@@ -143,6 +143,7 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     making.request.bundle = bundle;
     making.request.preserved_descriptors = options.preserved;
     making.request.cgroup_use = globals().cgroup_use;
+    if (making.request.cgroup_use == oci::CgroupUse::when_possible && !making.loaded.spec.linux_.cgroups_path.empty()) making.request.cgroup_use = oci::CgroupUse::counted;
     if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
     pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
     if (starter == StartedBy::another) making.request.start_socket = making.directory.start_socket();

@@ -40,7 +40,10 @@ struct Plan {
 };
 
 // Engines write 0 for what nobody asked for, as runc takes it.
-bool is_asked(std::optional<std::int64_t> const& value) { return value.value_or(0) != 0; }
+template <typename Number>
+bool is_asked(std::optional<Number> const& value) {
+    return value.value_or(0) != 0;
+}
 
 Result<void> plan_swap(Plan& plan, spec::Resources::Memory const& memory) {
     auto const swap = *memory.swap;
@@ -93,20 +96,20 @@ std::string_view block_controller(Plan const& plan) { return plan.is_v2("io") &&
 // Weights exist only where a scheduler for them does: BFQ's file first, then the others'.
 Result<void> plan_weights(Plan& plan, spec::Resources::BlockIo const& io) {
     auto const controller = block_controller(plan);
-    if (io.weight) {
+    if (is_asked(io.weight)) {
         TRY(plan.add(controller, "blockIO.weight", "blkio.weight", fmt::format("{}", *io.weight), "io.bfq.weight", fmt::format("{}", *io.weight)));
         plan.settings.back().other_file = plan.is_v2(controller) ? "io.weight" : "blkio.bfq.weight";
         plan.settings.back().other_value = plan.is_v2(controller) ? fmt::format("default {}", weight_of_blkio(*io.weight)) : plan.settings.back().value;
     }
-    if (io.leaf_weight) TRY(plan.add(controller, "blockIO.leafWeight", "blkio.leaf_weight", fmt::format("{}", *io.leaf_weight), "", ""));
+    if (is_asked(io.leaf_weight)) TRY(plan.add(controller, "blockIO.leafWeight", "blkio.leaf_weight", fmt::format("{}", *io.leaf_weight), "", ""));
     for (auto const& device : io.weight_device) {
         auto const text = [&](std::int64_t weight) { return fmt::format("{}:{} {}", device.major, device.minor, weight); };
-        if (device.weight) {
+        if (is_asked(device.weight)) {
             TRY(plan.add(controller, "blockIO.weightDevice", "blkio.weight_device", text(*device.weight), "io.bfq.weight", text(*device.weight)));
             plan.settings.back().other_file = plan.is_v2(controller) ? "io.weight" : "blkio.bfq.weight_device";
             plan.settings.back().other_value = plan.is_v2(controller) ? text(weight_of_blkio(*device.weight)) : plan.settings.back().value;
         }
-        if (device.leaf_weight) TRY(plan.add(controller, "blockIO.weightDevice", "blkio.leaf_weight_device", text(*device.leaf_weight), "", ""));
+        if (is_asked(device.leaf_weight)) TRY(plan.add(controller, "blockIO.weightDevice", "blkio.leaf_weight_device", text(*device.leaf_weight), "", ""));
     }
     return {};
 }

@@ -170,6 +170,11 @@ std::vector<std::string> trees_for(std::vector<CgroupSetting> const& settings, C
     return trees;
 }
 
+void add_counting_trees(std::vector<std::string>& trees) {
+    for (std::string_view const name : {"memory", "cpu", "cpuacct", "blkio", "pids", "freezer"})
+        if (std::ranges::find(trees, name) == trees.end() && exists(top_of(name) / "cgroup.procs")) trees.emplace_back(name);
+}
+
 } // namespace
 
 Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
@@ -192,7 +197,8 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
     // forbid, and nobody there could set them.
     if (caller == Caller::ordinary_user) enforced.devices.clear();
     auto const settings = TRY(plan_cgroup(enforced, host));
-    auto const trees = trees_for(settings, version);
+    auto trees = trees_for(settings, version);
+    if (use == CgroupUse::counted && version == CgroupVersion::v1) add_counting_trees(trees);
     auto made = [&]() -> Result<void> {
         for (auto const& tree : trees) {
             auto const tree_top = top_of(tree);

@@ -19,6 +19,7 @@ namespace bolt::oci {
 enum class CgroupUse {
     never,         // as the caller's
     when_possible, // its own if the host allows; an error only when the document has limits
+    counted,       // the same, and on v1 in every tree that counts something: an engine that names the cgroup reads it there
 };
 
 // What is mounted at /sys/fs/cgroup. A hybrid host, whose v2 tree has few controllers or none, is v1.

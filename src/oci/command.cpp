@@ -18,6 +18,9 @@ std::string_view path_of(spec::Process const& process) {
     return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
+// In these very words, and in small letters: dockerd and podman tell the exit codes 126 and 127 by them.
+constexpr char const* permission_denied = "permission denied";
+
 // 0, or why execve(2) would refuse.
 int failure_of(std::string const& path) {
     struct stat status {};
@@ -28,9 +31,13 @@ int failure_of(std::string const& path) {
 
 Result<std::string> look_up(spec::Process const& process) {
     auto const& name = process.args.front();
-    if (name.empty()) return Error::of(ENOENT, "exec '': No such file or directory");
-    auto const refuse = [&](int code) { return Error::from_code(code, fmt::format("exec '{}'", name)); };
-    if (name.find('/') != name.npos) {
+    bool const is_path = name.empty() || name.find('/') != name.npos;
+    auto const refuse = [&](int code) {
+        auto const* const why = code == EACCES ? permission_denied : is_path ? "no such file or directory" : "executable file not found in $PATH";
+        return Error::of(code, "exec '{}': {}", name, why);
+    };
+    if (name.empty()) return refuse(ENOENT);
+    if (is_path) {
         int const failure = failure_of(name);
         return failure == 0 ? Result<std::string>(name) : refuse(failure == ENOENT ? ENOENT : EACCES);
     }
@@ -90,8 +97,8 @@ Error execute(spec::Process const& process, std::string const& path) {
     int const failure = errno;
     // A script whose interpreter is missing is ENOENT too; the file itself is there.
     if (failure == ENOENT) return Error::of(ENOENT, "exec '{}': its interpreter is missing in the container", process.args.front());
-    if (failure == ENOEXEC) return Error::of(EACCES, "exec '{}': Exec format error (is the image for another architecture?)", process.args.front());
-    return Error::of(EACCES, "exec '{}': {}", process.args.front(), strerror(failure));
+    if (failure == ENOEXEC) return Error::of(EACCES, "exec '{}': exec format error (is the image for another architecture?)", process.args.front());
+    return Error::of(EACCES, "exec '{}': {}", process.args.front(), failure == EACCES ? permission_denied : strerror(failure));
 }
 
 } // namespace bolt::oci

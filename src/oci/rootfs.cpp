@@ -139,10 +139,19 @@ Result<Mount> copy_host_proc(MountFilesystem const& step, std::vector<std::strin
     return Mount::copy(TRY(HostPath::parse("/proc")), Depth::recursive);
 }
 
+// A tmpfs has the mode of what it hides unless the document says one, as runc and crun have it: images rely on a /tmp for all.
+Result<FilesystemOptions> options_of(MountFilesystem const& step, Root const& root) {
+    auto options = step.options;
+    bool const has_mode = std::ranges::any_of(options, [](auto const& option) { return option.first == "mode"; });
+    if (step.type != "tmpfs" || has_mode) return options;
+    if (auto const there = root.open_path(step.target, O_PATH | O_DIRECTORY)) options.emplace_back("mode", fmt::format("{:o}", TRY(stat_fd(there.value())).st_mode & 07777));
+    return options;
+}
+
 Result<void> mount_filesystem(MountFilesystem const& step, Root const& root, std::vector<std::string>& warnings) {
     // What can be given at birth saves a call.
     bool const plain = step.attributes.clear == 0 || (step.attributes.clear & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME)) == 0;
-    auto mount = Mount::make(step.type, step.source, step.options, plain ? step.attributes.set : 0);
+    auto mount = Mount::make(step.type, step.source, TRY(options_of(step, root)), plain ? step.attributes.set : 0);
     bool const was_made = mount.ok();
     if (!mount && step.type == "sysfs" && mount.error().is(EPERM)) return bind_host_sys(step, root);
     // Namespaces that are somebody else's: the host's own mounts show the same queues and processes.

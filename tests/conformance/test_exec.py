@@ -24,9 +24,9 @@ def test_exec_returns_the_exit_status_and_passes_streams(bundle):
 def test_exec_of_what_is_missing_or_cannot_be_executed(bundle):
     name = bundle.running("sleep", "1000")
     missing = bundle.oci("exec", name, "no-such-command")
-    assert missing.returncode == 127 and missing.stderr == "bolt-oci: exec 'no-such-command': No such file or directory\n"
+    assert missing.returncode == 127 and missing.stderr == "bolt-oci: exec 'no-such-command': executable file not found in $PATH\n"
     denied = bundle.oci("exec", name, "/etc/passwd")
-    assert denied.returncode == 126 and denied.stderr == "bolt-oci: exec '/etc/passwd': Permission denied\n"
+    assert denied.returncode == 126 and denied.stderr == "bolt-oci: exec '/etc/passwd': permission denied\n"
 
 
 def test_exec_options_change_the_process(bundle):

@@ -101,10 +101,10 @@ def test_run_returns_the_programs_exit_status(bundle):
 def test_a_command_that_is_missing_or_cannot_be_executed_is_127_and_126(bundle):
     missing = bundle.run("no-such-command")
     assert missing.returncode == 127
-    assert missing.stderr == "bolt-oci: exec 'no-such-command': No such file or directory\n"
+    assert missing.stderr == "bolt-oci: exec 'no-such-command': executable file not found in $PATH\n"
     denied = bundle.run("/etc/passwd")
     assert denied.returncode == 126
-    assert denied.stderr == "bolt-oci: exec '/etc/passwd': Permission denied\n"
+    assert denied.stderr == "bolt-oci: exec '/etc/passwd': permission denied\n"
     assert os.listdir(bundle.root) == []
 
 

@@ -287,3 +287,12 @@ def test_an_ordinary_user_is_told_that_ids_cannot_be_mapped(user_bundle):
     maps = dict(uidMappings=[{"containerID": 0, "hostID": 2000, "size": 1}], gidMappings=[{"containerID": 0, "hostID": 2000, "size": 1}])
     done = user_bundle.run("true", change=add_mount(destination="/data", type="bind", source=user_bundle.place, options=["bind"], **maps))
     assert done.returncode == 1 and "mapping a mount's ids needs CAP_SYS_ADMIN" in done.stderr and "/data" in done.stderr, done.stderr
+
+
+def test_a_tmpfs_has_the_mode_of_what_it_hides_unless_it_is_told_another(bundle):
+    os.makedirs(f"{bundle.place}/rootfs/data", exist_ok=True)
+    os.chmod(f"{bundle.place}/rootfs/data", 0o1750)
+    mount = dict(destination="/data", type="tmpfs", source="tmpfs")
+    assert bundle.run("stat", "-c", "%a", "/data", change=add_mount(**mount)).stdout == "1750\n"
+    assert bundle.run("stat", "-c", "%a", "/data", change=add_mount(**mount, options=["mode=711"])).stdout == "711\n"
+    assert bundle.run("stat", "-c", "%a", "/data/new", change=add_mount(**{**mount, "destination": "/data/new"})).stdout == "1777\n"

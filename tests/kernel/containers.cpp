@@ -140,7 +140,7 @@ TEST_CASE("a command that is not there or cannot be executed has the two codes, 
         return container.error();
     };
     CHECK(error_of("nothing").is(ENOENT));
-    CHECK(error_of("nothing").text() == "exec 'nothing': No such file or directory");
+    CHECK(error_of("nothing").text() == "exec 'nothing': executable file not found in $PATH");
     CHECK(error_of("/which").is(EACCES));
     auto spec = spec_running("true");
     spec.mounts.push_back({.destination = "/x", .type = "bind", .source = "/no/such/place", .options = {}});
