@@ -11,7 +11,7 @@ _bolt_oci() {
     case $previous in
         --bundle | -b | --root | --log | --console-socket | --pid-file | --process | -p | --resources | -r) COMPREPLY=($(compgen -f -- "$word")); return ;;
         --log-format) COMPREPLY=($(compgen -W "text json" -- "$word")); return ;;
-        --cgroup-manager) COMPREPLY=($(compgen -W "cgroupfs disabled" -- "$word")); return ;;
+        --cgroup-manager) COMPREPLY=($(compgen -W "cgroupfs systemd disabled" -- "$word")); return ;;
         --format | -f) [[ $command == list || $command == ps ]] && { COMPREPLY=($(compgen -W "table json" -- "$word")); return; } ;;
     esac
     if [[ $word == -* ]]; then

@@ -25,7 +25,7 @@ function __bolt_oci_words --description 'what may come next'
 end
 complete -c bolt-oci -f -a '(__bolt_oci_words)'
 complete -c bolt-oci -l log-format -x -a 'text json'
-complete -c bolt-oci -l cgroup-manager -x -a 'cgroupfs disabled'
+complete -c bolt-oci -l cgroup-manager -x -a 'cgroupfs systemd disabled'
 for name in root log bundle console-socket pid-file process resources
     complete -c bolt-oci -l $name -r -F
 end

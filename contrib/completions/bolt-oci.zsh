@@ -12,7 +12,7 @@ _bolt_oci() {
     case $words[CURRENT-1] in
         --bundle | -b | --root | --log | --console-socket | --pid-file | --process | -p | --resources | -r) _files; return ;;
         --log-format) compadd text json; return ;;
-        --cgroup-manager) compadd cgroupfs disabled; return ;;
+        --cgroup-manager) compadd cgroupfs systemd disabled; return ;;
     esac
     if [[ $PREFIX == -* ]]; then
         compadd -- ${(f)"$(bolt-oci __options 2>/dev/null | awk -F'\t' -v c="$command" '$1 == c { print $2 }')"}

@@ -6,7 +6,9 @@
 
 #include "cli/command_line.h"
 #include "cli/oci_commands.h"
+#include "sys/device_filter.h"
 #include "sys/file.h"
+#include "sys/process.h"
 
 namespace bolt::cli::oci_command {
 
@@ -22,14 +24,15 @@ Result<void> set_log_format(Globals& to, std::string_view format) {
     return {};
 }
 
-Result<void> refuse_systemd(Globals&, std::string_view value) {
-    if (value != "true") return {};
-    return Error::of(ENOTSUP, "cgroups through systemd are not supported by this version of bolt; leave the option out, and let the engine use the driver 'cgroupfs'");
+Result<void> set_systemd(Globals& to, std::string_view value) {
+    to.asks_systemd = value == "true";
+    return {};
 }
 
 Result<void> set_cgroup_use(Globals& to, std::string_view name) {
-    if (name != "cgroupfs" && name != "disabled") return Error::of(EINVAL, "'{}' is not supported; write cgroupfs or disabled", name);
+    if (name != "cgroupfs" && name != "systemd" && name != "disabled") return Error::of(EINVAL, "'{}' is not a cgroup manager; write cgroupfs, systemd or disabled", name);
     to.cgroup_use = name == "disabled" ? oci::CgroupUse::never : oci::CgroupUse::when_possible;
+    to.asks_systemd = name == "systemd";
     return {};
 }
 
@@ -44,8 +47,8 @@ constexpr Option options_of_program[] = {
     {"log", 0, "file", "append errors and warnings to this file", To::text<&Globals::log_path>, offers_files},
     {"log-format", 0, "text|json", "the log's format", To::by<set_log_format>, "text json"},
     {"debug", 0, "", "accepted for runc's callers", To::flag<&Globals::debug>},
-    {"systemd-cgroup", 0, "", "refused: cgroups are made directly", To::by<refuse_systemd>},
-    {"cgroup-manager", 0, "name", "cgroupfs (the default) or disabled", To::by<set_cgroup_use>, "cgroupfs disabled"},
+    {"systemd-cgroup", 0, "", "have systemd make the cgroups, as scopes", To::by<set_systemd>},
+    {"cgroup-manager", 0, "name", "cgroupfs (the default), systemd or disabled", To::by<set_cgroup_use>, "cgroupfs systemd disabled"},
     {"rootless", 0, "auto|true|false", "accepted for runc's callers", To::by<check_rootless>, "auto true false"},
     {"version", 'v', "", "print the version", To::flag<&Globals::asks_for_version>},
 };
@@ -63,9 +66,11 @@ Result<HostPath> own_directory_in_tmp() {
 }
 
 Result<HostPath> default_root() {
-    if (geteuid() == 0) return HostPath::parse("/run/bolt-oci");
     char const* const runtime = getenv("XDG_RUNTIME_DIR");
-    auto const base = TRY(runtime && *runtime == '/' ? HostPath::parse(runtime) : own_directory_in_tmp());
+    bool const has_own = runtime && *runtime == '/';
+    // Root of a user's namespace, as podman calls it, is the user; root of one without such a directory has its own /run.
+    if (geteuid() == 0 && (!has_own || TRY(in_initial_user_namespace()))) return HostPath::parse("/run/bolt-oci");
+    auto const base = TRY(has_own ? HostPath::parse(runtime) : own_directory_in_tmp());
     return base / "bolt-oci";
 }
 
@@ -83,6 +88,17 @@ int refuse(CommandLine::Refusal const& refusal) {
 }
 
 } // namespace
+
+Result<HostPath> scope_program() {
+    // By the name that it was called with: what runs may be a copy in another place.
+    auto const called = std::string(globals().arguments[0]);
+    auto const path = called.find('/') != called.npos ? TRY(HostPath::absolute(called)) : TRY(find_program(called));
+    auto const here = TRY(real_path(path)).parent();
+    for (auto const& directory : {here, here.parent() / "libexec/bolt"})
+        if (auto const candidate = directory / "bolt-scope"; exists(candidate)) return candidate;
+    return Error::of(ENOENT, "program 'bolt-scope', which speaks to systemd, is neither in '{}' nor in '{}'; install bolt again (./dev install)", here,
+                     here.parent() / "libexec/bolt");
+}
 
 std::span<Option const> global_options() { return options_of_program; }
 

@@ -22,8 +22,12 @@ struct Globals {
     bool asks_for_version = false, asks_for_help = false;
     char** arguments = nullptr; // main's, the program's name included
     oci::CgroupUse cgroup_use = oci::CgroupUse::when_possible;
+    bool asks_systemd = false; // cgroups are scopes of systemd's
 };
 Globals& globals();
+
+// bolt-scope, beside this program or in ../libexec/bolt. ENOENT names the next step.
+Result<HostPath> scope_program();
 
 // What a failure is worth: runc's exit codes.
 inline constexpr int failed = 1, exec_failed = 255;

@@ -54,6 +54,7 @@ Result<void> ContainerDirectory::write(ContainerRecord const& record) const {
         .set("created", record.created)
         .set("owner", record.owner)
         .set("cgroup_paths", std::move(cgroup))
+        .set_unless_empty("systemd_unit", record.scope_unit)
         .set_unless_empty("annotations", std::move(annotations));
     return write_file(path_ / "state.json", document.dump(), 0600, Durability::none);
 }
@@ -77,6 +78,7 @@ Result<ContainerRecord> ContainerDirectory::read() const {
     record.created = TRY(document.string_or("created", ""));
     record.owner = TRY(document.string_or("owner", ""));
     record.oci_version = TRY(document.string_or("ociVersion", ""));
+    record.scope_unit = TRY(document.string_or("systemd_unit", ""));
     record.annotations = TRY(document.string_map("annotations"));
     for (auto const& directory : TRY(document.strings("cgroup_paths"))) record.cgroup.push_back(TRY(HostPath::parse(directory)));
     return record;

@@ -31,6 +31,7 @@ struct ContainerRecord {
     std::string rootfs, created, owner, oci_version;
     std::vector<std::pair<std::string, std::string>> annotations;
     std::vector<HostPath> cgroup;
+    std::string scope_unit; // systemd's name of it; "" when systemd did not make it
 };
 
 class ContainerDirectory {

@@ -76,7 +76,8 @@ Result<ContainerRecord> record_of(Making const& making, oci::Created const& crea
                            .owner = user ? user.value().name : "",
                            .oci_version = spec.oci_version,
                            .annotations = spec.annotations,
-                           .cgroup = created.cgroup.directories()};
+                           .cgroup = created.cgroup.directories(),
+                           .scope_unit = created.scope_unit};
 }
 
 Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {
@@ -137,12 +138,14 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
     TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
     TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
+    auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
     TRY(directory.make());
     Making making{std::move(directory), std::move(loaded), {}, {}};
     making.request.id = id;
     making.request.bundle = bundle;
     making.request.preserved_descriptors = options.preserved;
     making.request.cgroup_use = globals().cgroup_use;
+    if (globals().asks_systemd) making.request.scope_program = std::move(scope);
     if (making.request.cgroup_use == oci::CgroupUse::when_possible && !making.loaded.spec.linux_.cgroups_path.empty()) making.request.cgroup_use = oci::CgroupUse::counted;
     if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
     pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);

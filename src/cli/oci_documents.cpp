@@ -35,7 +35,7 @@ Json linux_features() {
     Json section;
     section.set("namespaces", texts({"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"}));
     section.set("capabilities", capability_names());
-    section.set("cgroup", Json::object().set("v1", true).set("v2", true).set("systemd", false).set("systemdUser", false).set("rdma", false));
+    section.set("cgroup", Json::object().set("v1", true).set("v2", true).set("systemd", true).set("systemdUser", true).set("rdma", true));
     section.set("seccomp",
                 Json::object()
                     .set("enabled", true)

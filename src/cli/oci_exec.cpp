@@ -88,7 +88,16 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
     auto const cgroup = oci::Cgroup::adopt(record.cgroup);
-    auto tenant = TRY(oci::exec({.id = record.id, .bundle = record.bundle, .init_pid = record.pid, .spec = &spec, .process = &process, .preserved_descriptors = options.preserved, .cgroup = &cgroup}));
+    auto scope = record.scope_unit.empty() ? std::nullopt : std::optional(TRY(scope_program()));
+    auto tenant = TRY(oci::exec({.id = record.id,
+                                 .bundle = record.bundle,
+                                 .init_pid = record.pid,
+                                 .spec = &spec,
+                                 .process = &process,
+                                 .preserved_descriptors = options.preserved,
+                                 .cgroup = &cgroup,
+                                 .scope_program = std::move(scope),
+                                 .scope_unit = record.scope_unit}));
     if (!options.pid_file.empty()) TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none));
     if (tenant.console.is_open() && !options.console_socket.empty()) {
         TRY(send_console(options.console_socket, tenant.console));

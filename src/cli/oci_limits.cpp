@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/oci_commands.h"
+#include "oci/scope.h"
 #include "sys/file.h"
 
 namespace bolt::cli::oci_command {
@@ -110,6 +111,12 @@ Result<Json> changes_from(UpdateOptions const& options) {
     return Json::parse(text).while_doing("--resources");
 }
 
+Result<void> change_scope(std::string const& unit, spec::Resources const& resources) {
+    auto program = TRY(scope_program());
+    auto const manager = TRY(oci::own_systemd());
+    return oci::change_scope({std::move(program), manager, unit}, TRY(oci::plan_scope(resources, oci::cgroup_version())));
+}
+
 // What config.json says from now on, so that the next update, and a limit that belongs to another, find it.
 Result<void> update_container(std::string const& id, UpdateOptions const& options) {
     auto const changes = TRY(changes_from(options));
@@ -121,6 +128,8 @@ Result<void> update_container(std::string const& id, UpdateOptions const& option
     auto resources = TRY(spec::parse_resources(*document.find("linux")->find("resources")).while_doing("resources"));
     // The container's own rules stay as they are.
     if (!changes.find("devices")) resources.devices.clear();
+    if (!found.record.scope_unit.empty())
+        TRY(change_scope(found.record.scope_unit, resources).while_doing("update container '{}'", id));
     auto cgroup = oci::Cgroup::adopt(found.record.cgroup);
     auto limited = cgroup.limit(resources).while_doing("update container '{}'", id);
     TRY(keep(found, cgroup));

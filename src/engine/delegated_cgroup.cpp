@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "engine/systemd_scope.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"
+#include "sys/systemd.h"
 
 namespace bolt::engine {
 
@@ -80,7 +80,7 @@ Result<std::string> divide_own_group(pid_t deputy, Error const& no_scope, std::v
 
 Result<std::string> make_place(std::string_view container_id, pid_t deputy, std::vector<std::string> const& controllers) {
     auto const unit = fmt::format("bolt-{}.scope", container_id);
-    auto const moved = move_into_new_scope(deputy, unit, fmt::format("bolt container {}", container_id.substr(0, 12)));
+    auto const moved = move_into_new_scope(SystemdManager::user, deputy, unit, {{"Description", fmt::format("bolt container {}", container_id.substr(0, 12))}});
     if (!moved && moved.error().is(ENOENT)) return divide_own_group(deputy, moved.error(), controllers);
     if (!moved) return moved.error();
     auto path = TRY(cgroup_of(deputy));

@@ -121,9 +121,9 @@ bool belongs_to(CgroupSetting const& setting, std::string_view tree) {
     return tree.empty() ? setting.version == CgroupVersion::v2 : setting.version == CgroupVersion::v1 && setting.controller == tree;
 }
 
-Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings) {
+Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected = 0) {
     // Whoever removes a container kills what is in its cgroup.
-    if (std::vector<pid_t> strangers; collect(directory, strangers), !strangers.empty())
+    if (std::vector<pid_t> strangers; collect(directory, strangers), std::erase(strangers, expected), !strangers.empty())
         return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
     auto const first = std::ranges::find_if(settings, [&](auto const& setting) { return belongs_to(setting, tree); });
     auto const field = first == settings.end() ? std::string("linux.cgroupsPath") : fmt::format("resources.{}", first->field);
@@ -134,8 +134,11 @@ Result<void> make_directory_of_group(HostPath const& directory, std::string_view
     return make_directories(directory, 0755).while_doing("{}", field);
 }
 
-Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings) {
-    if (tree.empty()) TRY(enable_controllers(top_of(tree), directory, settings));
+// Whose the cgroups above the container's are: systemd enables controllers in its own.
+enum class Ancestors { ours, others };
+
+Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, Ancestors ancestors) {
+    if (tree.empty() && ancestors == Ancestors::ours) TRY(enable_controllers(top_of(tree), directory, settings));
     std::vector<CgroupSetting const*> too_early;
     for (auto const& setting : settings) {
         if (!belongs_to(setting, tree)) continue;
@@ -183,7 +186,8 @@ Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
     return cgroup;
 }
 
-Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Resources const& resources, CgroupUse use) {
+Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
+    auto const& [path, id, resources, use, scope_holder] = request;
     Cgroup cgroup;
     auto const host = trees_of_host();
     auto const version = host.version;
@@ -203,10 +207,10 @@ Result<Cgroup> Cgroup::make(std::string_view path, std::string_view id, spec::Re
         for (auto const& tree : trees) {
             auto const tree_top = top_of(tree);
             auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(path, id, tree, caller))));
-            TRY(make_directory_of_group(directory, tree, settings));
+            TRY(make_directory_of_group(directory, tree, settings, scope_holder));
             cgroup.directories_.push_back(directory);
             if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
-            TRY(write_settings(directory, tree, settings));
+            TRY(write_settings(directory, tree, settings, scope_holder ? Ancestors::others : Ancestors::ours));
         }
         if (version == CgroupVersion::v2 && !enforced.devices.empty())
             TRY(attach_device_filter(cgroup.directories_.front(), make_device_filter(plan_device_filter(enforced.devices))).while_doing("resources.devices"));
@@ -252,7 +256,7 @@ Result<void> Cgroup::limit(spec::Resources const& resources) {
     for (auto const& tree : trees_for(settings, host.version)) {
         auto const directory = TRY(directory_in(tree, settings));
         TRY(check_memory(directory, resources.memory));
-        TRY(write_settings(directory, tree, settings));
+        TRY(write_settings(directory, tree, settings, Ancestors::others));
     }
     return {};
 }

@@ -25,12 +25,20 @@ enum class CgroupUse {
 // What is mounted at /sys/fs/cgroup. A hybrid host, whose v2 tree has few controllers or none, is v1.
 CgroupVersion cgroup_version();
 
+struct CgroupRequest {
+    // linux.cgroupsPath: absolute ones from the trees' roots, relative ones from the caller's own cgroup; "" is /bolt/<id>, or
+    // bolt-<id> below the caller's own cgroup for an ordinary user.
+    std::string_view path, id;
+    spec::Resources const& resources;
+    CgroupUse use = CgroupUse::when_possible;
+    pid_t scope_holder = 0; // systemd made the cgroup, and this process holds it meanwhile
+};
+
 class Cgroup {
 public:
     Cgroup() = default;
-    // Makes the directories and writes the settings. `path` is linux.cgroupsPath: absolute ones from the trees' roots, relative
-    // ones from the caller's own cgroup; "" is /bolt/<id>, or bolt-<id> below the caller's own cgroup for an ordinary user.
-    static Result<Cgroup> make(std::string_view path, std::string_view id, spec::Resources const& resources, CgroupUse use);
+    // Makes the directories and writes the settings.
+    static Result<Cgroup> make(CgroupRequest const& request);
     // What make() returned elsewhere, by its paths.
     static Cgroup adopt(std::vector<HostPath> directories);
 
@@ -38,6 +46,7 @@ public:
     std::vector<HostPath> const& directories() const { return directories_; } // one a tree that is used
     // For CLONE_INTO_CGROUP: open only on v2.
     FdRef birthplace() const { return birthplace_; }
+    void use_no_birthplace() { birthplace_.close(); }
     Result<void> add(pid_t pid) const;
     // The same, where only the part of it that `member` is in takes processes.
     Result<void> add_beside(pid_t pid, pid_t member) const;

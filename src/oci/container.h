@@ -46,6 +46,7 @@ struct CreateRequest {
     // The caller does nothing between create and start: init may be told to start before it is ready, and need not wait for us.
     bool starts_at_once = false;
     CgroupUse cgroup_use = CgroupUse::when_possible;
+    std::optional<HostPath> scope_program;      // bolt-scope: the cgroup is a scope that systemd makes
     Keyring keyring = Keyring::new_session;
 };
 
@@ -56,6 +57,7 @@ struct Created {
     Channel start;     // to init; not open when there is a start socket
     bool is_told_to_start = false;
     Cgroup cgroup;
+    std::string scope_unit;   // systemd's name of the cgroup, with a scope program
     std::vector<std::string> warnings; // what the specification wants said though it is no failure
 };
 // runtime.md, create: everything up to the process itself. EINVAL and ENOTSUP name the field of config.json; nothing is left
@@ -86,6 +88,8 @@ struct TenantRequest {
     int preserved_descriptors = 0;
     std::optional<std::string> seccomp_program;
     Cgroup const* cgroup = nullptr;             // to be a member of
+    std::optional<HostPath> scope_program;      // with the container's scope_unit, when systemd made the cgroup
+    std::string scope_unit;
 };
 struct Tenant {
     Process process; // our child

@@ -7,6 +7,7 @@
 #include "oci/hooks.h"
 #include "oci/init.h"
 #include "oci/messages.h"
+#include "oci/scope.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
@@ -68,10 +69,16 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     return plan;
 }
 
+Result<void> enter_cgroup(CreateRequest const& request, Created const& created) {
+    if (!request.scope_program) return created.cgroup.add(created.init.pid());
+    auto const manager = TRY(own_systemd());
+    return attach_to_scope({*request.scope_program, manager, created.scope_unit}, created.init.pid());
+}
+
 // What init may need from outside before it goes on.
-Result<void> place_init(Created const& created, InitPlan const& plan) {
+Result<void> place_init(CreateRequest const& request, Created const& created, InitPlan const& plan) {
     if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings"));
-    if (created.cgroup.exists() && !created.cgroup.birthplace().is_open()) TRY(created.cgroup.add(created.init.pid()));
+    if (created.cgroup.exists() && !created.cgroup.birthplace().is_open()) TRY(enter_cgroup(request, created));
     return plan.waits_to_be_placed ? created.start.send(word_go) : Result<void>();
 }
 
@@ -122,11 +129,36 @@ Json state_document(spec::Runtime const& spec, std::string_view id, std::string_
 namespace {
 
 // 1, 2: the document is checked as far as it can be without doing anything; then the cgroup, which is outside of init.
-Result<InitPlan> prepare(CreateRequest const& request, Created& created) {
+Result<Scope> make_scope(CreateRequest const& request) {
+    auto const& spec = *request.spec;
+    if (cgroup_version() != CgroupVersion::v2)
+        return Error::of(ENOTSUP, "the cgroup manager systemd needs a host with cgroup v2 alone; use cgroupfs (leave '--systemd-cgroup' out), or boot with systemd.unified_cgroup_hierarchy=1");
+    auto const manager = TRY(own_systemd());
+    auto const name = TRY(parse_scope_name(spec.linux_.cgroups_path, request.id, manager));
+    auto properties = TRY(plan_scope(spec.linux_.resources, CgroupVersion::v2));
+    for (auto& property : TRY(properties_of_annotations(spec.annotations))) properties.push_back(std::move(property));
+    return Scope::start(*request.scope_program, manager, name, fmt::format("container {}", request.id), std::move(properties));
+}
+
+Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
+    auto const& section = request.spec->linux_;
+    if (request.scope_program) scope = TRY(make_scope(request));
+    if (scope) created.scope_unit = scope->cgroups_path().substr(scope->cgroups_path().rfind('/') + 1);
+    created.cgroup = TRY(Cgroup::make({.path = scope ? scope->cgroups_path() : section.cgroups_path,
+                                       .id = request.id,
+                                       .resources = section.resources,
+                                       .use = request.cgroup_use,
+                                       .scope_holder = scope ? scope->holder() : 0}));
+    return {};
+}
+
+Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
     auto const& spec = *request.spec;
     auto plan = TRY(plan_init(request));
     if (!plan.has_user_namespace) created.warnings = warn_of_capabilities(*spec.process);
-    created.cgroup = TRY(Cgroup::make(spec.linux_.cgroups_path, request.id, spec.linux_.resources, request.cgroup_use));
+    TRY(make_cgroup(request, created, scope));
+    // The kernel lets a user's process into the user's own scopes only from beside them: systemd moves it.
+    if (scope && TRY(own_systemd()) == SystemdManager::user) created.cgroup.use_no_birthplace();
     // Moving a process between cgroups takes the kernel long: init goes on meanwhile, unless its cgroup is what a namespace begins
     // at, or it starts processes.
     bool const is_moved = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
@@ -135,7 +167,7 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created) {
     return plan;
 }
 
-Result<void> clone_init(InitPlan const& plan, Created& created) {
+Result<void> clone_init(CreateRequest const& request, InitPlan const& plan, Created& created) {
     auto const before = TRY(open_namespaces(plan.namespaces.joined_before));
     auto [ours, theirs] = TRY(Channel::make_pair());
     CloneOptions const options{.namespaces = plan.namespaces.made_by_clone, .cgroup = created.cgroup.birthplace()};
@@ -146,7 +178,7 @@ Result<void> clone_init(InitPlan const& plan, Created& created) {
     created.init = TRY(before.empty() ? clone_process(options, body) : clone_by_intermediate(before, options, body));
     created.start = std::move(ours);
     theirs.close();
-    return place_init(created, plan);
+    return place_init(request, created, plan);
 }
 
 // Innermost first. What that complains of would hide why.
@@ -167,8 +199,10 @@ bool may_start_early(CreateRequest const& request, InitPlan const& plan) {
 
 Result<Created> create(CreateRequest const& request) {
     Created created;
-    auto plan = prepare(request, created);
-    auto made = plan ? clone_init(plan.value(), created) : Result<void>(plan.error());
+    std::optional<Scope> scope; // held until init is in
+    auto plan = prepare(request, created, scope);
+    auto made = plan ? clone_init(request, plan.value(), created) : Result<void>(plan.error());
+    scope.reset();
     if (!made) {
         undo(request, created);
         return without_command_codes(std::move(made).error());

@@ -9,6 +9,7 @@
 #include "oci/init.h"
 #include "oci/messages.h"
 #include "oci/namespace_plan.h"
+#include "oci/scope.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
@@ -70,6 +71,14 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
     return failure.is(ENOENT) ? 127 : 126;
 }
 
+Result<void> enter_cgroup(TenantRequest const& request) {
+    if (!request.cgroup || !request.cgroup->exists()) return {};
+    auto entered = request.cgroup->add_beside(getpid(), request.init_pid);
+    if (entered || !entered.error().is(EACCES) || !request.scope_program) return entered;
+    auto const manager = TRY(own_systemd());
+    return attach_to_scope({*request.scope_program, manager, request.scope_unit}, getpid());
+}
+
 // Situation:    a child of the runtime that exists only to change its cgroup and namespaces: pid namespaces are entered by
 //               children.
 // Must:         take what needs the host's privileges, join everything, clone the tenant as the runtime's own child, and tell
@@ -77,7 +86,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
 Result<pid_t> join_and_clone(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, std::function<int()> const& body) {
     if (!identity.initial_cpus.empty()) TRY(set_cpu_affinity(identity.initial_cpus).while_doing("process.execCPUAffinity.initial"));
     // Version 1 and 2 alike, while the host's trees are in sight; children are born there.
-    if (request.cgroup && request.cgroup->exists()) TRY(request.cgroup->add_beside(getpid(), request.init_pid).while_doing("enter the container's cgroup"));
+    TRY(enter_cgroup(request).while_doing("enter the container's cgroup"));
     if (!identity.final_cpus.empty()) TRY(set_cpu_affinity(identity.final_cpus).while_doing("process.execCPUAffinity.final"));
     TRY(set_limits_and_score(identity, proc));
     // From the moment of joining the container's processes could trace this one, and through it reach the host's files.

@@ -171,6 +171,12 @@ Result<std::string> read_symlink(HostPath const& path) {
     return std::string(target, static_cast<std::size_t>(length));
 }
 
+Result<HostPath> real_path(HostPath const& path) {
+    std::unique_ptr<char, decltype(&free)> const real(realpath(path.c_str(), nullptr), &free);
+    if (!real) return Error::from_errno("follow the links of '{}'", path);
+    return HostPath::parse(real.get());
+}
+
 Result<void> remove_file(HostPath const& path) {
     if (unlink(path.c_str()) < 0) return Error::from_errno("remove '{}'", path);
     return {};

@@ -122,12 +122,12 @@ def test_a_limit_below_what_is_used_is_refused_when_it_is_asked_to_be(root_bundl
 
 def test_events_tell_usage_and_kills(root_bundle):
     def change(spec):
-        spec["linux"]["resources"] = {"memory": {"limit": 40 << 20, "swap": 40 << 20}, "pids": {"limit": 50}}
+        spec["linux"]["resources"] = {"memory": {"limit": 128 << 20, "swap": 128 << 20}, "pids": {"limit": 50}}
 
     name = root_bundle.running("sh", "-c", "while ! test -e /tmp/go; do sleep 0.02; done; tail /dev/zero; sleep 0.5", change=change)
     once = root_bundle.oci("events", "--stats", name)
     event = json.loads(once.stdout)
-    assert event["type"] == "stats" and event["id"] == name and event["data"]["memory"]["usage"]["limit"] == 40 << 20
+    assert event["type"] == "stats" and event["id"] == name and event["data"]["memory"]["usage"]["limit"] == 128 << 20
     assert event["data"]["pids"]["limit"] == 50 and 1 <= event["data"]["pids"]["current"] <= 3
     follower = root_bundle.start_oci("events", "--interval", "100ms", name, stdout=subprocess.PIPE, text=True)
     time.sleep(0.3)

@@ -1,12 +1,8 @@
 #!/bin/sh
 # Runs inside the virtual host, as its ordinary user: systemd, one cgroup v2 tree with every controller delegated.
 # Prints "ok NAME" or "not ok NAME: REASON" a line; /src is where the installed programs are.
-export PATH=/src/bin:$PATH LD_LIBRARY_PATH=/src/host-libraries
+. /src/checks.sh
 image=bolt://shell
-
-check() { # NAME CONDITION-RESULT REASON
-    if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: $3"; fi
-}
 
 # The machine asks for its address while it starts: the default network needs a way out.
 tries=0
@@ -46,3 +42,24 @@ out=$(bolt rm web 2>&1) && [ -z "$(bolt ps -aq)" ]
 check "rm leaves nothing" $? "$out $(bolt ps -a)"
 [ -z "$(find /sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service -name '*bolt*' 2>/dev/null)" ]
 check "no cgroup is left" $? "$(find /sys/fs/cgroup/user.slice -name '*bolt*')"
+
+# ---- bolt-oci with the user's own systemd
+make_bundle "$HOME/bundle" --rootless
+change '.linux.cgroupsPath = "user.slice:test:mine" | .linux.resources = {memory: {limit: 67108864}, pids: {limit: 30}} | .process.args = ["sleep", "1000"]'
+detached --systemd-cgroup run --detach --bundle "$bundle" mine
+check "an ordinary user's container is a scope of the user's systemd" $? "$out"
+out=$(systemctl --user show test-mine.scope -p MemoryMax,TasksMax | sort | tr '\n' ' ')
+[ "$out" = "MemoryMax=67108864 TasksMax=30 " ]
+check "with its limits" $? "$out"
+out=$(bolt-oci update --memory 80m mine 2>&1 && systemctl --user show test-mine.scope -p MemoryMax)
+[ "$out" = "MemoryMax=83886080" ]
+check "which the user may change" $? "$out"
+out=$(bolt-oci exec mine cat /proc/self/cgroup 2>&1)
+[ "${out##*/}" = test-mine.scope ] || [ "$out" = 0::/ ]
+check "exec enters it" $? "$out"
+out=$(bolt-oci pause mine 2>&1 && bolt-oci resume mine 2>&1 && bolt-oci delete --force mine 2>&1)
+check "and pause" $? "$out"
+tar -C "$bundle/rootfs" -c . | podman import - bb >/dev/null 2>&1
+out=$(podman --runtime "$(command -v bolt-oci)" run --rm --network none -m 64m bb cat /sys/fs/cgroup/memory.max 2>&1)
+[ "$out" = 67108864 ]
+check "rootless podman runs with bolt-oci" $? "$out"

@@ -35,20 +35,27 @@ def run():
     if built.returncode:
         return [case("virtual host", failure="it could not be made: " + built.stderr[-1500:])]
     stage = os.path.join(TOP, "build/stage")
-    shutil.copy(os.path.join(HERE, "as-user.sh"), stage)
+    for script in ("checks.sh", "as-user.sh", "as-root.sh"):
+        shutil.copy(os.path.join(HERE, script), stage)
     carry_libraries(os.path.join(stage, "libexec/bolt/bolt-transfer"), os.path.join(stage, "host-libraries"))
-    done = subprocess.run([vm, "run", "--user", "--src", stage, "--timeout", "400", "--", "sh", "/src/as-user.sh"],
+    return run_script(vm, stage, "as-user.sh", ["--user"]) + run_script(vm, stage, "as-root.sh", [])
+
+
+def run_script(vm, stage, script, options):
+    done = subprocess.run([vm, "run", *options, "--src", stage, "--timeout", "400", "--", "sh", f"/src/{script}"],
                           capture_output=True, text=True, check=False, timeout=900)
     cases = []
     for line in done.stdout.splitlines():
         if line.startswith("ok "):
             cases.append(case(line[3:]))
+        elif line.startswith("skip "):
+            cases.append(case(line[5:], skipped=line[5:].partition(": ")[2]))
         elif line.startswith("not ok "):
             name, _, reason = line[7:].partition(": ")
             cases.append(case(name, failure=reason or "failed"))
     print(done.stdout)
     if not cases or done.returncode:
-        cases.append(case("the script ran to its end", failure=f"exit {done.returncode}: {done.stderr[-1500:]}"))
+        cases.append(case(f"{script} runs to its end", failure=f"exit {done.returncode}: {done.stderr[-1500:]}"))
     return cases
 
 

@@ -1,0 +1,64 @@
+#include "oci/scope.h"
+
+#include <unistd.h>
+
+#include "sys/cgroup_membership.h"
+#include "sys/device_filter.h"
+#include "sys/file.h"
+
+namespace bolt::oci {
+
+namespace {
+
+struct Asked {
+    Process process;
+    Channel channel;
+};
+
+Result<Asked> ask(HostPath const& program, std::string_view what, SystemdManager manager, std::string const& unit, Json const& message) {
+    auto [ours, theirs] = TRY(Channel::make_pair());
+    SpawnOptions options{.arguments = {"bolt-scope", std::string(what), manager == SystemdManager::system ? "system" : "user", unit}};
+    options.inherited = {{theirs.fd().number(), Scope::channel_number}};
+    auto const null = TRY(open_null());
+    options.input = null;
+    auto process = TRY(spawn(program, options).while_doing("ask systemd for a scope"));
+    theirs.close();
+    TRY(ours.send(message.dump()));
+    TRY(receive_report(ours, process, "ask systemd for a scope"));
+    return Asked{std::move(process), std::move(ours)};
+}
+
+// A unit of the name may be on its way out: its container was removed a moment ago.
+Result<Asked> ask_until_free(HostPath const& program, SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties) {
+    constexpr int tries = 40; // of 50 ms at most
+    Backoff backoff;
+    for (int left = tries;; --left, backoff.wait()) {
+        auto asked = ask(program, "start", manager, unit, to_json(properties));
+        if (asked || !asked.error().is(EEXIST) || left == 0) return asked;
+    }
+}
+
+} // namespace
+
+Result<Scope> Scope::start(HostPath const& program, SystemdManager manager, ScopeName const& name, std::string_view description, std::vector<UnitProperty> properties) {
+    properties.push_back({"Description", std::string(description)});
+    properties.push_back({"Slice", name.slice});
+    properties.push_back({"DefaultDependencies", false});
+    auto asked = TRY(ask_until_free(program, manager, name.unit, properties));
+    auto path = TRY(unified_cgroup_of(asked.process.pid()));
+    return Scope(std::move(asked.process), std::move(asked.channel), std::move(path));
+}
+
+Result<SystemdManager> own_systemd() { return geteuid() == 0 && TRY(in_initial_user_namespace()) ? SystemdManager::system : SystemdManager::user; }
+
+Result<void> change_scope(ScopeOwner const& owner, std::vector<UnitProperty> const& properties) {
+    TRY(ask(owner.program, "set", owner.manager, owner.unit, to_json(properties)));
+    return {};
+}
+
+Result<void> attach_to_scope(ScopeOwner const& owner, pid_t pid) {
+    TRY(ask(owner.program, "attach", owner.manager, owner.unit, Json(pid)));
+    return {};
+}
+
+} // namespace bolt::oci

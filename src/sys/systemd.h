@@ -1,0 +1,40 @@
+// Units of systemd's, of the host's or of the calling user's: org.freedesktop.systemd1(5), https://systemd.io/CGROUP_DELEGATION.
+// libsystemd is loaded when it is needed first, so only a program that is linked dynamically can use this.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "base/result.h"
+
+namespace bolt {
+
+enum class SystemdManager { system, user };
+
+// D-Bus types b, u, t, x, s, au, ay, as in this order: a property has one of its own, and another is refused.
+using UnitValue = std::variant<bool, std::uint32_t, std::uint64_t, std::int64_t, std::string, std::vector<std::uint32_t>, std::vector<std::uint8_t>, std::vector<std::string>>;
+struct UnitProperty {
+    std::string name;
+    UnitValue value;
+};
+
+// ENOENT when there is no systemd that could be asked, or no libsystemd; EEXIST when a unit of the name is there; EPROTO with
+// systemd's own words for what it refuses.
+Result<void> start_transient_unit(SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties);
+// Until the next start of the unit.
+Result<void> set_unit_properties(SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties);
+
+// Moves a process of this user into a unit's cgroup: systemd may do it where the kernel refuses its owner, since the two cgroups have
+// no common one that is the owner's.
+Result<void> attach_to_unit(SystemdManager manager, std::string const& unit, pid_t pid);
+
+// A transient scope with Delegate=yes for `pid`, which must be a process of this user; returns when the kernel says that it is
+// there. ETIMEDOUT when systemd does not do it.
+Result<void> move_into_new_scope(SystemdManager manager, pid_t pid, std::string const& unit, std::vector<UnitProperty> properties);
+
+} // namespace bolt

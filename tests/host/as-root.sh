@@ -1,0 +1,97 @@
+#!/bin/sh
+# Runs inside the virtual host, as root: bolt-oci with systemd, and with one cgroup v2 tree.
+# Prints "ok NAME" or "not ok NAME: REASON" a line; /src is where the installed programs are.
+. /src/checks.sh
+make_bundle /tmp/bundle
+
+# ---- scopes
+change '.linux.cgroupsPath = "machine.slice:test:one" | .linux.resources = {memory: {limit: 67108864, swap: 67108864}, cpu: {quota: 50000, period: 100000, shares: 512}, pids: {limit: 30}}
+        | .annotations = {"org.systemd.property.TimeoutStopSec": "7"} | .process.args = ["sleep", "1000"]'
+detached --systemd-cgroup run --detach --bundle /tmp/bundle one
+check "a scope of systemd's is the container's cgroup" $? "$out"
+scope=/sys/fs/cgroup/machine.slice/test-one.scope
+[ "$(cat $scope/cgroup.procs)" = "$(bolt-oci state one | jq .pid)" ]
+check "the container alone is in it" $? "$(cat $scope/cgroup.procs 2>&1) $(bolt-oci state one)"
+out=$(systemctl show test-one.scope -p MemoryMax,MemorySwapMax,CPUQuotaPerSecUSec,CPUWeight,TasksMax,Delegate,TimeoutStopUSec | sort | tr '\n' ' ')
+[ "$out" = "CPUQuotaPerSecUSec=500ms CPUWeight=20 Delegate=yes MemoryMax=67108864 MemorySwapMax=0 TasksMax=30 TimeoutStopUSec=7s " ]
+check "its limits are the scope's properties" $? "$out"
+out="$(cat $scope/memory.max $scope/cpu.max $scope/pids.max | tr '\n' ' ')"
+[ "$out" = "67108864 50000 100000 30 " ]
+check "and the cgroup's" $? "$out"
+out=$(bolt-oci update --memory 100m --memory-swap 200m --pids-limit 40 one 2>&1) && systemctl daemon-reload &&
+    [ "$(cat $scope/memory.max $scope/memory.swap.max $scope/pids.max | tr '\n' ' ')" = "104857600 104857600 40 " ]
+check "an update outlives systemctl daemon-reload" $? "$out $(cat $scope/memory.max $scope/memory.swap.max $scope/pids.max | tr '\n' ' ')"
+out=$(bolt-oci pause one 2>&1) && [ "$(bolt-oci state one | jq -r .status)" = paused ] && bolt-oci resume one
+check "it is paused and goes on" $? "$out"
+out=$(bolt-oci delete --force one 2>&1) && sleep 0.5 && [ ! -e $scope ] && [ "$(systemctl show test-one.scope -p LoadState)" = LoadState=not-found ]
+check "delete leaves no scope" $? "$out $(systemctl status test-one.scope 2>&1)"
+detached --systemd-cgroup run --detach --bundle /tmp/bundle one && bolt-oci delete --force one && detached --systemd-cgroup run --detach --bundle /tmp/bundle one
+check "the name is free at once" $? "$out"
+out=$(bolt-oci --systemd-cgroup run --bundle /tmp/bundle two 2>&1)
+[ $? = 1 ] && [ "${out#*already}" != "$out" ]
+check "two containers in one scope are refused" $? "$out"
+bolt-oci delete --force one
+change '.linux.cgroupsPath = "/a/path"'
+out=$(bolt-oci --systemd-cgroup run --bundle /tmp/bundle three 2>&1)
+[ $? = 1 ] && [ "${out#*SLICE:PREFIX:NAME}" != "$out" ]
+check "a path that is no scope's name is refused" $? "$out"
+
+# ---- limits of cgroup v2 are enforced
+change '.linux.cgroupsPath = "/bolt-test/limits" | .linux.resources = {memory: {limit: 33554432, swap: 33554432}} | .process.args = ["sh", "-c", "tail /dev/zero; echo $?"]'
+out=$(bolt-oci run --bundle /tmp/bundle memory 2>&1)
+[ "$out" = "Killed
+137" ]
+check "a process beyond memory.max dies" $? "$out"
+change '.linux.resources = {pids: {limit: 10}} | .process.args = ["sh", "-c", "i=0; while [ $i -lt 30 ]; do sleep 3 & i=$((i + 1)); done"]'
+out=$(bolt-oci run --bundle /tmp/bundle pids 2>&1)
+echo "$out" | grep -q "can't fork"
+check "pids.max stops a fork bomb" $? "$out"
+spin='end=$(($(cut -d. -f1 /proc/uptime) + 4)); n=0; while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n + 1)); done; cat /sys/fs/cgroup/cpu.stat'
+change '.linux.resources = {cpu: {quota: 50000, period: 100000}} | .process.args = ["sh", "-c", "'"$spin"'"]'
+out=$(bolt-oci run --bundle /tmp/bundle cpu 2>&1)
+used=$(echo "$out" | awk '$1 == "usage_usec" { print $2 }')
+[ "${used:-0}" -gt 1000000 ] && [ "$used" -lt 2600000 ]
+check "cpu.max halves the CPU time" $? "$used us in 4 s: $out"
+change '.linux.resources = {memory: {limit: 41943040, swap: 41943040}, pids: {limit: 50}} | .process.args = ["sh", "-c", "sleep 2; tail /dev/zero; sleep 1"]'
+detached run --detach --bundle /tmp/bundle events
+out=$(bolt-oci events --stats events 2>&1)
+[ "$(echo "$out" | jq -c '[.data.memory.usage.limit, .data.pids.limit]')" = '[41943040,50]' ]
+check "events tell usage" $? "$out"
+out=$(bolt-oci events --interval 300ms events 2>&1 | jq -r .type | sort -u | tr '\n' ' ')
+[ "$out" = "oom stats " ]
+check "events tell a kill for memory" $? "$out"
+bolt-oci delete --force events
+change '.linux.resources = {devices: [{allow: false, access: "rwm"}]} | .linux.devices = [{path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 438}] | .process.args = ["sh", "-c", "head -c1 /dev/kmsg; cat /dev/null && echo null"]'
+out=$(bolt-oci run --bundle /tmp/bundle devices 2>&1)
+[ "$out" = "head: /dev/kmsg: Operation not permitted
+null" ]
+check "device rules are enforced" $? "$out"
+[ -z "$(find /sys/fs/cgroup/bolt-test -mindepth 1 -type d)" ]
+check "no cgroup is left" $? "$(find /sys/fs/cgroup/bolt-test -type d)"
+
+# ---- AppArmor
+if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
+    echo 'profile bolt-test flags=(attach_disconnected) { file, capability, network, signal, unix, ptrace, mount, umount, pivot_root, deny /etc/passwd r, }' >/tmp/profile
+    apparmor_parser --replace /tmp/profile
+    change '.linux.resources = {} | .linux.devices = [] | .process.apparmorProfile = "bolt-test" | .process.args = ["sh", "-c", "cat /proc/self/attr/current; cat /etc/passwd"]'
+    out=$(bolt-oci run --bundle /tmp/bundle apparmor 2>&1)
+    [ "$out" = "bolt-test (enforce)
+cat: can't open '/etc/passwd': Permission denied" ]
+    check "an AppArmor profile is enforced" $? "$out"
+    change '.process.apparmorProfile = "no-such-profile"'
+    out=$(bolt-oci run --bundle /tmp/bundle apparmor 2>&1)
+    [ $? = 1 ] && [ "${out#*process.apparmorProfile}" != "$out" ]
+    check "a profile that is not loaded is refused by name" $? "$out"
+else
+    echo "skip AppArmor: it is not enabled in this kernel"
+fi
+
+# ---- podman, whose cgroup manager is systemd
+tar -C /tmp/bundle/rootfs -c . | podman import - bb >/dev/null 2>&1
+podman="podman --runtime $(command -v bolt-oci)"
+out=$($podman run --rm --network none -m 64m bb cat /sys/fs/cgroup/memory.max 2>&1)
+[ "$out" = 67108864 ]
+check "podman's containers are scopes" $? "$out"
+id=$($podman run -d --network none --name p bb sh -c 'trap "exit 7" TERM; while :; do sleep 0.1; done' 2>&1)
+out=$($podman exec p echo inside 2>&1) && [ "$out" = inside ] && $podman pause p >/dev/null && $podman unpause p >/dev/null && $podman stop -t 5 p >/dev/null && [ "$($podman inspect -f '{{.State.ExitCode}}' p)" = 7 ] && $podman rm p >/dev/null
+check "podman's exec, pause, stop" $? "$id $out"
