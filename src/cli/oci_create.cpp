@@ -18,7 +18,7 @@ namespace bolt::cli::oci_command {
 namespace {
 
 struct CreateOptions {
-    std::string bundle = ".", console_socket, pid_file;
+    std::string bundle = ".", console_socket, pidfd_socket, pid_file;
     int preserved = 0;
     bool no_pivot = false, no_new_keyring = false, no_subreaper = false, detach = false, keep = false;
 };
@@ -27,13 +27,14 @@ using To = Set<CreateOptions>;
 constexpr Option bundle_option{"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", To::text<&CreateOptions::bundle>, offers_files};
 constexpr Option console_option{"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&CreateOptions::console_socket>, offers_files};
 constexpr Option pid_option{"pid-file", 0, "file", "file to write init's process id to", To::text<&CreateOptions::pid_file>, offers_files};
+constexpr Option pidfd_option{"pidfd-socket", 0, "path", "unix socket that receives a pidfd of init", To::text<&CreateOptions::pidfd_socket>, offers_files};
 constexpr Option preserve_option{"preserve-fds", 0, "count", "pass this many further descriptors to the container", To::parsed<&CreateOptions::preserved, parse_descriptor_count>};
-constexpr Option pivot_option{"no-pivot", 0, "", "refused: the root is always entered by pivot_root", To::flag<&CreateOptions::no_pivot>};
+constexpr Option pivot_option{"no-pivot", 0, "", "enter the root by chroot, as in an initramfs: the host's root stays below", To::flag<&CreateOptions::no_pivot>};
 constexpr Option keyring_option{"no-new-keyring", 0, "", "keep the caller's session keyring", To::flag<&CreateOptions::no_new_keyring>};
 
-constexpr Option options_of_create[] = {bundle_option, console_option, pid_option, preserve_option, pivot_option, keyring_option};
+constexpr Option options_of_create[] = {bundle_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option};
 constexpr Option options_of_run[] = {
-    bundle_option, console_option, pid_option, preserve_option, pivot_option, keyring_option,
+    bundle_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option,
     {"detach", 'd', "", "leave the container running and return", To::flag<&CreateOptions::detach>},
     {"no-subreaper", 0, "", "accepted for runc's callers", To::flag<&CreateOptions::no_subreaper>},
     {"keep", 0, "", "do not delete the container after it has ended", To::flag<&CreateOptions::keep>},
@@ -81,7 +82,6 @@ Result<ContainerRecord> record_of(Making const& making, oci::Created const& crea
 }
 
 Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {
-    if (options.no_pivot) return Error::of(ENOTSUP, "'--no-pivot' is not supported: bolt-oci needs a root that pivot_root(2) can leave");
     if (process.terminal && detached && options.console_socket.empty())
         return Error::of(EINVAL, "process.terminal is set: a detached container needs '--console-socket'");
     if ((!process.terminal || !detached) && !options.console_socket.empty())
@@ -101,6 +101,7 @@ Result<void> hand_over(Making& making, CreateOptions const& options) {
         TRY(send_console(options.console_socket, making.created.console));
         making.created.console.close();
     }
+    if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, making.created.init.pidfd()));
     if (!options.pid_file.empty())
         TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644, Durability::none).while_doing("--pid-file"));
     return {};
@@ -147,6 +148,7 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     making.request.cgroup_use = globals().cgroup_use;
     if (globals().asks_systemd) making.request.scope_program = std::move(scope);
     if (making.request.cgroup_use == oci::CgroupUse::when_possible && !making.loaded.spec.linux_.cgroups_path.empty()) making.request.cgroup_use = oci::CgroupUse::counted;
+    if (options.no_pivot) making.request.root_entry = oci::RootEntry::chroot;
     if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
     pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
     if (starter == StartedBy::another) making.request.start_socket = making.directory.start_socket();
@@ -184,7 +186,7 @@ int run(Command const& command, Words const& words) {
     if (!making) return complain(making.error());
     making->request.spec = &making->loaded.spec;
     // Who is promised a pid file or the terminal has it before the container runs.
-    making->request.starts_at_once = options.pid_file.empty() && !making->loaded.spec.process->terminal;
+    making->request.starts_at_once = options.pid_file.empty() && options.pidfd_socket.empty() && !making->loaded.spec.process->terminal;
     auto signals = hold_signals();
     if (!signals) return complain(signals.error());
     auto made = make(*making, options);

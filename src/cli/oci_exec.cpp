@@ -10,7 +10,7 @@ namespace bolt::cli::oci_command {
 namespace {
 
 struct ExecOptions {
-    std::string process_file, console_socket, pid_file, working_directory, user, apparmor, label;
+    std::string process_file, console_socket, pid_file, working_directory, user, apparmor, label, pidfd_socket;
     std::vector<std::string> environment, capabilities, groups;
     int preserved = 0;
     bool terminal = false, detach = false, no_new_privileges = false;
@@ -31,6 +31,7 @@ constexpr Option options_of_exec[] = {
     {"process-label", 0, "label", "SELinux label", To::text<&ExecOptions::label>},
     {"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&ExecOptions::console_socket>, offers_files},
     {"pid-file", 0, "file", "file to write the process id to", To::text<&ExecOptions::pid_file>, offers_files},
+    {"pidfd-socket", 0, "path", "unix socket that receives a pidfd of the process", To::text<&ExecOptions::pidfd_socket>, offers_files},
     {"preserve-fds", 0, "count", "pass this many further descriptors to the process", To::parsed<&ExecOptions::preserved, parse_descriptor_count>},
 };
 
@@ -99,6 +100,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
                                  .scope_program = std::move(scope),
                                  .scope_unit = record.scope_unit}));
     if (!options.pid_file.empty()) TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none));
+    if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, tenant.process.pidfd()));
     if (tenant.console.is_open() && !options.console_socket.empty()) {
         TRY(send_console(options.console_socket, tenant.console));
         tenant.console.close();

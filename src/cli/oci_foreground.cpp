@@ -63,10 +63,16 @@ Result<int> parse_descriptor_count(std::string_view text) {
     return static_cast<int>(count);
 }
 
-Result<void> send_console(std::string const& socket, FdRef console) {
-    auto connection = TRY(connect_to(TRY(HostPath::absolute(socket)), UnixSocketKind::stream).while_doing("--console-socket"));
-    int const sent[] = {console.number()};
-    return Channel(std::move(connection)).send("/dev/ptmx", sent).while_doing("console socket '{}'", socket);
+namespace {
+Result<void> send_descriptor(std::string_view option, std::string const& socket, FdRef descriptor, std::string_view name) {
+    auto connection = TRY(connect_to(TRY(HostPath::absolute(socket)), UnixSocketKind::stream).while_doing("{}", option));
+    int const sent[] = {descriptor.number()};
+    return Channel(std::move(connection)).send(name, sent).while_doing("{} '{}'", option, socket);
 }
+} // namespace
+
+Result<void> send_console(std::string const& socket, FdRef console) { return send_descriptor("--console-socket", socket, console, "/dev/ptmx"); }
+
+Result<void> send_pidfd(std::string const& socket, FdRef pidfd) { return send_descriptor("--pidfd-socket", socket, pidfd, "pidfd"); }
 
 } // namespace bolt::cli

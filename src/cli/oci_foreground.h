@@ -17,5 +17,7 @@ Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signa
 Result<int> parse_descriptor_count(std::string_view text);
 // runc's console socket: sends the terminal's master and its name.
 Result<void> send_console(std::string const& socket, FdRef console);
+// runc's pidfd socket: sends the process's pidfd.
+Result<void> send_pidfd(std::string const& socket, FdRef pidfd);
 
 } // namespace bolt::cli

@@ -28,6 +28,10 @@ struct OverlayRoot {
 };
 
 enum class Keyring { new_session, inherited };
+enum class RootEntry {
+    pivot,
+    chroot, // for a host in its initramfs: the old root stays below
+};
 
 struct Created;
 
@@ -48,6 +52,7 @@ struct CreateRequest {
     CgroupUse cgroup_use = CgroupUse::when_possible;
     std::optional<HostPath> scope_program;      // bolt-scope: the cgroup is a scope that systemd makes
     Keyring keyring = Keyring::new_session;
+    RootEntry root_entry = RootEntry::pivot;
 };
 
 // A container in the state `created`: init waits for the start.

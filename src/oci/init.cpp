@@ -157,7 +157,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
         if (process.user.uid != 0) give_streams_to(process.user.uid);
     }
 
-    TRY(enter_root_for_good(root.top()));
+    TRY(request.root_entry == RootEntry::pivot ? enter_root_for_good(root.top()) : enter_root_by_chroot(root.top()));
     TRY(finish_root(spec));
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));

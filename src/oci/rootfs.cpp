@@ -47,13 +47,13 @@ OverlayRoot reachable(OverlayRoot layers, Sources const& sources) {
 }
 
 // The host's mounts must not change with ours: slave (what the host unmounts goes here too) unless something else is asked for.
-Result<void> cut_off_mount_namespace(std::string const& wanted) {
+Result<void> cut_off_mount_namespace(std::string const& wanted, RootEntry entry) {
     auto const propagation = wanted.empty() ? Propagation{MS_SLAVE, Depth::recursive} : TRY(parse_propagation(wanted).while_doing("linux.rootfsPropagation"));
     // "shared" and "unbindable" are for the container's root alone, later: shared with the host would leak every mount.
     std::uint64_t const type = propagation.type == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
     auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
     auto cut = set_mount(top, {.propagation = type}, Depth::recursive);
-    if (!cut && cut.error().is(EINVAL))
+    if (!cut && cut.error().is(EINVAL) && entry == RootEntry::pivot)
         return Error::of(EINVAL, "the root directory is no mount point, as in a chroot(8), and pivot_root(2) cannot leave it; enter the directory with "
                                  "systemd-nspawn(1), or with pivot_root(8) in a mount namespace");
     return std::move(cut).while_doing("cut the mount namespace off from the host's");
@@ -62,7 +62,7 @@ Result<void> cut_off_mount_namespace(std::string const& wanted) {
 } // namespace
 
 Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources) {
-    TRY(cut_off_mount_namespace(request.spec->linux_.rootfs_propagation));
+    TRY(cut_off_mount_namespace(request.spec->linux_.rootfs_propagation, request.root_entry));
     if (request.overlay) {
         auto const layers = reachable(*request.overlay, sources);
         auto mount = mount_overlay(layers);

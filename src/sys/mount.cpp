@@ -92,6 +92,11 @@ Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth d
     return Error::from_errno("change the attributes of a mount");
 }
 
+Result<void> enter_root_by_chroot(FdRef new_root) {
+    if (fchdir(new_root.number()) < 0 || chroot(".") < 0 || chdir("/") < 0) return Error::from_errno("enter the new root by chroot(2)");
+    return {};
+}
+
 Result<void> enter_root_for_good(FdRef new_root) {
     if (fchdir(new_root.number()) < 0) return Error::from_errno("enter the new root");
     // Both at ".": the old root lands on top of the new one, and is what "." is until it is taken off.

@@ -65,5 +65,8 @@ Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth d
 // pivot_root(2): the directory becomes the calling process's root and working directory, and the old root is gone from the
 // mount namespace.
 Result<void> enter_root_for_good(FdRef new_root);
+// By chroot(2), where the old root cannot be left (an initramfs): it stays below, and a process with CAP_SYS_CHROOT can return to it.
+// The new root must be attached over the old one.
+Result<void> enter_root_by_chroot(FdRef new_root);
 
 } // namespace bolt

@@ -256,3 +256,37 @@ def test_exec_runs_on_the_cpus_it_is_told(bundle):
                    "execCPUAffinity": {"initial": "0", "final": "1"}}, text)
     done = bundle.oci("exec", "--process", f"{bundle.place}/process.json", name)
     assert done.stdout.split()[1:] == ["1"], done.stderr
+
+
+def received_pidfd(bundle, *words):
+    """What a command sends to --pidfd-socket: the process id behind it."""
+    path = f"{bundle.place}/pidfd.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        os.chmod(path, 0o777)
+        listener.listen()
+        process = bundle.start_oci(*[word.replace("SOCKET", path) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        connection, _ = listener.accept()
+        _, descriptors, _, _ = socket.recv_fds(connection, 64, 1)
+        with open(f"/proc/self/fdinfo/{descriptors[0]}") as facts:
+            pid = int(next(line.split()[1] for line in facts if line.startswith("Pid:")))
+        os.close(descriptors[0])
+    os.unlink(path)
+    assert process.wait(20) == 0
+    return pid
+
+
+def test_a_pidfd_of_the_process_is_sent(bundle):
+    bundle.spec["process"]["args"] = ["sleep", "1000"]
+    bundle.write()
+    name = bundle.new_id()
+    assert received_pidfd(bundle, "run", "--detach", "--pidfd-socket", "SOCKET", name) == bundle.state(name)["pid"]
+    pid = received_pidfd(bundle, "exec", "--detach", "--pidfd-socket", "SOCKET", name, "sleep", "1001")
+    assert pid in json.loads(bundle.oci("ps", "--format", "json", name).stdout)
+    nobody = bundle.oci("run", "--pidfd-socket", "/nowhere/sock", bundle.new_id())
+    assert nobody.returncode == 1 and "--pidfd-socket" in nobody.stderr and "/nowhere" in nobody.stderr
+
+
+def test_without_pivot_root_the_root_is_the_containers_too(bundle):
+    done = bundle.run("sh", "-c", "ls /; cd ..; pwd; cat /proc/self/mountinfo | head -1", arguments=["--no-pivot"])
+    assert done.returncode == 0 and {"bin", "proc", "home"} <= set(done.stdout.split()) and "/work" not in done.stdout, done.stderr
