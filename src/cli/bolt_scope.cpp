@@ -18,6 +18,7 @@ Result<void> perform(std::string_view what, SystemdManager manager, std::string 
     if (!message) return Error::of(EPROTO, "nobody says what the scope is to be");
     auto const document = TRY(Json::parse(message->bytes));
     if (what == "attach") return attach_to_unit(manager, unit, static_cast<pid_t>(document.find_integer() ? *document.find_integer() : 0));
+    if (what == "stop") return stop_unit(manager, unit);
     auto properties = TRY(oci::parse_properties(document));
     if (what == "set") return set_unit_properties(manager, unit, properties);
     return move_into_new_scope(manager, getpid(), unit, std::move(properties));
@@ -27,7 +28,7 @@ Result<void> perform(std::string_view what, SystemdManager manager, std::string 
 
 int main(int count, char** arguments) {
     std::string_view const what = count == 4 ? arguments[1] : "", manager = count == 4 ? arguments[2] : "";
-    if ((what != "start" && what != "set" && what != "attach") || (manager != "system" && manager != "user")) {
+    if ((what != "start" && what != "set" && what != "attach" && what != "stop") || (manager != "system" && manager != "user")) {
         std::fputs("bolt-scope: this is a part of bolt-oci; see bolt-oci(8), --systemd-cgroup\n", stderr);
         return 1;
     }

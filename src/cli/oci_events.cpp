@@ -52,7 +52,7 @@ Result<void> follow(ContainerRecord const& record, FdRef init, EventsOptions con
         int const ready = ::poll(&watched, 1, static_cast<int>(std::clamp(left, milliseconds{0}, longest_pause).count()));
         if (ready < 0 && errno != EINTR) return Error::from_errno("wait for the container");
         for (auto const now = memory.kills(); kills < now; ++kills) print_event("oom", record.id, {});
-        if (ready > 0) return {};
+        if (ready > 0 || !TRY(find_init(record))) return {};
         if (SteadyClock::now() < next) continue;
         print_event("stats", record.id, TRY(oci::usage_of(record.cgroup)));
         next += options.interval;

@@ -76,6 +76,13 @@ Result<spec::Process> process_of(ExecOptions const& options, Words const& words,
     return process;
 }
 
+// Only what exec says of the command has the exit codes 126 and 127.
+template <typename Value>
+Result<Value> no_command_error(Result<Value> result) {
+    if (!result) return Error(EIO, result.error().text());
+    return result;
+}
+
 Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, words[0]));
     auto const record = TRY(directory.read());
@@ -89,7 +96,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
     auto const cgroup = oci::Cgroup::adopt(record.cgroup);
-    auto scope = record.scope_unit.empty() ? std::nullopt : std::optional(TRY(scope_program()));
+    auto scope = record.scope_unit.empty() ? std::nullopt : std::optional(TRY(no_command_error(scope_program())));
     auto tenant = TRY(oci::exec({.id = record.id,
                                  .bundle = record.bundle,
                                  .init_pid = record.pid,
@@ -100,7 +107,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
                                  .scope_program = std::move(scope),
                                  .scope_unit = record.scope_unit}));
     if (!options.pid_file.empty()) TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none));
-    if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, tenant.process.pidfd()));
+    if (!options.pidfd_socket.empty()) TRY(no_command_error(send_pidfd(options.pidfd_socket, tenant.process.pidfd())));
     if (tenant.console.is_open() && !options.console_socket.empty()) {
         TRY(send_console(options.console_socket, tenant.console));
         tenant.console.close();

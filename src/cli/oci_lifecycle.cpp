@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "cli/oci_commands.h"
+#include "oci/scope.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -54,6 +55,13 @@ Result<void> end_init(ContainerRecord const& record) {
     return {};
 }
 
+Result<void> stop_scope_of(ContainerRecord const& record) {
+    if (record.scope_unit.empty()) return {};
+    auto program = TRY(scope_program());
+    auto const manager = TRY(oci::own_systemd());
+    return oci::stop_scope({std::move(program), manager, record.scope_unit});
+}
+
 Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const record = directory.read();
@@ -70,7 +78,9 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
     TRY(end_init(record.value()));
     auto cgroup = oci::Cgroup::adopt(record.value().cgroup);
     cgroup.kill_all();
+    auto const stopped = stop_scope_of(record.value());
     auto errors = cgroup.remove();
+    if (!stopped) errors.push_back(stopped.error());
     auto const spec = directory.read_config();
     if (auto removed = directory.remove(); !removed) errors.push_back(std::move(removed).error());
     if (spec)

@@ -105,6 +105,13 @@ Result<void> resume_container(std::string const& id) {
     return cgroup.thaw().while_doing("resume container '{}'", id);
 }
 
+// As in runc: without a limit for memory there is none for memory and swap together.
+void lift_swap_with_memory(Json& changes) {
+    auto const* const memory = changes.find("memory");
+    auto const* const limit = memory ? memory->find("limit") : nullptr;
+    if (limit && limit->find_integer() && *limit->find_integer() == -1 && !memory->find("swap")) changes.merge(Json::object().set("memory", Json::object().set("swap", -1)));
+}
+
 Result<Json> changes_from(UpdateOptions const& options) {
     if (options.resources_file.empty()) return options.changes;
     auto const text = options.resources_file == "-" ? TRY(read_to_end(FdRef(0))) : TRY(read_file(TRY(HostPath::absolute(options.resources_file))));
@@ -119,19 +126,23 @@ Result<void> change_scope(std::string const& unit, spec::Resources const& resour
 
 // What config.json says from now on, so that the next update, and a limit that belongs to another, find it.
 Result<void> update_container(std::string const& id, UpdateOptions const& options) {
-    auto const changes = TRY(changes_from(options));
+    auto changes = TRY(changes_from(options));
+    // Engines send all that the container has, its rules for devices with it: those stay.
+    if (changes.find_object()) changes.merge(Json::object().set("devices", Json()));
+    lift_swap_with_memory(changes);
     if (!changes.find_object() || changes.find_object()->empty()) return Error::of(EINVAL, "there is nothing to change: name a limit, or a file with '--resources'");
     auto found = TRY(find_alive(id));
     auto const path = found.directory.path() / "config.json";
     auto document = TRY(Json::parse(TRY(read_file(path))).while_doing("read '{}'", path));
     document.merge(Json::object().set("linux", Json::object().set("resources", changes)));
     auto resources = TRY(spec::parse_resources(*document.find("linux")->find("resources")).while_doing("resources"));
-    // The container's own rules stay as they are.
-    if (!changes.find("devices")) resources.devices.clear();
+    resources.devices.clear();
+    // What makes no sense is refused before anything is changed.
+    TRY(oci::plan_cgroup(resources, {.version = oci::cgroup_version()}));
     if (!found.record.scope_unit.empty())
         TRY(change_scope(found.record.scope_unit, resources).while_doing("update container '{}'", id));
     auto cgroup = oci::Cgroup::adopt(found.record.cgroup);
-    auto limited = cgroup.limit(resources).while_doing("update container '{}'", id);
+    auto limited = cgroup.limit(resources, found.record.scope_unit.empty() ? oci::Ancestors::ours : oci::Ancestors::systemds).while_doing("update container '{}'", id);
     TRY(keep(found, cgroup));
     TRY(std::move(limited));
     return write_file(path, document.dump(), 0600, Durability::none);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/oci_commands.h"
 #include "sys/fd.h"
+#include "sys/namespaces.h"
 #include "sys/process.h"
 
 namespace bolt::cli::oci_command {
@@ -59,12 +60,18 @@ Result<std::string> filter(std::string const& text, std::vector<pid_t> const& pi
     return kept;
 }
 
+Result<std::vector<pid_t>> members_without_cgroup(ContainerRecord const& record) {
+    if (TRY(namespaces_that_differ(record.pid, namespace_flag::pid)) == 0)
+        return Error::of(ENOTSUP, "container '{}' has neither a cgroup nor a pid namespace of its own: nobody can tell its processes from others", record.id);
+    return processes_in_pid_namespace_of(record.pid);
+}
+
 Result<std::string> shown_processes(Words const& words, PsOptions const& options) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, words[0]));
     auto const record = TRY(directory.read());
     auto const cgroup = oci::Cgroup::adopt(record.cgroup);
-    auto pids = cgroup.exists() ? cgroup.members() : TRY(processes_in_pid_namespace_of(record.pid));
-    if (!TRY(find_init(record))) pids.clear();
+    std::vector<pid_t> pids;
+    if (TRY(find_init(record))) pids = cgroup.exists() ? cgroup.members() : TRY(members_without_cgroup(record));
     std::ranges::sort(pids);
     if (options.json) {
         Json list = Json::array();

@@ -83,6 +83,9 @@ Json cpu_usage(Files const& files) {
     return Json().set("usage", std::move(usage)).set("throttling", std::move(throttling));
 }
 
+// No limit and another are none.
+std::uint64_t sum(std::uint64_t one, std::uint64_t other) { return one > ~other ? ~std::uint64_t{0} : one + other; }
+
 Json memory_entry(std::uint64_t limit, std::uint64_t usage, std::uint64_t most, std::uint64_t failures) {
     return Json().set("limit", count(limit)).set("usage", count(usage)).set("max", count(most)).set("failcnt", count(failures));
 }
@@ -96,7 +99,7 @@ Json memory_usage(Files const& files) {
         auto const swap = files.number("memory.swap.current"), limit = files.number("memory.max"), swap_limit = files.number("memory.swap.max");
         memory.set("cache", count(value_or_zero(stat, "file")))
             .set("usage", memory_entry(limit, *current, files.number("memory.peak"), value_or_zero(files.table("memory.events"), "max")))
-            .set("swap", memory_entry(swap_limit, swap, files.number("memory.swap.peak"), value_or_zero(files.table("memory.swap.events"), "fail")));
+            .set("swap", memory_entry(sum(swap_limit, limit), swap + *current, 0, value_or_zero(files.table("memory.swap.events"), "fail"))); // with memory, as on v1
     } else {
         auto const entry = [&](std::string const& prefix) {
             return memory_entry(files.number(prefix + "limit_in_bytes"), files.number(prefix + "usage_in_bytes"), files.number(prefix + "max_usage_in_bytes"), files.number(prefix + "failcnt"));

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "oci/memory_events.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"
 
@@ -88,19 +87,26 @@ Result<void> write_setting(HostPath const& directory, CgroupSetting const& setti
 }
 
 // v2: a controller's files appear in a cgroup when all its ancestors enable it for their children.
-Result<void> enable_controllers(HostPath const& tree, HostPath const& directory, std::vector<CgroupSetting> const& settings) {
-    std::string wanted;
-    for (auto const& setting : settings)
-        if (setting.version == CgroupVersion::v2 && wanted.find("+" + setting.controller) == wanted.npos && setting.controller != "cgroup") wanted += (wanted.empty() ? "+" : " +") + setting.controller;
-    if (wanted.empty()) return {};
+void enable_controllers(HostPath const& tree, HostPath const& directory, std::vector<std::string> const& wanted, Ancestors whose) {
+    // These systemd does not know.
+    auto const is_ours = [&](std::string_view name) { return whose == Ancestors::ours || name == "hugetlb" || name == "rdma" || name == "misc"; };
     std::vector<HostPath> ancestors;
     for (auto up = directory.parent(); up.text().size() >= tree.text().size(); up = up.parent()) ancestors.push_back(up);
     for (auto it = ancestors.rbegin(); it != ancestors.rend(); ++it) {
         auto const fd = open_file(*it / "cgroup.subtree_control", O_WRONLY);
-        // Ancestors that are not ours were set up by whoever delegated: the setting itself reports what is missing.
-        if (fd) (void)write_all(fd.value(), wanted).ok();
+        // Ancestors that are not ours were set up by whoever delegated: the setting itself reports what is missing. One by one: a
+        // controller that is not there takes the others along.
+        if (!fd) continue;
+        for (auto const& name : wanted)
+            if (is_ours(name)) (void)write_all(fd.value(), "+" + name).ok();
     }
-    return {};
+}
+
+std::vector<std::string> controllers_of(std::vector<CgroupSetting> const& settings) {
+    std::vector<std::string> names;
+    for (auto const& setting : settings)
+        if (setting.version == CgroupVersion::v2 && setting.controller != "cgroup" && std::ranges::find(names, setting.controller) == names.end()) names.push_back(setting.controller);
+    return names;
 }
 
 // A new cpuset of v1 has neither CPUs nor memory nodes, and nobody can enter it: take the parent's, all the way down.
@@ -134,11 +140,8 @@ Result<void> make_directory_of_group(HostPath const& directory, std::string_view
     return make_directories(directory, 0755).while_doing("{}", field);
 }
 
-// Whose the cgroups above the container's are: systemd enables controllers in its own.
-enum class Ancestors { ours, others };
-
 Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, Ancestors ancestors) {
-    if (tree.empty() && ancestors == Ancestors::ours) TRY(enable_controllers(top_of(tree), directory, settings));
+    if (tree.empty()) enable_controllers(top_of(tree), directory, controllers_of(settings), ancestors);
     std::vector<CgroupSetting const*> too_early;
     for (auto const& setting : settings) {
         if (!belongs_to(setting, tree)) continue;
@@ -203,6 +206,7 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
     auto const settings = TRY(plan_cgroup(enforced, host));
     auto trees = trees_for(settings, version);
     if (use == CgroupUse::counted && version == CgroupVersion::v1) add_counting_trees(trees);
+    auto const ancestors = scope_holder ? Ancestors::systemds : Ancestors::ours;
     auto made = [&]() -> Result<void> {
         for (auto const& tree : trees) {
             auto const tree_top = top_of(tree);
@@ -210,14 +214,16 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
             TRY(make_directory_of_group(directory, tree, settings, scope_holder));
             cgroup.directories_.push_back(directory);
             if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
-            TRY(write_settings(directory, tree, settings, scope_holder ? Ancestors::others : Ancestors::ours));
+            TRY(write_settings(directory, tree, settings, ancestors));
         }
         if (version == CgroupVersion::v2 && !enforced.devices.empty())
             TRY(attach_device_filter(cgroup.directories_.front(), make_device_filter(plan_device_filter(enforced.devices))).while_doing("resources.devices"));
+        if (version == CgroupVersion::v2 && use == CgroupUse::counted) enable_controllers(top(), cgroup.directories_.front(), {"memory", "cpu", "io", "pids"}, ancestors);
         if (version == CgroupVersion::v2) cgroup.birthplace_ = TRY(open_file(cgroup.directories_.front(), O_PATH | O_DIRECTORY));
         return {};
     }();
     if (made) return cgroup;
+    if (scope_holder) cgroup.directories_.clear(); // systemd takes its own away, when the holder is gone
     cgroup.remove();
     if (needed || caller == Caller::host_root)
         return std::move(made).while_doing("make the cgroup{}", caller == Caller::host_root ? "" : " (an ordinary user needs a delegated cgroup v2 tree for limits)").error();
@@ -231,32 +237,58 @@ Result<void> move_into(HostPath const& directory, pid_t pid) {
 }
 } // namespace
 
-Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings) {
-    auto const tree_top = top_of(tree);
-    for (auto const& directory : directories_)
-        if (directory.text().starts_with(tree_top.text() + "/")) return directory;
-    if (!exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own");
-    auto const present = members();
-    auto const directory = TRY(HostPath::parse(tree_top.text() + cgroup_path_of(directories_)));
-    TRY(make_directory_of_group(directory, tree, settings));
-    if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
-    // They may start others meanwhile, which are born where their parents are.
-    for (std::vector<pid_t> inside, all = present; inside.size() < all.size(); all = members(), inside.clear(), collect(directory, inside))
+namespace {
+
+// Below the tree's top: v1 and hybrid hosts have a tree a controller, whose name comes first.
+std::string path_in_tree(HostPath const& directory, CgroupVersion version) {
+    auto const below = directory.text().substr(top().text().size());
+    return version == CgroupVersion::v1 ? below.substr(std::min(below.find('/', 1), below.size())) : below;
+}
+
+bool is_same(HostPath const& one, HostPath const& other) {
+    auto const a = stat_file(one), b = stat_file(other);
+    return a && b && a.value().st_dev == b.value().st_dev && a.value().st_ino == b.value().st_ino;
+}
+
+// They may start others meanwhile, which are born where their parents are.
+Result<void> move_all(Cgroup const& from, HostPath const& to) {
+    constexpr int tries = 100;
+    for (int left = tries; left > 0; --left) {
+        std::vector<pid_t> inside;
+        auto const all = from.members();
+        collect(to, inside);
+        if (inside.size() >= all.size()) return {};
         for (pid_t const pid : all)
-            if (auto moved = move_into(directory, pid); !moved && !moved.error().is(ESRCH)) return moved.error();
+            if (auto moved = move_into(to, pid); !moved && !moved.error().is(ESRCH)) return moved;
+    }
+    return Error::of(EBUSY, "processes are started faster than they can be moved into '{}'", to);
+}
+
+} // namespace
+
+Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings) {
+    if (!exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own");
+    auto const tree_top = top_of(tree);
+    auto const directory = TRY(HostPath::parse(tree_top.text() + path_in_tree(directories_.front(), cgroup_version())));
+    // Two controllers may be in one tree, which then has two names.
+    for (auto const& own : directories_)
+        if (is_same(own, directory)) return own;
+    TRY(make_directory_of_group(directory, tree, settings));
+    auto const before = adopt(directories_);
     directories_.push_back(directory);
+    if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
+    TRY(move_all(before, directory));
     return directory;
 }
 
-Result<void> Cgroup::limit(spec::Resources const& resources) {
-    if (!resources.devices.empty()) return Error::of(ENOTSUP, "resources.devices: the rules of a container cannot be changed while it runs");
+Result<void> Cgroup::limit(spec::Resources const& resources, Ancestors ancestors) {
     auto const host = trees_of_host();
     if (host.version == CgroupVersion::none || !exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own, so limits cannot be set");
     auto const settings = TRY(plan_cgroup(resources, host));
     for (auto const& tree : trees_for(settings, host.version)) {
         auto const directory = TRY(directory_in(tree, settings));
         TRY(check_memory(directory, resources.memory));
-        TRY(write_settings(directory, tree, settings, Ancestors::others));
+        TRY(write_settings(directory, tree, settings, ancestors));
     }
     return {};
 }

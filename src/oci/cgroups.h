@@ -19,11 +19,14 @@ namespace bolt::oci {
 enum class CgroupUse {
     never,         // as the caller's
     when_possible, // its own if the host allows; an error only when the document has limits
-    counted,       // the same, and on v1 in every tree that counts something: an engine that names the cgroup reads it there
+    counted,       // the same, and everything is counted that can be: an engine that names the cgroup reads it there
 };
 
 // What is mounted at /sys/fs/cgroup. A hybrid host, whose v2 tree has few controllers or none, is v1.
 CgroupVersion cgroup_version();
+
+// Whose the cgroups above a container's are: systemd enables controllers in its own.
+enum class Ancestors { ours, systemds };
 
 struct CgroupRequest {
     // linux.cgroupsPath: absolute ones from the trees' roots, relative ones from the caller's own cgroup; "" is /bolt/<id>, or
@@ -57,8 +60,8 @@ public:
     Result<void> thaw() const;
     bool is_frozen() const;
     // Writes limits, also ones of trees that the container was not in so far: its members enter them. EBUSY when checkBeforeUpdate
-    // asks and more memory is used than is left; ENOTSUP as for freeze(), and for device rules.
-    Result<void> limit(spec::Resources const& resources);
+    // asks and more memory is used than is left; ENOTSUP as for freeze(). Rules for devices stay as they are.
+    Result<void> limit(spec::Resources const& resources, Ancestors ancestors);
     // SIGKILL to all: cgroup.kill (Linux 5.14), or until nobody is left.
     void kill_all() const;
     ErrorList remove();

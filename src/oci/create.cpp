@@ -70,7 +70,7 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
 }
 
 Result<void> enter_cgroup(CreateRequest const& request, Created const& created) {
-    if (!request.scope_program) return created.cgroup.add(created.init.pid());
+    if (created.scope_unit.empty()) return created.cgroup.add(created.init.pid());
     auto const manager = TRY(own_systemd());
     return attach_to_scope({*request.scope_program, manager, created.scope_unit}, created.init.pid());
 }
@@ -142,7 +142,7 @@ Result<Scope> make_scope(CreateRequest const& request) {
 
 Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
     auto const& section = request.spec->linux_;
-    if (request.scope_program) scope = TRY(make_scope(request));
+    if (request.scope_program && request.cgroup_use != CgroupUse::never) scope = TRY(make_scope(request));
     if (scope) created.scope_unit = scope->cgroups_path().substr(scope->cgroups_path().rfind('/') + 1);
     created.cgroup = TRY(Cgroup::make({.path = scope ? scope->cgroups_path() : section.cgroups_path,
                                        .id = request.id,
@@ -181,10 +181,17 @@ Result<void> clone_init(CreateRequest const& request, InitPlan const& plan, Crea
     return place_init(request, created, plan);
 }
 
+Result<void> stop_scope_of(CreateRequest const& request, Created const& created) {
+    if (created.scope_unit.empty()) return {};
+    auto const manager = TRY(own_systemd());
+    return stop_scope({*request.scope_program, manager, created.scope_unit});
+}
+
 // Innermost first. What that complains of would hide why.
 void undo(CreateRequest const& request, Created& created) {
     created.init = Process();
     created.cgroup.kill_all();
+    (void)stop_scope_of(request, created).ok();
     (void)created.cgroup.remove();
     if (request.start_socket) unlink(request.start_socket->c_str());
 }
@@ -214,6 +221,7 @@ Result<Created> create(CreateRequest const& request) {
     if (made && plan.value().limited_from_outside) {
         auto const proc = Procfs::open();
         made = proc ? set_limits_and_score_of(created.init.pid(), plan.value().identity, proc.value()) : Result<void>(proc.error());
+        if (made) made = set_priorities_of(created.init.pid(), plan.value().identity);
     }
     if (!made) {
         undo(request, created);
@@ -257,7 +265,9 @@ ErrorList remove(Created& container, CreateRequest const& request) {
     container.start.close();
     container.console.close();
     container.cgroup.kill_all();
+    auto const stopped = stop_scope_of(request, container);
     auto errors = container.cgroup.remove();
+    if (!stopped) errors.push_back(stopped.error());
     if (request.start_socket) unlink(request.start_socket->c_str());
     // 13
     for (auto& error : run_poststop_hooks(*request.spec, request.id, request.bundle)) errors.push_back(std::move(error));

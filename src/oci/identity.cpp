@@ -50,6 +50,8 @@ Result<SchedulerAttributes> plan_scheduler(spec::Scheduler const& scheduler) {
     return attributes;
 }
 
+bool is_real_time(spec::Scheduler const& scheduler) { return scheduler.policy == "SCHED_FIFO" || scheduler.policy == "SCHED_RR" || scheduler.policy == "SCHED_DEADLINE"; }
+
 Result<unsigned long> plan_personality(spec::Personality const& personality) {
     if (!personality.flags.empty()) return Error::of(EINVAL, "the specification has no flags yet, and there is '{}'", personality.flags.front());
     return parse_personality(personality.domain);
@@ -83,6 +85,8 @@ Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& 
     if (seccomp && !ready_program && asks_supervisor(*seccomp)) identity.supervisor = TRY(find_supervisor(*seccomp, std::move(state)).while_doing("linux.seccomp.listenerPath"));
     if (process.scheduler) identity.scheduler = TRY(plan_scheduler(*process.scheduler).while_doing("process.scheduler"));
     if (auto const& wanted = process.io_priority) identity.io_priority = TRY(parse_io_priority(wanted->io_class, wanted->priority).while_doing("process.ioPriority"));
+    if (identity.supervisor && identity.scheduler && is_real_time(*process.scheduler))
+        return Error::of(ENOTSUP, "process.scheduler: '{}' cannot go with a seccomp action SCMP_ACT_NOTIFY: the listener's hand-over would not be run", process.scheduler->policy);
     constexpr unsigned most_cpus = 8192; // NR_CPUS of the largest kernels
     identity.initial_cpus = TRY(parse_number_list(process.exec_cpu_affinity.initial, most_cpus).while_doing("process.execCPUAffinity.initial"));
     identity.final_cpus = TRY(parse_number_list(process.exec_cpu_affinity.final, most_cpus).while_doing("process.execCPUAffinity.final"));
@@ -154,19 +158,13 @@ Result<void> set_limits(pid_t pid, spec::Process const& process) {
     return {};
 }
 
-Result<void> set_priorities(pid_t pid, Identity const& identity) {
-    if (identity.scheduler) TRY(set_scheduler_of(pid, *identity.scheduler).while_doing("process.scheduler: '{}'", identity.process->scheduler->policy));
-    if (identity.io_priority) TRY(set_io_priority_of(pid, *identity.io_priority).while_doing("process.ioPriority: '{}'", identity.process->io_priority->io_class));
-    return {};
-}
-
 // config-linux.md, the container process state.
 Result<void> load_filter(Identity const& identity, Procfs const& proc) {
     if (!identity.supervisor) return load_seccomp(identity.seccomp_program, identity.seccomp_flags);
     auto const& supervisor = *identity.supervisor;
     auto const pid = TRY(proc.own_pid());
     auto state = supervisor.state;
-    state.set("pid", pid);
+    if (!state.find("pid")) state.set("pid", pid); // a tenant's is init's
     Json message;
     message.set("ociVersion", *supervisor.state.find("ociVersion")).set("fds", Json::array().push("seccompFd")).set("pid", pid).set_unless_empty("metadata", supervisor.metadata);
     auto const text = message.set("state", std::move(state)).dump();
@@ -179,16 +177,20 @@ Result<void> load_filter(Identity const& identity, Procfs const& proc) {
 
 } // namespace
 
+Result<void> set_priorities_of(pid_t pid, Identity const& identity) {
+    if (identity.scheduler) TRY(set_scheduler_of(pid, *identity.scheduler).while_doing("process.scheduler: '{}'", identity.process->scheduler->policy));
+    if (identity.io_priority) TRY(set_io_priority_of(pid, *identity.io_priority).while_doing("process.ioPriority: '{}'", identity.process->io_priority->io_class));
+    return {};
+}
+
 Result<void> set_limits_and_score(Identity const& identity, Procfs const& proc) {
     TRY(set_score("self/oom_score_adj", *identity.process, proc));
-    TRY(set_limits(0, *identity.process));
-    return set_priorities(0, identity);
+    return set_limits(0, *identity.process);
 }
 
 Result<void> set_limits_and_score_of(pid_t pid, Identity const& identity, Procfs const& proc) {
     TRY(set_score(fmt::format("{}/oom_score_adj", pid), *identity.process, proc));
-    TRY(set_limits(pid, *identity.process));
-    return set_priorities(pid, identity);
+    return set_limits(pid, *identity.process);
 }
 
 Result<void> assume_identity(Identity const& identity, Procfs const& proc) {

@@ -48,6 +48,8 @@ std::vector<std::string> warn_of_capabilities(spec::Process const& process);
 Result<void> set_limits_and_score(Identity const& identity, Procfs const& proc);
 // The same for another process, whose user namespace does not have them.
 Result<void> set_limits_and_score_of(pid_t pid, Identity const& identity, Procfs const& proc);
+// Scheduler and I/O priority; 0 is the calling process. Not before a clone, which some policies forbid or undo.
+Result<void> set_priorities_of(pid_t pid, Identity const& identity);
 Result<void> assume_identity(Identity const& identity, Procfs const& proc);
 // The last step before exec.
 Result<void> seal_identity(Identity const& identity, Procfs const& proc);

@@ -161,7 +161,10 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(finish_root(spec));
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
-    if (!plan.limited_from_outside) TRY(set_limits_and_score(plan.identity, proc));
+    if (!plan.limited_from_outside) {
+        TRY(set_limits_and_score(plan.identity, proc));
+        TRY(set_priorities_of(0, plan.identity));
+    }
     TRY(assume_identity(plan.identity, proc));
     // Changing credentials cleared it.
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));

@@ -56,6 +56,11 @@ Result<void> change_scope(ScopeOwner const& owner, std::vector<UnitProperty> con
     return {};
 }
 
+Result<void> stop_scope(ScopeOwner const& owner) {
+    TRY(ask(owner.program, "stop", owner.manager, owner.unit, Json::array()));
+    return {};
+}
+
 Result<void> attach_to_scope(ScopeOwner const& owner, pid_t pid) {
     TRY(ask(owner.program, "attach", owner.manager, owner.unit, Json(pid)));
     return {};

@@ -1,6 +1,6 @@
 // A container's scope of systemd's, made by the program bolt-scope: only that one can load libsystemd.
 //
-//     runtime                                   bolt-scope start|set|attach system|user UNIT, the channel on descriptor 3
+//     runtime                                   bolt-scope start|set|attach|stop system|user UNIT, the channel on descriptor 3
 //       │ the properties, as JSON ──────────────►  │ (attach: the process id)
 //       │                                          │ start: moves itself into the new scope
 //       │ ◄─────────────────────────── Report ───  │
@@ -43,6 +43,7 @@ struct ScopeOwner {
 };
 Result<SystemdManager> own_systemd();
 Result<void> change_scope(ScopeOwner const& owner, std::vector<UnitProperty> const& properties);
+Result<void> stop_scope(ScopeOwner const& owner);
 // Where the kernel lets only systemd do it (EACCES otherwise).
 Result<void> attach_to_scope(ScopeOwner const& owner, pid_t pid);
 

@@ -113,8 +113,6 @@ Result<std::vector<UnitProperty>> properties_of_annotations(std::vector<std::pai
 
 namespace {
 
-constexpr std::string_view types[] = {"b", "u", "t", "x", "s", "au", "ay", "as"}; // UnitValue's, in order
-
 struct ToJson {
     Json operator()(bool value) const { return value; }
     Json operator()(std::uint32_t value) const { return value; }
@@ -157,7 +155,7 @@ Result<UnitValue> parse_typed(std::string_view type, Json const& holder) {
 Json to_json(std::vector<UnitProperty> const& properties) {
     Json document = Json::array();
     for (auto const& property : properties)
-        document.push(Json().set("name", property.name).set("type", types[property.value.index()]).set("value", std::visit(ToJson{}, property.value)));
+        document.push(Json().set("name", property.name).set("type", dbus_type_of(property.value)).set("value", std::visit(ToJson{}, property.value)));
     return document;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "sys/file.h"
 
@@ -40,16 +41,14 @@ Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const
         if (!bind || !bind->ids) continue;
         auto const making = [&]() -> Result<Mount> {
             auto const& ids = *bind->ids;
+            if (geteuid() != 0) return Error::of(EPERM, "mapping a mount's ids needs CAP_SYS_ADMIN over its file system, which an ordinary user has not; leave the mappings out");
             auto const name_space = ids.user_namespace.empty() ? TRY(make_user_namespace(ids.mappings)) : TRY(open_file(TRY(HostPath::parse(ids.user_namespace)), O_RDONLY));
             auto mount = TRY(Mount::copy(TRY(HostPath::parse(bind->source)), bind->depth));
             TRY(mount.map_ids(name_space, ids.depth));
             return mount;
         };
-        auto mount = making();
-        if (!mount && mount.error().is(EPERM))
-            return Error::of(EPERM, "mount '{}': mapping a mount's ids needs CAP_SYS_ADMIN over its file system, which an ordinary user has not; leave the mappings out", bind->target);
-        if (!mount) return std::move(mount).while_doing("mount '{}'", bind->target).error();
-        made.push_back({bind->source, bind->target, std::move(mount).value()});
+        auto mount = TRY(making().while_doing("mount '{}'", bind->target));
+        made.push_back({bind->source, bind->target, std::move(mount)});
     }
     return made;
 }

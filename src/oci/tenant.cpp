@@ -122,7 +122,9 @@ Result<UniqueFd> receive_console(Channel const& channel) {
 } // namespace
 
 Result<Tenant> exec(TenantRequest const& request) {
-    auto const identity = TRY(plan_identity(*request.process, request.spec->linux_, request.seccomp_program, state_document(*request.spec, request.id, "running", 0, request.bundle)));
+    auto planned = plan_identity(*request.process, request.spec->linux_, request.seccomp_program, state_document(*request.spec, request.id, "running", request.init_pid, request.bundle));
+    if (!planned) return without_command_codes(std::move(planned).error());
+    auto const identity = std::move(planned).value();
     auto found = open_target(request);
     if (!found) return without_command_codes(std::move(found).while_doing("find the container's init").error());
     auto const target = std::move(found).value();
@@ -144,6 +146,7 @@ Result<Tenant> exec(TenantRequest const& request) {
     stage_theirs.close();
     auto process = TRY(adopt_tenant(stage_ours, stage));
     Tenant tenant{std::move(process), {}};
+    TRY(set_priorities_of(tenant.process.pid(), identity));
     if (request.process->terminal) tenant.console = TRY(receive_console(ours));
     TRY(await_execution(ours));
     return tenant;

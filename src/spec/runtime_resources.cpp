@@ -125,18 +125,26 @@ Result<Resources> parse_resources(Json const& json) {
     return resources;
 }
 
-bool Resources::Memory::limits_anything() const { return limit || reservation || swap || kernel || kernel_tcp || swappiness; }
+namespace {
+// Engines write 0 for what nobody asked for.
+template <typename... Numbers>
+bool any(std::optional<Numbers> const&... values) {
+    return ((values.value_or(0) != 0) || ...);
+}
+} // namespace
+
+bool Resources::Memory::limits_anything() const { return any(limit, reservation, swap, kernel, kernel_tcp) || swappiness || disable_oom_killer.value_or(false); }
 
 bool Resources::Cpu::limits_anything() const {
-    return shares || quota || period || burst || realtime_runtime || realtime_period || idle || !cpus.empty() || !mems.empty();
+    return any(shares, quota, period, realtime_runtime, realtime_period) || burst || idle || !cpus.empty() || !mems.empty();
 }
 
 bool Resources::BlockIo::limits_anything() const {
-    return weight || leaf_weight || !weight_device.empty() || !throttle_read_bps.empty() || !throttle_write_bps.empty() || !throttle_read_iops.empty() || !throttle_write_iops.empty();
+    return any(weight, leaf_weight) || !weight_device.empty() || !throttle_read_bps.empty() || !throttle_write_bps.empty() || !throttle_read_iops.empty() || !throttle_write_iops.empty();
 }
 
 bool Resources::limits_anything() const {
-    return memory.limits_anything() || cpu.limits_anything() || pids_limit || block_io.limits_anything() || !hugepage_limits.empty() || !rdma.empty() || network.class_id ||
+    return memory.limits_anything() || cpu.limits_anything() || any(pids_limit) || block_io.limits_anything() || !hugepage_limits.empty() || !rdma.empty() || network.class_id ||
            !network.priorities.empty() || !unified.empty();
 }
 

@@ -133,6 +133,8 @@ Result<void> load_seccomp_with_listener(std::string_view program, unsigned flags
     auto const supervise = [&] {
         while (listener == not_yet) sched_yield();
         if (listener != failed) handed_over = hand_over(FdRef(listener));
+        // A copy of ours would keep the calls waiting when the supervisor is gone.
+        if (listener != failed) close(listener);
         is_done = true;
     };
     try {

@@ -43,8 +43,11 @@ Result<void> copy_file(Entry const& entry, FdRef directory) {
 
 Result<void> copy_below(Entry const& entry, FdRef directory) {
     if (mkdirat(directory.number(), entry.name.c_str(), 0700) < 0) return Error::from_errno("make a directory");
-    auto const to = TRY(open_at(directory, entry.name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    return copy_directory(entry.held, to);
+    auto const to = TRY(open_at(directory, entry.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(copy_directory(entry.held, to));
+    TRY(set_attributes(entry.status, to));
+    copy_extended_attributes(entry.held, to);
+    return {};
 }
 
 Result<void> copy_special(Entry const& entry, FdRef directory) {
@@ -104,8 +107,6 @@ Result<void> copy_directory(FdRef source, FdRef held_target) {
         if (S_ISDIR(entry.status.st_mode) && entry.status.st_dev != own.st_dev) continue;
         TRY(copy_entry(entry, target).while_doing("copy '{}'", entry.name));
     }
-    TRY(set_attributes(own, target));
-    copy_extended_attributes(source, target);
     return {};
 }
 

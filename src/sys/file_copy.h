@@ -18,8 +18,8 @@ void copy_extended_attributes(FdRef source, FdRef target);
 // The text of the symbolic link that an O_PATH descriptor holds.
 Result<std::string> read_held_symlink(FdRef link, struct stat const& status);
 
-// What is in a directory into an empty one (both may be held by O_PATH), with owners, modes, times and extended attributes; the target gets the source's own as
-// well. Stays in one file system, and follows no links. Sockets are left out; files with several names become several files.
+// What is in a directory into an empty one (both may be held by O_PATH), with owners, modes, times and extended attributes; the
+// target itself stays as it is. Stays in one file system, and follows no links. Sockets are left out; files with several names become several files.
 Result<void> copy_directory(FdRef source, FdRef target);
 
 } // namespace bolt

@@ -66,7 +66,7 @@ Result<void> Mount::map_ids(FdRef user_namespace, Depth depth) const {
     wanted.attr_set = MOUNT_ATTR_IDMAP;
     wanted.userns_fd = static_cast<std::uint64_t>(user_namespace.number());
     unsigned const flags = AT_EMPTY_PATH | (depth == Depth::recursive ? AT_RECURSIVE : 0);
-    if (syscall(SYS_mount_setattr, top_.number(), "", flags, &wanted, sizeof wanted) < 0) return Error::from_errno("map the mount's ids");
+    if (syscall(SYS_mount_setattr, top_.number(), "", flags, &wanted, sizeof wanted) < 0) return Error::from_errno("map the mount's ids{}", errno == EPERM ? " (it needs CAP_SYS_ADMIN over its file system)" : "");
     return {};
 }
 

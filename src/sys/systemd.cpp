@@ -123,12 +123,11 @@ public:
         close();
     }
     void add(std::vector<UnitProperty> const& properties) {
-        constexpr char const* types[] = {"b", "u", "t", "x", "s", "au", "ay", "as"};
         open('a', "(sv)");
         for (auto const& property : properties) {
             open('r', "sv");
             (*this)(property.name);
-            open('v', types[property.value.index()]);
+            open('v', dbus_type_of(property.value).data());
             std::visit(*this, property.value);
             close();
             close();
@@ -162,7 +161,7 @@ Result<void> call_manager(SystemdManager manager, char const* method, std::strin
     std::string const name = error.name ? error.name : "", why = error.message ? error.message : fmt::format("error {}", -called); // their few bytes go with the process
     bus.close(connection);
     if (called >= 0) return {};
-    return Error::of(name.ends_with(".UnitExists") ? EEXIST : EPROTO, "systemd refused '{}' of '{}': {}", method, unit, why);
+    return Error::of(name.ends_with(".UnitExists") ? EEXIST : name.ends_with(".NoSuchUnit") ? ENOENT : EPROTO, "systemd refused '{}' of '{}': {}", method, unit, why);
 }
 
 // The job runs on after the call: the kernel's word is what counts.
@@ -196,6 +195,21 @@ Result<void> set_unit_properties(SystemdManager manager, std::string const& unit
         filling(true);
         filling.add(properties);
     });
+}
+
+Result<void> stop_unit(SystemdManager manager, std::string const& unit) {
+    // StopUnit(name, mode); GetUnit(name) fails when it is unloaded.
+    auto stopped = call_manager(manager, "StopUnit", unit, [&](Filling& filling) {
+        filling(unit);
+        filling(std::string("replace"));
+    });
+    if (!stopped) return stopped.error().is(ENOENT) ? Result<void>() : stopped;
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    for (Backoff backoff; std::chrono::steady_clock::now() < end; backoff.wait()) {
+        auto const there = call_manager(manager, "GetUnit", unit, [&](Filling& filling) { filling(unit); });
+        if (!there) return there.error().is(ENOENT) ? Result<void>() : there;
+    }
+    return Error::of(ETIMEDOUT, "systemd does not let go of '{}'; look at `systemctl status`", unit);
 }
 
 Result<void> attach_to_unit(SystemdManager manager, std::string const& unit, pid_t pid) {

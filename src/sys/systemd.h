@@ -18,6 +18,12 @@ enum class SystemdManager { system, user };
 
 // D-Bus types b, u, t, x, s, au, ay, as in this order: a property has one of its own, and another is refused.
 using UnitValue = std::variant<bool, std::uint32_t, std::uint64_t, std::int64_t, std::string, std::vector<std::uint32_t>, std::vector<std::uint8_t>, std::vector<std::string>>;
+// "b", "as".
+inline std::string_view dbus_type_of(UnitValue const& value) {
+    constexpr std::string_view types[] = {"b", "u", "t", "x", "s", "au", "ay", "as"};
+    return types[value.index()];
+}
+
 struct UnitProperty {
     std::string name;
     UnitValue value;
@@ -28,6 +34,10 @@ struct UnitProperty {
 Result<void> start_transient_unit(SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties);
 // Until the next start of the unit.
 Result<void> set_unit_properties(SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties);
+
+// Returns when the unit is gone, or was not there. Without this one whose processes ended and whose cgroup was taken away at once may
+// stay for ever: systemd missed it. ETIMEDOUT when it does not go.
+Result<void> stop_unit(SystemdManager manager, std::string const& unit);
 
 // Moves a process of this user into a unit's cgroup: systemd may do it where the kernel refuses its owner, since the two cgroups have
 // no common one that is the owner's.

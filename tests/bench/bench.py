@@ -81,8 +81,8 @@ class Bench:
         done = subprocess.run([sys.executable, "-c", IN_TURN, json.dumps(asked)], check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.row(name, *(side[2:] for side in json.loads(done.stdout)), target)  # the first two warm the caches
 
-    def bundle(self):
-        bundle = os.path.join(self.work, "bundle")
+    def bundle(self, name="bundle", command=("/bin/true",)):
+        bundle = os.path.join(self.work, name)
         os.makedirs(os.path.join(bundle, "rootfs/bin"))
         for folder in ("proc", "dev", "sys", "etc", "tmp"):
             os.mkdir(os.path.join(bundle, "rootfs", folder))
@@ -92,33 +92,51 @@ class Bench:
         path = os.path.join(bundle, "config.json")
         spec = json.load(open(path, encoding="utf-8"))
         spec["process"]["terminal"] = False
-        spec["process"]["args"] = ["/bin/true"]
+        spec["process"]["args"] = list(command)
         json.dump(spec, open(path, "w", encoding="utf-8"))
         return bundle
 
-    def oci(self):
-        bundle = self.bundle()
-        script = """
-import os, sys, time
-count, *command = sys.argv[1:]
+    # Each turn is some commands one after the other, {} being the turn's number; in a mount namespace without the unified tree.
+    TURNS = """
+import json, os, sys, time
+turns, commands = json.loads(sys.argv[1])
 null = os.open("/dev/null", os.O_RDWR)
-for number in range(int(count)):
+actions = [(os.POSIX_SPAWN_DUP2, null, number) for number in (0, 1, 2)]
+for turn in range(turns):
     begin = time.perf_counter()
-    pid = os.posix_spawn(command[0], [*command, f"x{number}"], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 0)])
-    if os.waitpid(pid, 0)[1]:
-        sys.exit(f"{command} failed")
+    for command in commands:
+        pid = os.posix_spawn(command[0], [word.replace("{}", str(turn)) for word in command], os.environ, file_actions=actions)
+        if os.waitpid(pid, 0)[1]:
+            sys.exit(f"{command} failed")
     print((time.perf_counter() - begin) * 1000)
 """
-        without = ["unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"", "sh", sys.executable, "-c", script]
 
-        def measure(runtime):
-            done = subprocess.run([*without, str(self.runs + 2), *runtime, "run", "--bundle", bundle], check=True, stdout=subprocess.PIPE, text=True)
-            return [float(line) for line in done.stdout.split()][2:]
+    def turns(self, commands, count=None):
+        without = ["unshare", "-m", "sh", "-c", "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"", "sh", sys.executable, "-c", self.TURNS]
+        done = subprocess.run([*without, json.dumps([(count or self.runs) + 2, commands])], check=True, stdout=subprocess.PIPE, text=True)
+        return [float(line) for line in done.stdout.split()][2:]
+
+    def beside(self, name, peer, words, target):
+        """`words` makes the commands of a turn from a runtime's own."""
         ours, theirs = [], []
         for _ in range(5):
-            ours += measure([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")])
-            theirs += measure([shutil.which("crun"), "--root", os.path.join(self.work, "crun")])
-        self.row("bolt-oci run of true / crun run", ours, theirs, "0.5")
+            ours += self.turns(words([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")]))
+            theirs += self.turns(words([shutil.which(peer), "--root", os.path.join(self.work, peer)]))
+        self.row(name, ours, theirs, target)
+
+    def oci(self):
+        bundle = self.bundle()
+        sleeping = self.bundle("sleeping", ["/bin/busybox", "sleep", "1000"])
+        in_one = lambda runtime: [[*runtime, "run", "--bundle", bundle, "x{}"]]
+        in_steps = lambda runtime: [[*runtime, "create", "--bundle", bundle, "y{}"], [*runtime, "start", "y{}"], [*runtime, "delete", "--force", "y{}"]]
+        self.beside("bolt-oci run of true / crun run", "crun", in_one, "0.5 (later 0.35)")
+        self.beside("bolt-oci run of true / runc run", "runc", in_one, "-")
+        self.beside("bolt-oci create, start, delete / crun's", "crun", in_steps, "0.4")
+        for runtime in ([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")], [shutil.which("crun"), "--root", os.path.join(self.work, "crun")]):
+            self.turns([[*runtime, "run", "--detach", "--bundle", sleeping, "sleeper{}"]], count=-1)
+        self.beside("bolt-oci exec of true / crun exec", "crun", lambda runtime: [[*runtime, "exec", "sleeper0", "/bin/true"]], "0.4")
+        for runtime in ([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")], [shutil.which("crun"), "--root", os.path.join(self.work, "crun")]):
+            self.turns([[*runtime, "delete", "--force", "sleeper{}"]], count=-1)
 
     def rootless_run(self):
         layout = os.path.join(self.stage, "share/bolt/images")

@@ -23,7 +23,7 @@ out=$(bolt-oci update --memory 100m --memory-swap 200m --pids-limit 40 one 2>&1)
 check "an update outlives systemctl daemon-reload" $? "$out $(cat $scope/memory.max $scope/memory.swap.max $scope/pids.max | tr '\n' ' ')"
 out=$(bolt-oci pause one 2>&1) && [ "$(bolt-oci state one | jq -r .status)" = paused ] && bolt-oci resume one
 check "it is paused and goes on" $? "$out"
-out=$(bolt-oci delete --force one 2>&1) && sleep 0.5 && [ ! -e $scope ] && [ "$(systemctl show test-one.scope -p LoadState)" = LoadState=not-found ]
+out=$(bolt-oci delete --force one 2>&1) && [ ! -e $scope ] && [ "$(systemctl show test-one.scope -p LoadState)" = LoadState=not-found ]
 check "delete leaves no scope" $? "$out $(systemctl status test-one.scope 2>&1)"
 detached --systemd-cgroup run --detach --bundle /tmp/bundle one && bolt-oci delete --force one && detached --systemd-cgroup run --detach --bundle /tmp/bundle one
 check "the name is free at once" $? "$out"
@@ -37,6 +37,12 @@ out=$(bolt-oci --systemd-cgroup run --bundle /tmp/bundle three 2>&1)
 check "a path that is no scope's name is refused" $? "$out"
 
 # ---- limits of cgroup v2 are enforced
+change '.linux.cgroupsPath = "/bolt-test/late" | .linux.resources = {} | .process.args = ["sleep", "1000"]'
+detached run --detach --bundle /tmp/bundle late
+out=$(bolt-oci update --memory 64m --pids-limit 20 late 2>&1 && cat /sys/fs/cgroup/bolt-test/late/memory.max /sys/fs/cgroup/bolt-test/late/pids.max | tr '\n' ' ')
+[ "$out" = "67108864 20 " ]
+check "a container without limits gets some" $? "$out"
+bolt-oci delete --force late
 change '.linux.cgroupsPath = "/bolt-test/limits" | .linux.resources = {memory: {limit: 33554432, swap: 33554432}} | .process.args = ["sh", "-c", "tail /dev/zero; echo $?"]'
 out=$(bolt-oci run --bundle /tmp/bundle memory 2>&1)
 [ "$out" = "Killed
