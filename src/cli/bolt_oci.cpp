@@ -100,6 +100,11 @@ Result<HostPath> scope_program() {
                      here.parent() / "libexec/bolt");
 }
 
+Result<bool> asks_for_json(std::string_view format) {
+    if (format == "json" || format == "table") return format == "json";
+    return Error::of(EINVAL, "'{}' is not a format; write table or json", format);
+}
+
 std::span<Option const> global_options() { return options_of_program; }
 
 Globals& globals() {

@@ -61,6 +61,8 @@ struct Parsed {
     std::optional<int> exit_code;
 };
 Parsed parse(Command const& command, Words const& words, void* options);
+// "table" or "json"; EINVAL for another format.
+Result<bool> asks_for_json(std::string_view format);
 // Says the error on standard error and in the log, and returns the exit code.
 int complain(Error const& error, int exit_code = failed);
 void warn(std::string_view text);

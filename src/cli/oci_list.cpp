@@ -12,15 +12,9 @@ struct ListOptions {
     bool quiet = false, json = false;
 };
 
-Result<bool> parse_format(std::string_view format) {
-    if (format == "json") return true;
-    if (format == "table") return false;
-    return Error::of(EINVAL, "'{}' is not a format; write table or json", format);
-}
-
 constexpr Option options_of_list[] = {
     {"quiet", 'q', "", "ids only", Set<ListOptions>::flag<&ListOptions::quiet>},
-    {"format", 'f', "table|json", "table (the default) or json", Set<ListOptions>::parsed<&ListOptions::json, parse_format>, "table json"},
+    {"format", 'f', "table|json", "table (the default) or json", Set<ListOptions>::parsed<&ListOptions::json, asks_for_json>, "table json"},
 };
 
 Result<Json> all_states() {

@@ -17,13 +17,7 @@ struct PsOptions {
     bool json = false;
 };
 
-Result<bool> parse_format(std::string_view format) {
-    if (format == "json") return true;
-    if (format == "table") return false;
-    return Error::of(EINVAL, "'{}' is not a format; write table or json", format);
-}
-
-constexpr Option options_of_ps[] = {{"format", 'f', "table|json", "table (the default) or json", Set<PsOptions>::parsed<&PsOptions::json, parse_format>, "table json"}};
+constexpr Option options_of_ps[] = {{"format", 'f', "table|json", "table (the default) or json", Set<PsOptions>::parsed<&PsOptions::json, asks_for_json>, "table json"}};
 
 Result<std::string> output_of_ps(Words const& arguments) {
     auto [reading, writing] = TRY(make_pipe());

@@ -11,6 +11,7 @@
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
+#include "sys/network_interface.h"
 #include "sys/unix_socket.h"
 #include "sys/user_namespace.h"
 
@@ -75,10 +76,20 @@ Result<void> enter_cgroup(CreateRequest const& request, Created const& created) 
     return attach_to_scope({*request.scope_program, manager, created.scope_unit}, created.init.pid());
 }
 
+// With the caller's privilege over the interfaces. They go back to the host when the namespace ends.
+Result<void> move_interfaces(spec::Linux const& section, pid_t init) {
+    if (section.net_devices.empty()) return {};
+    auto const& joined = section.find(spec::NamespaceType::network)->path;
+    auto const name_space = TRY(open_file(TRY(HostPath::parse(joined.empty() ? fmt::format("/proc/{}/ns/net", init) : joined)), O_RDONLY));
+    for (auto const& [name, new_name] : section.net_devices) TRY(move_interface(name, name_space, new_name));
+    return {};
+}
+
 // What init may need from outside before it goes on.
 Result<void> place_init(CreateRequest const& request, Created const& created, InitPlan const& plan) {
     if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings"));
     if (created.cgroup.exists() && !created.cgroup.birthplace().is_open()) TRY(enter_cgroup(request, created));
+    TRY(move_interfaces(request.spec->linux_, created.init.pid()).while_doing("linux.netDevices"));
     return plan.waits_to_be_placed ? created.start.send(word_go) : Result<void>();
 }
 
@@ -162,7 +173,7 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::op
     // Moving a process between cgroups takes the kernel long: init goes on meanwhile, unless its cgroup is what a namespace begins
     // at, or it starts processes.
     bool const is_moved = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
-    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) ||
+    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || !spec.linux_.net_devices.empty() ||
                               (is_moved && (plan.namespaces.makes(namespace_flag::cgroup) || !spec.hooks.create_container.empty()));
     return plan;
 }

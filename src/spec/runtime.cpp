@@ -40,6 +40,7 @@ Result<void> check(Runtime const& spec) {
     if (!spec.linux_.find(NamespaceType::mount)) return Error::of(ENOTSUP, "linux.namespaces: a container without a mount namespace is not supported");
     if (!spec.hostname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'hostname' needs a uts namespace");
     if (!spec.domainname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'domainname' needs a uts namespace");
+    if (!spec.linux_.net_devices.empty() && !spec.linux_.find(NamespaceType::network)) return Error::of(EINVAL, "linux.netDevices needs a network namespace");
     if (!spec.linux_.mount_label.empty()) return Error::of(ENOTSUP, "field 'linux.mountLabel' is not supported by this version of bolt");
     return {};
 }

@@ -208,6 +208,7 @@ struct Linux {
     std::optional<Personality> personality;
     std::optional<TimeOffset> monotonic_offset, boottime_offset;
     std::optional<MemoryPolicy> memory_policy;
+    std::vector<std::pair<std::string, std::string>> net_devices; // {the host's name, the container's}
 
     Namespace const* find(NamespaceType type) const;
 };

@@ -95,9 +95,33 @@ Result<MemoryPolicy> parse_memory_policy(Json const& json) {
 
 } // namespace
 
+namespace {
+
+// A name that the kernel takes for an interface: netdevice(7).
+bool is_interface_name(std::string_view name) {
+    constexpr std::size_t longest = 15;
+    return !name.empty() && name.size() <= longest && name != "." && name != ".." && name.find_first_of("/: \t\n\v\f\r") == name.npos;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> parse_net_devices(Json const& json) {
+    std::vector<std::pair<std::string, std::string>> devices;
+    for (auto const& [name, entry] : *TRY(object(json, "netDevices"))->find_object()) {
+        auto own = TRY(entry.string_or("name", ""));
+        if (own.empty()) own = name;
+        for (auto const& text : {name, own})
+            if (!is_interface_name(text)) return Error::of(EINVAL, "netDevices: '{}' is not the name of a network interface", text);
+        for (auto const& [other, taken] : devices)
+            if (taken == own) return Error::of(EINVAL, "netDevices: '{}' and '{}' cannot both be '{}' in the container", other, name, own);
+        devices.emplace_back(name, std::move(own));
+    }
+    return devices;
+}
+
+} // namespace
+
 Result<Linux> parse_linux(Json const& json) {
     Linux parsed;
-    TRY(refuse(json, {"intelRdt", "netDevices"}));
+    TRY(refuse(json, {"intelRdt"}));
     parsed.namespaces = TRY(parse_namespaces(json));
     parsed.uid_mappings = TRY(parse_mappings(json, "uidMappings"));
     parsed.gid_mappings = TRY(parse_mappings(json, "gidMappings"));
@@ -113,6 +137,7 @@ Result<Linux> parse_linux(Json const& json) {
     parsed.masked_paths = TRY(json.strings("maskedPaths"));
     parsed.readonly_paths = TRY(json.strings("readonlyPaths"));
     parsed.mount_label = TRY(json.string_or("mountLabel", ""));
+    parsed.net_devices = TRY(parse_net_devices(json));
     if (auto const* const personality = json.find("personality"); personality && !is_empty(*personality)) parsed.personality = TRY(parse_personality(*personality).while_doing("personality"));
     if (auto const* const policy = json.find("memoryPolicy"); policy && !is_empty(*policy)) parsed.memory_policy = TRY(parse_memory_policy(*policy).while_doing("memoryPolicy"));
     return parsed;

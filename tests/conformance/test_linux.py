@@ -326,3 +326,49 @@ def test_block_io_is_throttled_and_cpu_bursts_are_bounded_on_cgroup_v1(root_bund
     assert read(f"{group.format('blkio')}/blkio.throttle.read_bps_device") == f"{number} 10485760"
     assert read(f"{group.format('cpu')}/cpu.cfs_burst_us") == "20000"
     assert read(f"{group.format('memory')}/memory.swappiness") == "10"
+
+
+@pytest.fixture
+def interface():
+    """A veth pair of the host's, as (this end, the other)."""
+    ours, other = f"bt{os.getpid() % 100000}a", f"bt{os.getpid() % 100000}b"
+    made = subprocess.run(["ip", "link", "add", ours, "type", "veth", "peer", "name", other], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no veth pair can be made: {made.stderr.strip()}")
+    yield ours, other
+    for name in (ours, other):
+        subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
+
+
+def test_a_network_device_is_moved_with_its_addresses(root_bundle, interface):
+    ours, other = interface
+    for command in (["ip", "link", "set", ours, "mtu", "1300", "up"], ["ip", "address", "add", "192.0.2.7/24", "dev", ours], ["ip", "address", "add", "2001:db8::7/64", "dev", ours, "nodad"]):
+        subprocess.run(command, check=True)
+    name = root_bundle.running("sleep", "1000", change=linux(netDevices={ours: {"name": "eth7"}, other: {}}))
+    pid = str(root_bundle.state(name)["pid"])
+    shown = json.loads(subprocess.run(["nsenter", "-t", pid, "-n", "ip", "-json", "address"], check=True, capture_output=True, text=True).stdout)
+    links = {link["ifname"]: link for link in shown}
+    assert {"eth7", other} <= set(links) and ours not in links
+    assert links["eth7"]["mtu"] == 1300 and "UP" in links["eth7"]["flags"]
+    assert {"192.0.2.7", "2001:db8::7"} <= {address["local"] for address in links["eth7"]["addr_info"]}
+    assert subprocess.run(["ip", "link", "show", ours], capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.parametrize("devices, says", [
+    ({"no-such-one": {}}, "linux.netDevices: there is no network interface 'no-such-one'"),
+    ({"lo": {"name": "a/b"}}, "'a/b' is not the name of a network interface"),
+    ({"x1": {"name": "y"}, "x2": {"name": "y"}}, "'x1' and 'x2' cannot both be 'y'"),
+])
+def test_network_devices_that_cannot_be_moved_are_refused(root_bundle, devices, says):
+    done = root_bundle.run("true", change=linux(netDevices=devices))
+    assert done.returncode == 1 and says in done.stderr, done.stderr
+
+
+def test_a_network_device_whose_name_is_taken_is_refused_and_stays(root_bundle, interface):
+    ours, _ = interface
+    done = root_bundle.run("true", change=linux(netDevices={ours: {"name": "lo"}}))
+    assert done.returncode == 1 and f"move network interface '{ours}' as 'lo'" in done.stderr, done.stderr
+    assert subprocess.run(["ip", "link", "show", ours], capture_output=True, check=False).returncode == 0
+    shared = root_bundle.run("true", change=lambda spec: spec["linux"].update(
+        netDevices={ours: {}}, namespaces=[entry for entry in namespaces(spec) if entry["type"] != "network"]))
+    assert shared.returncode == 1 and "linux.netDevices needs a network namespace" in shared.stderr
