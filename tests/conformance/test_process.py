@@ -211,10 +211,10 @@ def test_empty_sections_ask_for_nothing(bundle):
 
 def test_the_scheduling_policy_is_set(bundle):
     def change(spec):
-        spec["process"]["scheduler"] = {"policy": "SCHED_BATCH", "nice": 7, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}
+        spec["process"]["scheduler"] = {"policy": "SCHED_BATCH", "nice": 19, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}
 
     done = bundle.run("busybox", "cut", "-d ", "-f19,41", "/proc/self/stat", change=change)
-    assert done.stdout.split() == ["7", "3"], done.stderr
+    assert done.stdout.split() == ["19", "3"], done.stderr
 
 
 @pytest.mark.parametrize("scheduler, says", [({"policy": "SCHED_NOSUCH"}, "'SCHED_NOSUCH' is not a scheduling policy"),
