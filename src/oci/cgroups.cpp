@@ -231,13 +231,11 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
 }
 
 namespace {
+
 Result<void> move_into(HostPath const& directory, pid_t pid) {
     auto const fd = TRY(open_file(directory / "cgroup.procs", O_WRONLY));
     return write_all(fd, fmt::format("{}", pid)).while_doing("move process {} into '{}'", pid, directory);
 }
-} // namespace
-
-namespace {
 
 // Below the tree's top: v1 and hybrid hosts have a tree a controller, whose name comes first.
 std::string path_in_tree(HostPath const& directory, CgroupVersion version) {

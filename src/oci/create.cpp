@@ -76,7 +76,7 @@ Result<void> enter_cgroup(CreateRequest const& request, Created const& created) 
     return attach_to_scope({*request.scope_program, manager, created.scope_unit}, created.init.pid());
 }
 
-// With the caller's privilege over the interfaces. They go back to the host when the namespace ends.
+// With the caller's privilege over the interfaces. When the namespace ends, the kernel gives physical ones back and ends virtual ones.
 Result<void> move_interfaces(spec::Linux const& section, pid_t init) {
     if (section.net_devices.empty()) return {};
     auto const& joined = section.find(spec::NamespaceType::network)->path;

@@ -8,9 +8,9 @@
 
 #include "base/text.h"
 #include "oci/seccomp.h"
+#include "sys/channel.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
-#include "sys/channel.h"
 #include "sys/process.h"
 #include "sys/unix_socket.h"
 
