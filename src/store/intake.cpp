@@ -202,13 +202,17 @@ void sweep_staging(Layout const& layout, ErrorList& errors) {
     }
 }
 
+void sweep_half_written_in(HostPath const& directory, ErrorList& errors) {
+    if (auto const removed = remove_dead_staging(directory); !removed && !removed.error().is(ENOENT)) errors.push_back(removed.error());
+}
+
 // Staged files beside blobs, image files and references: in `directory` and everywhere below it.
-void sweep_half_written(HostPath const& directory, ErrorList& errors) {
+void sweep_half_written_below(HostPath const& directory, ErrorList& errors) {
     auto const names = list_directory(directory);
     if (!names) return; // a file, or it vanished
-    if (auto const removed = remove_dead_staging(directory); !removed && !removed.error().is(ENOENT)) errors.push_back(removed.error());
+    sweep_half_written_in(directory, errors);
     for (auto const& name : names.value())
-        if (!is_reference_file(name) && !name.starts_with('.')) sweep_half_written(directory / name, errors);
+        if (!is_reference_file(name) && !name.starts_with('.')) sweep_half_written_below(directory / name, errors);
 }
 
 void sweep_downloads(Layout const& layout, ErrorList& errors) {
@@ -265,7 +269,8 @@ void sweep_layers(Layout const& layout, ErrorList& errors) {
 ErrorList sweep(Layout const& layout) {
     ErrorList errors;
     sweep_staging(layout, errors);
-    for (auto const& directory : {layout.images(), layout.blobs(), layout.refs()}) sweep_half_written(directory, errors);
+    sweep_half_written_in(layout.store(), errors); // VERSION
+    for (auto const& directory : {layout.images(), layout.blobs(), layout.refs()}) sweep_half_written_below(directory, errors);
     sweep_downloads(layout, errors);
     sweep_layers(layout, errors);
     auto const graves = list_directory(layout.trash());

@@ -208,6 +208,20 @@ TEST_CASE("a download has one owner, and what it got is there for the next") {
     CHECK(store.count(store.layout.ingest()) == 0);
 }
 
+TEST_CASE("a sweep takes the files that killed writers had staged") {
+    Store const store;
+    auto const in_refs = store.layout.refs() / "host" / "name";
+    REQUIRE_OK(make_directories(in_refs, 0700));
+    for (auto const& directory : {store.layout.store(), store.layout.images(), store.layout.blobs() / "sha256", in_refs}) {
+        INFO(directory.text());
+        auto const staged = directory / ".VERSION.0123456789abcdef";
+        std::ofstream(staged.text()) << "1";
+        CHECK(sweep(store.layout).empty());
+        CHECK_FALSE(exists(staged));
+    }
+    CHECK(exists(store.layout.store() / "VERSION"));
+}
+
 TEST_CASE("a sweep takes what is dead and leaves what lives") {
     Store store;
     auto const alive = StagedLayer::make(store.layout);
