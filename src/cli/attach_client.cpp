@@ -1,5 +1,7 @@
 #include "cli/attach_client.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/text.h"
+
+#include <algorithm>
 #include "monitor/monitor.h"
 #include "sys/channel.h"
 

@@ -1,5 +1,7 @@
 #include "cli/each.h"
 
+#include <algorithm>
+
 #include "cli/output.h"
 #include "sys/process.h"
 

@@ -1,5 +1,7 @@
 // bolt exec.
 #include "cli/attached.h"
+
+#include <algorithm>
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/perform.h"

@@ -4,6 +4,8 @@
 #include <poll.h>
 
 #include "base/text.h"
+
+#include <algorithm>
 #include "cli/oci_commands.h"
 #include "oci/cgroup_usage.h"
 #include "oci/memory_events.h"

@@ -1,5 +1,7 @@
 // bolt ps.
 #include "cli/commands.h"
+
+#include <algorithm>
 #include "cli/container_row.h"
 #include "cli/filters.h"
 #include "cli/output.h"

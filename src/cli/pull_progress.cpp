@@ -1,5 +1,6 @@
 #include "cli/pull_progress.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 

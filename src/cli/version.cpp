@@ -1,5 +1,7 @@
 // bolt version, bolt info.
 #include "cli/commands.h"
+
+#include <algorithm>
 #include "cli/host_facts.h"
 #include "cli/list_format.h"
 #include "cli/output.h"

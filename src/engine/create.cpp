@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "engine/as_namespace_root.h"
+
+#include <algorithm>
 #include "engine/capabilities.h"
 #include "engine/container_ids.h"
 #include "engine/container_image.h"

@@ -1,5 +1,7 @@
 // docker inspect's document: what was asked for is in the record, what is true now in the state.
 #include "engine/containers.h"
+
+#include <algorithm>
 #include "engine/monitor_calls.h"
 
 namespace bolt::engine {

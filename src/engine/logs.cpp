@@ -2,6 +2,8 @@
 #include <fcntl.h>
 
 #include "engine/containers.h"
+
+#include <algorithm>
 #include "engine/log_file.h"
 #include "engine/monitor_calls.h"
 #include "sys/file.h"

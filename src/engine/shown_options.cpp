@@ -1,5 +1,6 @@
 #include "engine/shown_options.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "sys/process.h"

@@ -2,6 +2,7 @@
 // as their subreaper.
 #include "monitor/monitor.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <sys/epoll.h>

@@ -4,6 +4,7 @@
 
 #include "monitor/death_watch.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <unistd.h>

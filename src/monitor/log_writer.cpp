@@ -1,5 +1,7 @@
 #include "monitor/log_writer.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <unistd.h>
 

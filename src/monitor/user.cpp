@@ -1,5 +1,6 @@
 #include "monitor/user.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/text.h"

@@ -1,5 +1,7 @@
 #include "net/connection.h"
 
+#include <algorithm>
+
 #include "net/targets.h"
 
 namespace bolt::net {

@@ -1,5 +1,7 @@
 #include "net/flows.h"
 
+#include <algorithm>
+
 namespace bolt::net {
 
 namespace {

@@ -1,5 +1,6 @@
 #include "net/forwarder.h"
 
+#include <algorithm>
 #include <deque>
 
 #include <malloc.h>

@@ -1,5 +1,7 @@
 #include "net/network.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "sys/file.h"
 #include "sys/socket.h"

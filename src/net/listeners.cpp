@@ -1,5 +1,7 @@
 #include "net/listeners.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include "base/text.h"

@@ -1,5 +1,7 @@
 #include "net/network.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 
 #include "base/text.h"

@@ -1,5 +1,6 @@
 #include "net/network.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 #include "net/listeners.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.h"

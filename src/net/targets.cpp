@@ -1,5 +1,7 @@
 #include "net/targets.h"
 
+#include <algorithm>
+
 #include "sys/network_namespace.h"
 
 namespace bolt::net {

@@ -1,5 +1,6 @@
 #include "oci/cgroups.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <fcntl.h>

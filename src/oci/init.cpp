@@ -1,6 +1,7 @@
 // runtime.md's lifecycle as pid 1 sees it.
 #include "oci/init.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include <fcntl.h>

@@ -1,5 +1,7 @@
 #include "oci/memory_events.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "sys/file.h"
 

@@ -1,5 +1,7 @@
 #include "oci/mount_plan.h"
 
+#include <algorithm>
+
 #include <linux/mount.h>
 #include <sys/mount.h>
 

@@ -1,5 +1,7 @@
 #include "oci/namespace_plan.h"
 
+#include <algorithm>
+
 #include "sys/file.h"
 #include "sys/namespaces.h"
 

@@ -1,5 +1,7 @@
 #include "oci/rootfs.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/mount.h>

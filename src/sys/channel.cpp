@@ -1,5 +1,7 @@
 #include "sys/channel.h"
 
+#include <algorithm>
+
 #include <sys/socket.h>
 #include <unistd.h>
 

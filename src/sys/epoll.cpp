@@ -1,5 +1,7 @@
 #include "sys/epoll.h"
 
+#include <algorithm>
+
 #include <sys/timerfd.h>
 #include <unistd.h>
 

@@ -75,14 +75,14 @@ Result<void> ask(FdRef netlink, Request& request) {
     return converse(netlink, request, [](nlmsghdr const&) {});
 }
 
-struct Address {
+struct LastingAddress {
     ifaddrmsg head;
     std::vector<std::pair<std::uint16_t, std::string>> attributes;
 };
 
 // None for one that goes with its interface: link-local, or given for a time.
-std::optional<Address> find_lasting_address(nlmsghdr const& message, unsigned index) {
-    Address address{};
+std::optional<LastingAddress> find_lasting_address(nlmsghdr const& message, unsigned index) {
+    LastingAddress address{};
     std::memcpy(&address.head, NLMSG_DATA(&message), sizeof address.head);
     if (message.nlmsg_type != RTM_NEWADDR || address.head.ifa_index != index || address.head.ifa_scope != RT_SCOPE_UNIVERSE) return std::nullopt;
     auto length = IFA_PAYLOAD(&message);
@@ -93,8 +93,8 @@ std::optional<Address> find_lasting_address(nlmsghdr const& message, unsigned in
     return (address.head.ifa_flags & IFA_F_PERMANENT) != 0 ? std::optional(std::move(address)) : std::nullopt;
 }
 
-Result<std::vector<Address>> lasting_addresses(FdRef netlink, unsigned index) {
-    std::vector<Address> addresses;
+Result<std::vector<LastingAddress>> lasting_addresses(FdRef netlink, unsigned index) {
+    std::vector<LastingAddress> addresses;
     Request request(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
     TRY(converse(netlink, request, [&](nlmsghdr const& message) {
         if (auto address = find_lasting_address(message, index)) addresses.push_back(std::move(*address));
@@ -111,7 +111,7 @@ Result<void> check_is_free(FdRef network_namespace, std::string const& name) {
 
 // Situation:    a child in the other namespace.
 // Must:         give the interface its addresses, and bring it up.
-Result<void> settle(std::string const& name, std::vector<Address> const& addresses) {
+Result<void> settle(std::string const& name, std::vector<LastingAddress> const& addresses) {
     auto const netlink = TRY(open_netlink());
     auto const index = if_nametoindex(name.c_str());
     if (index == 0) return Error::from_errno("find interface '{}' where it was moved to", name);

@@ -1,5 +1,6 @@
 #include "sys/process.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 

@@ -1,5 +1,7 @@
 #include "sys/socket.h"
 
+#include <algorithm>
+
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 

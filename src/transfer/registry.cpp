@@ -1,5 +1,6 @@
 #include "transfer/registry.h"
 
+#include <algorithm>
 #include <thread>
 
 #include <arpa/inet.h>

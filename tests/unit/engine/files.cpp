@@ -7,6 +7,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "engine/container_name.h"
 #include "engine/image_tree.h"
 #include "engine/log_file.h"
@@ -21,22 +22,12 @@ using namespace bolt::engine;
 
 namespace {
 
-struct Scratch {
-    HostPath path = HostPath::parse("/tmp").value() / ("bolt-test-" + random_name().value());
-    Scratch() { REQUIRE_OK(make_directory(path, 0700)); }
-    ~Scratch() { CHECK(remove_tree(path).ok()); }
-    void write(std::string_view name, std::string_view text) const {
-        REQUIRE_OK(make_directories((path / name).parent(), 0755));
-        REQUIRE_OK(write_file(path / name, text, 0644, Durability::none));
-    }
-};
-
 RootPath inside(std::string_view text) { return RootPath::parse(text).value(); }
 
 } // namespace
 
 TEST_CASE("an image's files are looked up as overlayfs would", "[engine][image]") {
-    Scratch scratch;
+    test::Scratch scratch;
     scratch.write("low/etc/passwd", "low passwd");
     scratch.write("low/etc/group", "low group");
     scratch.write("low/usr/share/text", "low text");
@@ -62,7 +53,7 @@ TEST_CASE("an image's files are looked up as overlayfs would", "[engine][image]"
 }
 
 TEST_CASE("whiteouts and opaque directories hide what is below", "[engine][image]") {
-    Scratch scratch;
+    test::Scratch scratch;
     scratch.write("low/etc/passwd", "low");
     scratch.write("low/var/a", "a");
     scratch.write("top/var/b", "b");
@@ -81,7 +72,7 @@ TEST_CASE("whiteouts and opaque directories hide what is below", "[engine][image
 }
 
 TEST_CASE("a volume's first content is copied with its attributes", "[engine][image]") {
-    Scratch scratch;
+    test::Scratch scratch;
     scratch.write("low/data/sub/file", "content");
     REQUIRE(chmod((scratch.path / "low/data/sub").c_str(), 01770) == 0);
     REQUIRE(chmod((scratch.path / "low/data/sub/file").c_str(), 0640) == 0);
@@ -106,7 +97,7 @@ TEST_CASE("a volume's first content is copied with its attributes", "[engine][im
 }
 
 TEST_CASE("a copy of a file whose owner is not in the map is refused", "[engine][image]") {
-    Scratch scratch;
+    test::Scratch scratch;
     scratch.write("low/data/file", "content");
     REQUIRE_OK(make_directory(scratch.path / "copy", 0700));
     auto const tree = ImageTree::open({scratch.path / "low"});
@@ -122,7 +113,7 @@ TEST_CASE("a copy of a file whose owner is not in the map is refused", "[engine]
 
 namespace {
 struct SomeStore {
-    Scratch scratch;
+    test::Scratch scratch;
     store::Layout layout{.data = scratch.path, .runtime = scratch.path / "run"};
     SomeStore() { REQUIRE_OK(layout.prepare()); }
     ContainerId add(bool with_record) const {
@@ -199,7 +190,7 @@ TEST_CASE("log lines", "[engine][logs]") {
 }
 
 TEST_CASE("the end of a log is found from behind", "[engine][logs]") {
-    Scratch scratch;
+    test::Scratch scratch;
     std::string text;
     for (int number = 0; number < 5000; ++number) text += fmt::format("2026-11-21T05:06:07Z stdout F line {} {}\n", number, std::string(static_cast<std::size_t>(number % 90), '.'));
     text += "2026-11-21T05:06:07Z stdout P one ";
@@ -222,7 +213,7 @@ TEST_CASE("the end of a log is found from behind", "[engine][logs]") {
 }
 
 TEST_CASE("a log is read by whole lines, however it was written", "[engine][logs]") {
-    Scratch scratch;
+    test::Scratch scratch;
     scratch.write("log", "one\ntw");
     auto const opened = [&] { return open_file(scratch.path / "log", O_RDONLY).value(); };
     LogReader reader(opened());

@@ -17,12 +17,12 @@ namespace {
 
 struct Outcome {
     Scratch scratch;
-    fs::path tree = scratch.path() / "tree";
+    fs::path tree = scratch.std_path() / "tree";
     std::optional<Result<image::Unpacked>> result;
 
     explicit Outcome(std::string const& archive, std::size_t piece = 700, image::UnpackOptions options = {}) {
         fs::create_directory(tree);
-        std::ofstream(scratch.path() / "outside") << "untouched";
+        std::ofstream(scratch.std_path() / "outside") << "untouched";
         image::MemorySource source(archive, piece);
         auto const root = Root::open(HostPath::parse(tree.string()).value());
         result.emplace(image::unpack_layer(source, root.value(), options));
@@ -47,8 +47,8 @@ struct Outcome {
     // Nothing but the tree and its neighbour is there, and the neighbour is as it was.
     bool stayed_inside() const {
         std::size_t count = 0;
-        for ([[maybe_unused]] auto const& entry : fs::directory_iterator(scratch.path())) ++count;
-        return count == 2 && contents_of(scratch.path() / "outside") == "untouched";
+        for ([[maybe_unused]] auto const& entry : fs::directory_iterator(scratch.std_path())) ++count;
+        return count == 2 && contents_of(scratch.std_path() / "outside") == "untouched";
     }
 };
 

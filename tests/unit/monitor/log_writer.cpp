@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "monitor/log_writer.h"
+#include "scratch.h"
 #include "sys/file.h"
 
 using namespace bolt;
@@ -15,14 +16,6 @@ using namespace bolt::monitor;
 namespace {
 Time const moment = parse_rfc3339("2026-11-21T04:44:16.123456789Z").value();
 
-struct Scratch {
-    HostPath path;
-    Scratch() {
-        char name[] = "/tmp/bolt-log-XXXXXX";
-        path = HostPath::parse(mkdtemp(name)).value();
-    }
-    ~Scratch() { (void)remove_tree(path).ok(); }
-};
 } // namespace
 
 TEST_CASE("log entries are in the CRI text format") {
@@ -35,7 +28,7 @@ TEST_CASE("log entries are in the CRI text format") {
 }
 
 TEST_CASE("an unfinished line is written at once, its rest with the same stream") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto log = LogWriter::open(scratch.path / "log", {}).value();
     log.write("user: ", Stream::output, moment);
     CHECK(read_file(scratch.path / "log").value() == "2026-11-21T04:44:16.123456789Z stdout P user: \n");
@@ -45,7 +38,7 @@ TEST_CASE("an unfinished line is written at once, its rest with the same stream"
 }
 
 TEST_CASE("a log is continued by the next monitor") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     LogWriter::open(scratch.path / "log", {}).value().write("1\n", Stream::output, moment);
     LogWriter::open(scratch.path / "log", {}).value().write("2\n", Stream::output, moment);
     auto const text = read_file(scratch.path / "log").value();
@@ -54,7 +47,7 @@ TEST_CASE("a log is continued by the next monitor") {
 }
 
 TEST_CASE("rotation keeps so many files, none of them larger than the limit, and loses no entry of those") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto log = LogWriter::open(scratch.path / "log", {.largest_file = Bytes{100}, .files = 3}).value();
     for (int i = 0; i < 10; ++i) log.write(fmt::format("{}\n", i), Stream::output, moment); // 41 bytes an entry, two a file
     auto names = list_directory(scratch.path).value();
@@ -71,7 +64,7 @@ TEST_CASE("rotation keeps so many files, none of them larger than the limit, and
 }
 
 TEST_CASE("with one file, rotation begins it anew") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto log = LogWriter::open(scratch.path / "log", {.largest_file = Bytes{100}, .files = 1}).value();
     for (int i = 0; i < 5; ++i) log.write(fmt::format("{}\n", i), Stream::output, moment);
     CHECK(list_directory(scratch.path).value().size() == 1);
@@ -79,7 +72,7 @@ TEST_CASE("with one file, rotation begins it anew") {
 }
 
 TEST_CASE("a single entry larger than the limit is still written") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto log = LogWriter::open(scratch.path / "log", {.largest_file = Bytes{10}, .files = 2}).value();
     log.write(std::string(5000, 'x') + "\n", Stream::output, moment);
     CHECK(read_file(scratch.path / "log").value().size() > 5000);
@@ -92,7 +85,7 @@ TEST_CASE("a log in a directory that is not there is an error that names it") {
 }
 
 TEST_CASE("output that could not be written is counted, and said when writing works again") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto log = LogWriter::open(scratch.path / "log", {}).value();
     log.write("before\n", Stream::output, moment);
     auto const before = read_file(scratch.path / "log").value();
@@ -113,7 +106,7 @@ TEST_CASE("output that could not be written is counted, and said when writing wo
 }
 
 TEST_CASE("one large piece of output is spread over the files") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto log = LogWriter::open(scratch.path / "log", {.largest_file = Bytes{1000}, .files = 3}).value();
     std::string lines;
     for (int i = 0; i < 100; ++i) lines += "0123456789\n";

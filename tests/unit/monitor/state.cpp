@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "monitor/state.h"
+#include "scratch.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -12,15 +13,6 @@ using namespace bolt;
 using namespace bolt::monitor;
 
 namespace {
-struct Scratch {
-    HostPath path;
-    Scratch() {
-        char name[] = "/tmp/bolt-state-XXXXXX";
-        path = HostPath::parse(mkdtemp(name)).value();
-    }
-    ~Scratch() { (void)remove_tree(path).ok(); }
-};
-
 State full_state() {
     State state;
     state.status = Status::running;
@@ -41,7 +33,7 @@ State full_state() {
 } // namespace
 
 TEST_CASE("a state comes back as it was written") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto const state = full_state();
     REQUIRE_OK(write_state(scratch.path, state));
     auto const found = find_state(scratch.path).value();
@@ -54,13 +46,13 @@ TEST_CASE("a state comes back as it was written") {
 }
 
 TEST_CASE("no state file, no state") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     CHECK_FALSE(find_state(scratch.path).value());
     CHECK_FALSE(find_state(scratch.path / "nothing").value());
 }
 
 TEST_CASE("a running container whose monitor and init are gone has ended") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto state = full_state();
     state.monitor_start_time += 1; // another process has that pid now
     SECTION("init lives on: it still runs") {
@@ -91,7 +83,7 @@ TEST_CASE("a running container whose monitor and init are gone has ended") {
 }
 
 TEST_CASE("a damaged state names the file and the field") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto const path = scratch.path / "state.json";
     REQUIRE_OK(write_file(path, R"({"status":"running","pid":"x"})", 0600, Durability::none));
     CHECK(find_state(scratch.path).error().text() == fmt::format("read '{}': field 'pid' is a string, not a whole number", path));

@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "../image/scratch.h"
+#include "scratch.h"
 #include "store/images.h"
 #include "store/intake.h"
 
@@ -17,7 +17,7 @@ Digest digest_of(char c) { return Digest::parse("sha256:" + std::string(64, c)).
 
 struct Store {
     test::Scratch scratch;
-    Layout layout{scratch.host_path() / "data", scratch.host_path() / "run"};
+    Layout layout{scratch.path / "data", scratch.path / "run"};
     Store() { REQUIRE_OK(layout.prepare()); }
 
     FileLock add_layer(char c) {
@@ -92,7 +92,7 @@ TEST_CASE("a tag and a repository of the same name do not collide") {
 
 TEST_CASE("shipped images: a short name finds them, a newer install outdates them") {
     Store store;
-    auto const index = store.scratch.host_path() / "index.json";
+    auto const index = store.scratch.path / "index.json";
     std::ofstream(index.text()) << "{}";
     store.add_image('1', "a", "localhost/x");
     ReferenceRecord const record{digest_of('1'), digest_of('e'), digest_of('d'), index.text(), stamp_of(index.text())};

@@ -6,25 +6,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "sys/file.h"
 #include "sys/root.h"
 
 using namespace bolt;
 
 namespace {
-// A directory that goes with the test.
-struct Scratch {
-    HostPath path = [] {
-        char name[] = "/tmp/bolt-root-XXXXXX";
-        return HostPath::parse(mkdtemp(name)).value();
-    }();
-    ~Scratch() { (void)remove_tree(path).ok(); }
-};
 RootPath inside(std::string_view text) { return RootPath::parse(text).value(); }
 } // namespace
 
 TEST_CASE("links resolve inside the root, as in a chroot") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto const top = scratch.path / "root";
     REQUIRE_OK(make_directories(top / "run", 0755));
     REQUIRE_OK(make_directories(top / "var", 0755));
@@ -43,7 +36,7 @@ TEST_CASE("links resolve inside the root, as in a chroot") {
 }
 
 TEST_CASE("only regular files are read") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     REQUIRE(mkfifo((scratch.path / "fifo").c_str(), 0600) == 0);
     auto const root = Root::open(scratch.path).value();
     CHECK(root.read_file(inside("fifo")).error().is(EINVAL));
@@ -52,7 +45,7 @@ TEST_CASE("only regular files are read") {
 }
 
 TEST_CASE("a tree is removed with what nobody may enter, and links are not followed") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     REQUIRE_OK(make_directories(scratch.path / "tree/a/b", 0755));
     REQUIRE_OK(make_directories(scratch.path / "kept", 0755));
     REQUIRE_OK(write_file(scratch.path / "kept/file", "", 0644, Durability::none));
@@ -65,7 +58,7 @@ TEST_CASE("a tree is removed with what nobody may enter, and links are not follo
 }
 
 TEST_CASE("a file is replaced whole or not at all") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     REQUIRE_OK(write_file(scratch.path / "state", "one", 0600, Durability::synced));
     REQUIRE_OK(write_file(scratch.path / "state", "two", 0600, Durability::none));
     CHECK(read_file(scratch.path / "state").value() == "two");
@@ -75,7 +68,7 @@ TEST_CASE("a file is replaced whole or not at all") {
 }
 
 TEST_CASE("a tree deeper than a process may have descriptors is removed") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     auto here = open_file(scratch.path, O_RDONLY | O_DIRECTORY).value();
     for (int depth = 0; depth < 3000; ++depth) {
         REQUIRE(mkdirat(here.number(), "down", 0700) == 0);
@@ -87,7 +80,7 @@ TEST_CASE("a tree deeper than a process may have descriptors is removed") {
 }
 
 TEST_CASE("what a killed writer left is removed, what a living one writes is not") {
-    Scratch const scratch;
+    test::Scratch const scratch;
     REQUIRE_OK(write_file(scratch.path / "whole", "whole", 0644, Durability::none));
     REQUIRE_OK(write_file(scratch.path / ".whole.dead", "ha", 0644, Durability::none));
     auto const living = open_file(scratch.path / ".whole.living", O_WRONLY | O_CREAT, 0644).value();

@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "../image/scratch.h"
+#include "scratch.h"
 #include "transfer/challenge.h"
 #include "transfer/credentials.h"
 #include "transfer/growing_file.h"
@@ -69,7 +69,7 @@ TEST_CASE("pauses are what the server asks for, within reason") {
 
 TEST_CASE("a growing file gives its reader every byte, once") {
     test::Scratch scratch;
-    auto const fd = open_file(scratch.host_path() / "part", O_RDWR | O_CREAT, 0600);
+    auto const fd = open_file(scratch.path / "part", O_RDWR | O_CREAT, 0600);
     REQUIRE_OK(write_all(fd.value(), "begin-"));
     std::string const more(3'000'000, 'm');
     GrowingFile file(fd.value(), 6, 6 + more.size());
@@ -89,7 +89,7 @@ TEST_CASE("a growing file gives its reader every byte, once") {
 
 TEST_CASE("a growing file's failure wakes its reader") {
     test::Scratch scratch;
-    auto const fd = open_file(scratch.host_path() / "part", O_RDWR | O_CREAT, 0600);
+    auto const fd = open_file(scratch.path / "part", O_RDWR | O_CREAT, 0600);
     GrowingFile file(fd.value(), 0, 10);
     std::thread writer([&] { file.fail(Error(ECONNRESET, "gone")); });
     CHECK(file.next().error().is(ECONNRESET));
