@@ -38,7 +38,7 @@ Result<void> ContainerDirectory::make() const {
 
 Result<void> ContainerDirectory::remove() const { return remove_tree(path_); }
 
-Result<void> ContainerDirectory::write(ContainerRecord const& record) const {
+Json to_json(ContainerRecord const& record) {
     Json cgroup = Json::array();
     for (auto const& directory : record.cgroup) cgroup.push(directory.text());
     Json annotations = Json::object();
@@ -56,20 +56,20 @@ Result<void> ContainerDirectory::write(ContainerRecord const& record) const {
         .set("cgroup_paths", std::move(cgroup))
         .set_unless_empty("systemd_unit", record.scope_unit)
         .set_unless_empty("annotations", std::move(annotations));
-    return write_file(path_ / "state.json", document.dump(), 0600, Durability::none);
+    return document;
 }
+
+Result<void> ContainerDirectory::write(ContainerRecord const& record) const { return write_file(path_ / "state.json", to_json(record).dump(), 0600, Durability::none); }
 
 Result<void> ContainerDirectory::write_config(std::string_view text) const {
     auto const fd = TRY(open_file(path_ / "config.json", O_WRONLY | O_CREAT | O_EXCL, 0600));
     return write_all(fd, text);
 }
 
-Result<ContainerRecord> ContainerDirectory::read() const {
-    auto const text = TRY(find_file(path_ / "state.json"));
-    if (!text) return Error::of(ESRCH, "container '{}' does not exist; 'bolt-oci list' shows those that do", id_);
-    auto const document = TRY(Json::parse(*text).while_doing("read '{}/state.json'", path_));
+Result<ContainerRecord> parse_container_record(std::string_view text) {
+    auto const document = TRY(Json::parse(text));
     ContainerRecord record;
-    record.id = id_;
+    record.id = TRY(document.string_or("id", ""));
     record.pid = static_cast<pid_t>(TRY(document.integer_or("init_process_pid", 0)));
     record.start_time = static_cast<std::uint64_t>(TRY(document.integer_or("init_process_start", 0)));
     record.boot_id = TRY(document.string_or("boot_id", ""));
@@ -81,6 +81,14 @@ Result<ContainerRecord> ContainerDirectory::read() const {
     record.scope_unit = TRY(document.string_or("systemd_unit", ""));
     record.annotations = TRY(document.string_map("annotations"));
     for (auto const& directory : TRY(document.strings("cgroup_paths"))) record.cgroup.push_back(TRY(HostPath::parse(directory)));
+    return record;
+}
+
+Result<ContainerRecord> ContainerDirectory::read() const {
+    auto const text = TRY(find_file(path_ / "state.json"));
+    if (!text) return Error::of(ESRCH, "container '{}' does not exist; 'bolt-oci list' shows those that do", id_);
+    auto record = TRY(parse_container_record(*text).while_doing("read '{}/state.json'", path_));
+    record.id = id_;
     return record;
 }
 

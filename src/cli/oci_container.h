@@ -33,6 +33,9 @@ struct ContainerRecord {
     std::vector<HostPath> cgroup;
     std::string scope_unit; // systemd's name of it; "" when systemd did not make it
 };
+// state.json. EINVAL for what is no such document.
+Json to_json(ContainerRecord const& record);
+Result<ContainerRecord> parse_container_record(std::string_view text);
 
 class ContainerDirectory {
 public:
