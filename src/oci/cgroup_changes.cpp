@@ -1,0 +1,139 @@
+// A running container's cgroup, changed: limits, and the freezer.
+#include <algorithm>
+
+#include <fcntl.h>
+
+#include "base/text.h"
+#include "oci/cgroup_trees.h"
+#include "oci/cgroups.h"
+#include "sys/file.h"
+
+namespace bolt::oci {
+
+namespace {
+
+// config-linux.md, checkBeforeUpdate.
+Result<void> check_memory(HostPath const& directory, spec::Resources::Memory const& memory) {
+    if (!memory.check_before_update || memory.limit.value_or(-1) <= 0) return {};
+    auto used = find_file(directory / "memory.current");
+    if (!used || !used.value()) used = find_file(directory / "memory.usage_in_bytes");
+    if (!used || !used.value()) return {};
+    auto const bytes = TRY(parse_unsigned(trim(*used.value())));
+    if (bytes <= static_cast<std::uint64_t>(*memory.limit)) return {};
+    return Error::of(EBUSY, "resources.memory.limit: {} bytes are used and {} would be left", bytes, *memory.limit);
+}
+
+// Below the tree's top: v1 and hybrid hosts have a tree a controller, whose name comes first.
+std::string path_in_tree(HostPath const& directory, CgroupVersion version) {
+    auto const below = directory.text().substr(cgroup_top().text().size());
+    return version == CgroupVersion::v1 ? below.substr(std::min(below.find('/', 1), below.size())) : below;
+}
+
+bool is_same(HostPath const& one, HostPath const& other) {
+    auto const a = stat_file(one), b = stat_file(other);
+    return a && b && a.value().st_dev == b.value().st_dev && a.value().st_ino == b.value().st_ino;
+}
+
+// They may start others meanwhile, which are born where their parents are.
+Result<void> move_all(Cgroup const& from, HostPath const& to) {
+    constexpr int tries = 100;
+    auto const destination = Cgroup::adopt({to});
+    for (int left = tries; left > 0; --left) {
+        std::vector<pid_t> inside;
+        auto const all = from.members();
+        collect_processes(to, inside);
+        if (inside.size() >= all.size()) return {};
+        for (pid_t const pid : all)
+            if (auto moved = destination.add(pid); !moved && !moved.error().is(ESRCH)) return moved;
+    }
+    return Error::of(EBUSY, "processes are started faster than they can be moved into '{}'", to);
+}
+
+} // namespace
+
+Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings) {
+    if (!exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own");
+    auto const tree_top = top_of(tree);
+    auto const directory = TRY(HostPath::parse(tree_top.text() + path_in_tree(directories_.front(), cgroup_version())));
+    // Two controllers may be in one tree, which then has two names.
+    for (auto const& own : directories_)
+        if (is_same(own, directory)) return own;
+    TRY(make_directory_of_group(directory, tree, settings));
+    auto const before = adopt(directories_);
+    directories_.push_back(directory);
+    if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
+    TRY(move_all(before, directory));
+    return directory;
+}
+
+Result<void> Cgroup::limit(spec::Resources const& resources, Ancestors ancestors) {
+    auto const host = trees_of_host();
+    if (host.version == CgroupVersion::none || !exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own, so limits cannot be set");
+    auto const settings = TRY(plan_cgroup(resources, host));
+    for (auto const& tree : trees_for(settings, host.version)) {
+        auto const directory = TRY(directory_in(tree, settings));
+        TRY(check_memory(directory, resources.memory));
+        TRY(write_settings(directory, tree, settings, ancestors));
+    }
+    return {};
+}
+
+namespace {
+
+constexpr int patience = 200; // tries of 50 ms at most
+
+Result<void> write_word(HostPath const& file, std::string_view word) {
+    auto const fd = TRY(open_file(file, O_WRONLY));
+    return write_all(fd, word).while_doing("write '{}' to '{}'", word, file);
+}
+
+bool says(HostPath const& file, std::string_view line) {
+    auto const text = find_file(file);
+    if (!text || !text.value()) return false;
+    auto const lines = split(*text.value(), '\n');
+    return std::ranges::find(lines, line) != lines.end();
+}
+
+Result<void> await_frozen(HostPath const& directory) {
+    Backoff backoff;
+    for (int tries = 0; tries < patience; ++tries, backoff.wait()) {
+        if (says(directory / "cgroup.events", "frozen 1") || says(directory / "freezer.state", "FROZEN")) return {};
+        // v1: processes that were started while it froze need the word again.
+        if (says(directory / "freezer.state", "FREEZING")) TRY(write_word(directory / "freezer.state", "FROZEN"));
+    }
+    return Error::of(ETIMEDOUT, "a process of '{}' cannot be stopped; see the file wchan of its processes in /proc", directory);
+}
+
+} // namespace
+
+Result<void> Cgroup::freeze() {
+    if (!exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own, so it cannot be paused");
+    for (auto const& directory : directories_) {
+        if (!bolt::exists(directory / "cgroup.freeze")) continue;
+        TRY(write_word(directory / "cgroup.freeze", "1"));
+        auto frozen = await_frozen(directory);
+        if (!frozen) (void)write_word(directory / "cgroup.freeze", "0").ok(); // the error that counts is the other one
+        return frozen;
+    }
+    auto const directory = TRY(directory_in("freezer", {}));
+    TRY(write_word(directory / "freezer.state", "FROZEN"));
+    auto frozen = await_frozen(directory);
+    if (!frozen) (void)write_word(directory / "freezer.state", "THAWED").ok(); // as above
+    return frozen;
+}
+
+Result<void> Cgroup::thaw() const {
+    for (auto const& directory : directories_) {
+        if (bolt::exists(directory / "cgroup.freeze")) TRY(write_word(directory / "cgroup.freeze", "0"));
+        if (bolt::exists(directory / "freezer.state")) TRY(write_word(directory / "freezer.state", "THAWED"));
+    }
+    return {};
+}
+
+bool Cgroup::is_frozen() const {
+    return std::ranges::any_of(directories_, [](auto const& directory) {
+        return says(directory / "cgroup.freeze", "1") || says(directory / "freezer.state", "FROZEN") || says(directory / "freezer.state", "FREEZING");
+    });
+}
+
+} // namespace bolt::oci

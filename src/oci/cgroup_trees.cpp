@@ -1,0 +1,161 @@
+#include "oci/cgroup_trees.h"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "oci/cgroups.h"
+#include "sys/cgroup_membership.h"
+#include "sys/file.h"
+
+namespace bolt::oci {
+
+HostPath cgroup_top() { return HostPath::parse("/sys/fs/cgroup").value(); }
+
+CgroupVersion cgroup_version() {
+    struct statfs status {};
+    if (statfs("/sys/fs/cgroup", &status) < 0) return CgroupVersion::none;
+    if (status.f_type == CGROUP2_SUPER_MAGIC) return CgroupVersion::v2;
+    return exists(cgroup_top() / "memory") || exists(cgroup_top() / "pids") || exists(cgroup_top() / "cpu") ? CgroupVersion::v1 : CgroupVersion::none;
+}
+
+CgroupTrees trees_of_host() {
+    CgroupTrees trees{.version = cgroup_version()};
+    if (trees.version != CgroupVersion::v1) return trees;
+    auto const unified = find_file(cgroup_top() / "unified/cgroup.controllers");
+    if (!unified || !unified.value()) return trees;
+    for (auto const name : split(trim(*unified.value()), ' '))
+        if (!name.empty()) trees.unified_controllers.emplace_back(name);
+    return trees;
+}
+
+HostPath top_of(std::string_view tree) {
+    if (!tree.empty()) return cgroup_top() / tree;
+    return cgroup_version() == CgroupVersion::v2 ? cgroup_top() : cgroup_top() / "unified";
+}
+
+namespace {
+// The caller's own cgroup in a tree: "controller" is one of v1's names, "" for v2.
+Result<std::string> own_cgroup(std::string_view controller) {
+    for (auto& tree : TRY(cgroup_memberships_of(getpid())))
+        if (controller.empty() ? tree.is_unified() : std::ranges::find(tree.controllers, controller) != tree.controllers.end()) return std::move(tree.path);
+    return Error::of(ENOENT, "the caller has no cgroup for '{}'", controller);
+}
+} // namespace
+
+Result<std::string> place(std::string_view wanted, std::string_view id, std::string_view controller, Caller caller) {
+    for (auto const part : split(wanted.starts_with('/') ? wanted.substr(1) : wanted, '/'))
+        if (!wanted.empty() && (part.empty() || part == "." || part == ".."))
+            return Error::of(EINVAL, "linux.cgroupsPath: '{}' is not a cgroup below the top one: it has '{}' in it", wanted, part.empty() ? "//" : part);
+    if (wanted.starts_with('/')) return std::string(wanted);
+    if (wanted.empty() && caller == Caller::host_root) return fmt::format("/bolt/{}", id);
+    auto const own = TRY(own_cgroup(controller));
+    return fmt::format("{}/{}", own, wanted.empty() ? fmt::format("bolt-{}", id) : std::string(wanted));
+}
+
+void collect_processes(HostPath const& directory, std::vector<pid_t>& pids) {
+    auto const text = read_file(directory / "cgroup.procs");
+    if (!text) return;
+    for (auto const line : split(text.value(), '\n'))
+        if (auto const pid = parse_unsigned(line)) pids.push_back(static_cast<pid_t>(pid.value()));
+    auto const names = list_directory(directory);
+    if (!names) return;
+    for (auto const& name : names.value())
+        if (auto const status = stat_file(directory / name); status && S_ISDIR(status.value().st_mode)) collect_processes(directory / name, pids);
+}
+
+namespace {
+// `tree` is a controller of version 1, or "" for version 2's only tree.
+bool belongs_to(CgroupSetting const& setting, std::string_view tree) {
+    return tree.empty() ? setting.version == CgroupVersion::v2 : setting.version == CgroupVersion::v1 && setting.controller == tree;
+}
+
+Result<void> write_setting(HostPath const& directory, CgroupSetting const& setting) {
+    auto fd = open_file(directory / setting.file, O_WRONLY);
+    if (!fd && setting.only_if_there && fd.error().is(ENOENT)) return {};
+    if (!fd && !setting.other_file.empty())
+        if (auto other = open_file(directory / setting.other_file, O_WRONLY))
+            return write_all(other.value(), setting.other_value).while_doing("resources.{}: write '{}' to {}", setting.field, setting.other_value, setting.other_file);
+    if (!fd)
+        return Error::of(fd.error().code(), "resources.{}: the cgroup has no writable '{}' (the '{}' controller is missing or not delegated)", setting.field,
+                         setting.file, setting.controller);
+    return write_all(fd.value(), setting.value).while_doing("resources.{}: write '{}' to {}", setting.field, setting.value, setting.file);
+}
+
+std::vector<std::string> controllers_of(std::vector<CgroupSetting> const& settings) {
+    std::vector<std::string> names;
+    for (auto const& setting : settings)
+        if (setting.version == CgroupVersion::v2 && setting.controller != "cgroup" && std::ranges::find(names, setting.controller) == names.end()) names.push_back(setting.controller);
+    return names;
+}
+} // namespace
+
+void enable_controllers(HostPath const& tree, HostPath const& directory, std::vector<std::string> const& wanted, Ancestors whose) {
+    // These systemd does not know.
+    auto const is_ours = [&](std::string_view name) { return whose == Ancestors::ours || name == "hugetlb" || name == "rdma" || name == "misc"; };
+    std::vector<HostPath> ancestors;
+    for (auto up = directory.parent(); up.text().size() >= tree.text().size(); up = up.parent()) ancestors.push_back(up);
+    for (auto it = ancestors.rbegin(); it != ancestors.rend(); ++it) {
+        auto const fd = open_file(*it / "cgroup.subtree_control", O_WRONLY);
+        // Ancestors that are not ours were set up by whoever delegated: the setting itself reports what is missing. One by one: a
+        // controller that is not there takes the others along.
+        if (!fd) continue;
+        for (auto const& name : wanted)
+            if (is_ours(name)) (void)write_all(fd.value(), "+" + name).ok();
+    }
+}
+
+Result<void> inherit_cpuset(HostPath const& tree, HostPath const& directory) {
+    if (directory == tree) return {};
+    TRY(inherit_cpuset(tree, directory.parent()));
+    for (std::string_view const file : {"cpuset.cpus", "cpuset.mems"}) {
+        auto const own = TRY(read_file(directory / file));
+        if (!trim(own).empty()) continue;
+        auto const fd = TRY(open_file(directory / file, O_WRONLY));
+        TRY(write_all(fd, trim(TRY(read_file(directory.parent() / file)))));
+    }
+    return {};
+}
+
+Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected) {
+    // Whoever removes a container kills what is in its cgroup.
+    if (std::vector<pid_t> strangers; collect_processes(directory, strangers), std::erase(strangers, expected), !strangers.empty())
+        return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
+    auto const first = std::ranges::find_if(settings, [&](auto const& setting) { return belongs_to(setting, tree); });
+    auto const field = first == settings.end() ? std::string("linux.cgroupsPath") : fmt::format("resources.{}", first->field);
+    struct statfs status {};
+    auto const tree_top = top_of(tree);
+    if (statfs(tree_top.c_str(), &status) < 0 || (status.f_type != CGROUP_SUPER_MAGIC && status.f_type != CGROUP2_SUPER_MAGIC))
+        return Error::of(ENOTSUP, "{}: this host has no cgroup tree of the controller '{}' at '{}'", field, tree, tree_top);
+    return make_directories(directory, 0755).while_doing("{}", field);
+}
+
+Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, Ancestors ancestors) {
+    if (tree.empty()) enable_controllers(top_of(tree), directory, controllers_of(settings), ancestors);
+    std::vector<CgroupSetting const*> too_early;
+    for (auto const& setting : settings) {
+        if (!belongs_to(setting, tree)) continue;
+        auto written = write_setting(directory, setting);
+        // A limit that another one bounds (memory and swap, a quota and its period) may have to come after it.
+        if (!written && written.error().is(EINVAL)) too_early.push_back(&setting);
+        else TRY(std::move(written));
+    }
+    for (auto const* const setting : too_early) TRY(write_setting(directory, *setting));
+    return {};
+}
+
+std::vector<std::string> trees_for(std::vector<CgroupSetting> const& settings, CgroupVersion version) {
+    if (version == CgroupVersion::v2) return {""};
+    std::vector<std::string> trees;
+    for (auto const& setting : settings) {
+        auto tree = setting.version == CgroupVersion::v2 ? std::string() : setting.controller;
+        if (std::ranges::find(trees, tree) == trees.end()) trees.push_back(std::move(tree));
+    }
+    return trees;
+}
+
+} // namespace bolt::oci
