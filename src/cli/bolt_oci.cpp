@@ -24,6 +24,22 @@ Result<void> set_log_format(Globals& to, std::string_view format) {
     return {};
 }
 
+// crun's form has the kind of the log before its name.
+Result<void> set_log(Globals& to, std::string_view destination) {
+    for (std::string_view const kind : {"journald:", "syslog:"})
+        if (destination.starts_with(kind)) return Error::of(ENOTSUP, "bolt-oci logs to files only, not to '{}'", destination);
+    to.log_path = destination.starts_with("file:") ? destination.substr(5) : destination;
+    return {};
+}
+
+Result<void> set_log_level(Globals& to, std::string_view level) {
+    if (level != "debug" && level != "warning" && level != "error") return Error::of(EINVAL, "'{}' is not a log level; write debug, warning or error", level);
+    to.without_warnings = level == "error";
+    return {};
+}
+
+Result<void> pass_over(Globals&, std::string_view) { return {}; }
+
 Result<void> set_systemd(Globals& to, std::string_view value) {
     to.asks_systemd = value == "true";
     return {};
@@ -44,8 +60,10 @@ Result<void> check_rootless(Globals&, std::string_view value) {
 
 constexpr Option options_of_program[] = {
     {"root", 0, "dir", "where the containers' state is kept", To::parsed<&Globals::named_root, parse_root>, offers_files},
-    {"log", 0, "file", "append errors and warnings to this file", To::text<&Globals::log_path>, offers_files},
+    {"log", 0, "file", "append errors and warnings to this file", To::by<set_log>, offers_files},
     {"log-format", 0, "text|json", "the log's format", To::by<set_log_format>, "text json"},
+    {"log-level", 0, "level", "error: no warnings", To::by<set_log_level>, "debug warning error"},
+    {"criu", 0, "path", "accepted for runc's callers; criu is found in $PATH", To::by<pass_over>, offers_files},
     {"debug", 0, "", "accepted for runc's callers", To::flag<&Globals::debug>},
     {"systemd-cgroup", 0, "", "have systemd make the cgroups, as scopes", To::by<set_systemd>},
     {"cgroup-manager", 0, "name", "cgroupfs (the default), systemd or disabled", To::by<set_cgroup_use>, "cgroupfs systemd disabled"},

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include <fnmatch.h>
-#include <regex.h>
 
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/expression.h"
 #include "image/reference.h"
 
 namespace bolt::cli {
@@ -16,15 +16,6 @@ namespace {
 using engine::Container;
 
 constexpr std::string_view container_keys[] = {"id", "name", "label", "status", "exited", "ancestor", "before", "since", "volume", "network"};
-
-// Docker's names and ids in filters are regular expressions that may match anywhere.
-Result<bool> matches_expression(std::string const& expression, std::string const& text) {
-    regex_t compiled;
-    if (regcomp(&compiled, expression.c_str(), REG_EXTENDED | REG_NOSUB) != 0) return Error::of(EINVAL, "'{}' is not a regular expression", expression);
-    bool const matches = regexec(&compiled, text.c_str(), 0, nullptr, 0) == 0;
-    regfree(&compiled);
-    return matches;
-}
 
 // "nginx" is docker.io/library/nginx:latest wherever it is written.
 std::string canonical_image(std::string const& text) {

@@ -18,7 +18,7 @@ struct Globals {
     std::optional<HostPath> named_root;
     HostPath root; // that, or the default
     std::string log_path;
-    bool log_json = false, debug = false;
+    bool log_json = false, debug = false, without_warnings = false;
     bool asks_for_version = false, asks_for_help = false;
     char** arguments = nullptr; // main's, the program's name included
     oci::CgroupUse cgroup_use = oci::CgroupUse::when_possible;
@@ -61,6 +61,8 @@ struct Parsed {
     std::optional<int> exit_code;
 };
 Parsed parse(Command const& command, Words const& words, void* options);
+// The ids below --root, sorted; those of which `expression` (regex(7)) matches a part, when there is one.
+Result<std::vector<std::string>> container_ids(std::optional<std::string> const& expression = std::nullopt);
 // "table" or "json"; EINVAL for another format.
 Result<bool> asks_for_json(std::string_view format);
 // Says the error on standard error and in the log, and returns the exit code.

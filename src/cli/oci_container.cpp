@@ -38,9 +38,21 @@ Result<void> ContainerDirectory::make() const {
 
 Result<void> ContainerDirectory::remove() const { return remove_tree(path_); }
 
+namespace {
+Json to_json(std::vector<HostPath> const& paths) {
+    Json list = Json::array();
+    for (auto const& path : paths) list.push(path.text());
+    return list;
+}
+
+Result<std::vector<HostPath>> parse_paths(Json const& document, std::string_view key) {
+    std::vector<HostPath> paths;
+    for (auto const& path : TRY(document.strings(key))) paths.push_back(TRY(HostPath::parse(path)));
+    return paths;
+}
+} // namespace
+
 Json to_json(ContainerRecord const& record) {
-    Json cgroup = Json::array();
-    for (auto const& directory : record.cgroup) cgroup.push(directory.text());
     Json annotations = Json::object();
     for (auto const& [key, value] : record.annotations) annotations.set(key, value);
     Json document;
@@ -53,8 +65,10 @@ Json to_json(ContainerRecord const& record) {
         .set("rootfs", record.rootfs)
         .set("created", record.created)
         .set("owner", record.owner)
-        .set("cgroup_paths", std::move(cgroup))
+        .set("cgroup_paths", to_json(record.cgroup))
         .set_unless_empty("systemd_unit", record.scope_unit)
+        .set_unless_empty("resctrl_entered", to_json(record.rdt.entered))
+        .set_unless_empty("resctrl_own", to_json(record.rdt.own))
         .set_unless_empty("annotations", std::move(annotations));
     return document;
 }
@@ -80,7 +94,9 @@ Result<ContainerRecord> parse_container_record(std::string_view text) {
     record.oci_version = TRY(document.string_or("ociVersion", ""));
     record.scope_unit = TRY(document.string_or("systemd_unit", ""));
     record.annotations = TRY(document.string_map("annotations"));
-    for (auto const& directory : TRY(document.strings("cgroup_paths"))) record.cgroup.push_back(TRY(HostPath::parse(directory)));
+    record.cgroup = TRY(parse_paths(document, "cgroup_paths"));
+    record.rdt.entered = TRY(parse_paths(document, "resctrl_entered"));
+    record.rdt.own = TRY(parse_paths(document, "resctrl_own"));
     return record;
 }
 
@@ -125,8 +141,8 @@ Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord co
     return shown;
 }
 
-Result<LoadedBundle> load_bundle(HostPath const& bundle) {
-    auto const path = bundle / "config.json";
+Result<LoadedBundle> load_bundle(HostPath const& bundle, std::string_view config) {
+    auto const path = TRY(HostPath::parse(config.starts_with('/') ? std::string(config) : fmt::format("{}/{}", bundle, config)));
     LoadedBundle loaded;
     loaded.text = TRY(read_file(path));
     loaded.spec = TRY(spec::parse_runtime(TRY(Json::parse(loaded.text).while_doing("read '{}'", path))).while_doing("'{}'", path));

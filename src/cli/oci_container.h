@@ -32,6 +32,7 @@ struct ContainerRecord {
     std::vector<std::pair<std::string, std::string>> annotations;
     std::vector<HostPath> cgroup;
     std::string scope_unit; // systemd's name of it; "" when systemd did not make it
+    oci::RdtClass rdt;
 };
 // state.json. EINVAL for what is no such document.
 Json to_json(ContainerRecord const& record);
@@ -67,6 +68,7 @@ struct LoadedBundle {
     std::string text;
     spec::Runtime spec;
 };
-Result<LoadedBundle> load_bundle(HostPath const& bundle);
+// `config` is a path relative to the bundle.
+Result<LoadedBundle> load_bundle(HostPath const& bundle, std::string_view config = "config.json");
 
 } // namespace bolt::cli

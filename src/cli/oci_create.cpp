@@ -8,7 +8,9 @@
 #include "base/time.h"
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
+#include "cli/oci_notify.h"
 #include "cli/oci_protection.h"
+#include "oci/annotations.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "sys/users.h"
@@ -18,13 +20,14 @@ namespace bolt::cli::oci_command {
 namespace {
 
 struct CreateOptions {
-    std::string bundle = ".", console_socket, pidfd_socket, pid_file;
+    std::string bundle = ".", config = "config.json", console_socket, pidfd_socket, pid_file;
     int preserved = 0;
     bool no_pivot = false, no_new_keyring = false, no_subreaper = false, detach = false, keep = false;
 };
 using To = Set<CreateOptions>;
 
 constexpr Option bundle_option{"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", To::text<&CreateOptions::bundle>, offers_files};
+constexpr Option config_option{"config", 'f', "file", "the document, in place of the bundle's config.json", To::text<&CreateOptions::config>, offers_files};
 constexpr Option console_option{"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&CreateOptions::console_socket>, offers_files};
 constexpr Option pid_option{"pid-file", 0, "file", "file to write init's process id to", To::text<&CreateOptions::pid_file>, offers_files};
 constexpr Option pidfd_option{"pidfd-socket", 0, "path", "unix socket that receives a pidfd of init", To::text<&CreateOptions::pidfd_socket>, offers_files};
@@ -32,9 +35,9 @@ constexpr Option preserve_option{"preserve-fds", 0, "count", "pass this many fur
 constexpr Option pivot_option{"no-pivot", 0, "", "enter the root by chroot, as in an initramfs: the host's root stays below", To::flag<&CreateOptions::no_pivot>};
 constexpr Option keyring_option{"no-new-keyring", 0, "", "keep the caller's session keyring", To::flag<&CreateOptions::no_new_keyring>};
 
-constexpr Option options_of_create[] = {bundle_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option};
+constexpr Option options_of_create[] = {bundle_option, config_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option};
 constexpr Option options_of_run[] = {
-    bundle_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option,
+    bundle_option, config_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option,
     {"detach", 'd', "", "leave the container running and return", To::flag<&CreateOptions::detach>},
     {"no-subreaper", 0, "", "accepted for runc's callers", To::flag<&CreateOptions::no_subreaper>},
     {"keep", 0, "", "do not delete the container after it has ended", To::flag<&CreateOptions::keep>},
@@ -57,6 +60,7 @@ struct Making {
     LoadedBundle loaded;
     oci::CreateRequest request;
     oci::Created created;
+    std::string pidfd_socket = {}; // where a pidfd of init goes
 };
 
 enum class StartedBy { this_process, another };
@@ -78,7 +82,8 @@ Result<ContainerRecord> record_of(Making const& making, oci::Created const& crea
                            .oci_version = spec.oci_version,
                            .annotations = spec.annotations,
                            .cgroup = created.cgroup.directories(),
-                           .scope_unit = created.scope_unit};
+                           .scope_unit = created.scope_unit,
+                           .rdt = created.rdt};
 }
 
 Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {
@@ -101,7 +106,7 @@ Result<void> hand_over(Making& making, CreateOptions const& options) {
         TRY(send_console(options.console_socket, making.created.console));
         making.created.console.close();
     }
-    if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, making.created.init.pidfd()));
+    if (!making.pidfd_socket.empty()) TRY(send_pidfd(making.pidfd_socket, making.created.init.pidfd()));
     if (!options.pid_file.empty())
         TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644, Durability::none).while_doing("--pid-file"));
     return {};
@@ -126,6 +131,10 @@ void tell(ErrorList const& errors) {
     for (auto const& error : errors) warn(fmt::format("{}, ignoring", error.text()));
 }
 
+void tell(Result<void> const& done) {
+    if (!done) warn(fmt::format("{}, ignoring", done.error().text()));
+}
+
 // Takes back a container that did not come to life, or whose life is over.
 void unmake(Making& making) {
     tell(oci::remove(making.created, making.request));
@@ -135,13 +144,15 @@ void unmake(Making& making) {
 Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter) {
     auto directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const bundle = TRY(HostPath::absolute(options.bundle));
-    auto loaded = TRY(load_bundle(bundle));
+    auto loaded = TRY(load_bundle(bundle, options.config));
     if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
+    auto pidfd_socket = options.pidfd_socket.empty() ? TRY(oci::parse_annotations(loaded.spec.annotations)).pidfd_receiver : options.pidfd_socket;
     TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
     TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
     auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
     TRY(directory.make());
     Making making{std::move(directory), std::move(loaded), {}, {}};
+    making.pidfd_socket = std::move(pidfd_socket);
     making.request.id = id;
     making.request.bundle = bundle;
     making.request.preserved_descriptors = options.preserved;
@@ -150,13 +161,14 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     if (making.request.cgroup_use == oci::CgroupUse::when_possible && !making.loaded.spec.linux_.cgroups_path.empty()) making.request.cgroup_use = oci::CgroupUse::counted;
     if (options.no_pivot) making.request.root_entry = oci::RootEntry::chroot;
     if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
+    TRY(offer_notification(making.directory.path(), making.loaded.spec));
     pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
     if (starter == StartedBy::another) making.request.start_socket = making.directory.start_socket();
     return making;
 }
 
-Result<ExitStatus> run_to_end(Making& making, SignalQueue& signals) {
-    return attend(making.created.init, std::move(making.created.console), signals);
+Result<ExitStatus> run_to_end(Making& making, SignalQueue& signals, NotifyRelay const* notifications) {
+    return attend(making.created.init, std::move(making.created.console), signals, notifications);
 }
 
 } // namespace
@@ -186,20 +198,23 @@ int run(Command const& command, Words const& words) {
     if (!making) return complain(making.error());
     making->request.spec = &making->loaded.spec;
     // Who is promised a pid file or the terminal has it before the container runs.
-    making->request.starts_at_once = options.pid_file.empty() && options.pidfd_socket.empty() && !making->loaded.spec.process->terminal;
+    making->request.starts_at_once = options.pid_file.empty() && making->pidfd_socket.empty() && !making->loaded.spec.process->terminal;
     auto signals = hold_signals();
     if (!signals) return complain(signals.error());
-    auto made = make(*making, options);
+    auto notifications = NotifyRelay::open(making->directory.path());
+    auto made = notifications ? make(*making, options) : Result<void>(notifications.error());
     if (made) made = oci::start(making->created, making->request);
     if (!made) {
         unmake(*making);
         return complain(made.error(), exit_code_of(made.error(), failed));
     }
+    auto const* const relay = notifications.value() ? &*notifications.value() : nullptr;
     if (options.detach) {
+        if (relay) tell(relay->pass_on_until_ready(making->created.init.pidfd(), making->created.init.pid()));
         making->created.init.release();
         return 0;
     }
-    auto const ended = run_to_end(*making, *signals);
+    auto const ended = run_to_end(*making, *signals, relay);
     if (!options.keep) unmake(*making);
     return ended ? ended.value().shell_code() : complain(ended.error());
 }
@@ -213,9 +228,12 @@ int start(Command const& command, Words const& words) {
         auto const record = TRY(directory.read());
         auto const status = TRY(directory.status_of(record));
         if (status != ContainerStatus::created) return Error::of(EINVAL, "container '{}' is {}: only a created one can be started", record.id, to_text(status));
+        auto const notifications = TRY(NotifyRelay::open(directory.path()));
+        auto const init = TRY(find_init(record));
         TRY(oci::start_over_socket(directory.start_socket()));
         auto const spec = TRY(directory.read_config());
         tell(oci::run_poststart_hooks(spec, record.id, record.pid, record.bundle));
+        if (notifications && init) tell(notifications->pass_on_until_ready(*init, record.pid));
         return {};
     }();
     return started ? 0 : complain(started.error(), exit_code_of(started.error(), failed));

@@ -1,9 +1,12 @@
 // bolt-oci exec: one process more in a running container.
+#include <algorithm>
+
 #include "base/text.h"
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
 #include "cli/oci_protection.h"
 #include "sys/file.h"
+#include "sys/path.h"
 
 namespace bolt::cli::oci_command {
 
@@ -13,7 +16,8 @@ struct ExecOptions {
     std::string process_file, console_socket, pid_file, working_directory, user, apparmor, label, pidfd_socket;
     std::vector<std::string> environment, capabilities, groups;
     int preserved = 0;
-    bool terminal = false, detach = false, no_new_privileges = false;
+    std::vector<std::string> cgroups;
+    bool terminal = false, detach = false, no_new_privileges = false, ignore_paused = false;
 };
 using To = Set<ExecOptions>;
 
@@ -32,6 +36,8 @@ constexpr Option options_of_exec[] = {
     {"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&ExecOptions::console_socket>, offers_files},
     {"pid-file", 0, "file", "file to write the process id to", To::text<&ExecOptions::pid_file>, offers_files},
     {"pidfd-socket", 0, "path", "unix socket that receives a pidfd of the process", To::text<&ExecOptions::pidfd_socket>, offers_files},
+    {"cgroup", 0, "[controller:]path", "a cgroup below the container's, which exists already", To::list<&ExecOptions::cgroups>},
+    {"ignore-paused", 0, "", "also in a paused container, where the process waits for its resume", To::flag<&ExecOptions::ignore_paused>},
     {"preserve-fds", 0, "count", "pass this many further descriptors to the process", To::parsed<&ExecOptions::preserved, parse_descriptor_count>},
 };
 
@@ -83,11 +89,30 @@ Result<Value> no_command_error(Result<Value> result) {
     return result;
 }
 
+// runc's form: "PATH" in every tree, "CONTROLLER[,CONTROLLER…]:PATH" in some of version 1's.
+Result<std::vector<HostPath>> cgroups_below(std::vector<HostPath> directories, std::vector<std::string> const& wanted) {
+    for (auto const& text : wanted) {
+        auto const [before, after, found] = cut(text, ':');
+        auto const path = TRY(RootPath::parse(found ? after : before).while_doing("--cgroup"));
+        auto const trees = found ? split(before, ',') : std::vector<std::string_view>();
+        std::size_t count = 0;
+        for (auto& directory : directories) {
+            auto const tree = split(directory.text().substr(std::string_view("/sys/fs/cgroup/").size()), '/').front();
+            if (found && std::ranges::find(trees, tree) == trees.end()) continue;
+            directory = directory / path.text();
+            if (!exists(directory)) return Error::of(ENOENT, "--cgroup: there is no cgroup '{}'", directory);
+            ++count;
+        }
+        if (count == 0) return Error::of(ENOENT, "--cgroup: the container has no cgroup for '{}'", text);
+    }
+    return directories;
+}
+
 Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, words[0]));
     auto const record = TRY(directory.read());
     auto const status = TRY(directory.status_of(record));
-    if (status == ContainerStatus::paused)
+    if (status == ContainerStatus::paused && !options.ignore_paused)
         return Error::of(EBUSY, "container '{}' is paused; let it go on first with 'bolt-oci resume {}'", record.id, record.id);
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", record.id);
     auto const spec = TRY(directory.read_config());
@@ -95,7 +120,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const process = TRY(process_of(options, words, *spec.process));
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
-    auto const cgroup = oci::Cgroup::adopt(record.cgroup);
+    auto const cgroup = oci::Cgroup::adopt(TRY(no_command_error(cgroups_below(record.cgroup, options.cgroups))));
     auto scope = record.scope_unit.empty() ? std::nullopt : std::optional(TRY(no_command_error(scope_program())));
     auto tenant = TRY(oci::exec({.id = record.id,
                                  .bundle = record.bundle,
@@ -104,6 +129,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
                                  .process = &process,
                                  .preserved_descriptors = options.preserved,
                                  .cgroup = &cgroup,
+                                 .rdt_directories = record.rdt.entered,
                                  .scope_program = std::move(scope),
                                  .scope_unit = record.scope_unit}));
     if (!options.pid_file.empty()) TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none));

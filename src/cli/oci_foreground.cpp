@@ -37,7 +37,7 @@ void pass_on(SignalQueue& signals, Process const& process, FdRef console) {
 
 } // namespace
 
-Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signals) {
+Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signals, NotifyRelay const* notifications) {
     std::optional<RawTerminal> raw;
     if (console.is_open() && is_terminal(FdRef(0))) {
         follow_window(console);
@@ -45,9 +45,12 @@ Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signa
     }
     bool input_open = console.is_open();
     for (;;) {
-        pollfd watched[] = {{process.pidfd().number(), POLLIN, 0}, {signals.fd().number(), POLLIN, 0}, {console.number(), POLLIN, 0}, {input_open ? 0 : -1, POLLIN, 0}};
-        if (poll(watched, 4, -1) < 0 && errno != EINTR) return Error::from_errno("wait for the container");
+        pollfd watched[] = {{process.pidfd().number(), POLLIN, 0}, {signals.fd().number(), POLLIN, 0}, {console.number(), POLLIN, 0}, {input_open ? 0 : -1, POLLIN, 0},
+                            {notifications ? notifications->fd().number() : -1, POLLIN, 0}};
+        if (poll(watched, 5, -1) < 0 && errno != EINTR) return Error::from_errno("wait for the container");
         if (watched[1].revents != 0) pass_on(signals, process, console);
+        // The service manager may be gone: ignoring.
+        if (watched[4].revents != 0) (void)notifications->pass_on(std::nullopt).ok();
         if (watched[3].revents != 0 && !copy_some(FdRef(0), console)) input_open = false;
         if (watched[2].revents != 0) {
             if (!copy_some(console, FdRef(1))) console.close();

@@ -1,5 +1,6 @@
 // bolt-oci kill and delete.
 #include <csignal>
+#include <functional>
 
 #include <poll.h>
 
@@ -13,14 +14,29 @@ namespace bolt::cli::oci_command {
 namespace {
 
 struct KillOptions {
-    bool all = false;
+    bool all = false, regex = false;
 };
-constexpr Option options_of_kill[] = {{"all", 'a', "", "every process of the container", Set<KillOptions>::flag<&KillOptions::all>}};
+constexpr Option options_of_kill[] = {
+    {"all", 'a', "", "every process of the container", Set<KillOptions>::flag<&KillOptions::all>},
+    {"regex", 'r', "", "the ID is a regular expression: every container that it matches", Set<KillOptions>::flag<&KillOptions::regex>},
+};
 
 struct DeleteOptions {
-    bool force = false;
+    bool force = false, regex = false;
 };
-constexpr Option options_of_delete[] = {{"force", 'f', "", "kill it first; what does not exist is no error", Set<DeleteOptions>::flag<&DeleteOptions::force>}};
+constexpr Option options_of_delete[] = {
+    {"force", 'f', "", "kill it first; what does not exist is no error", Set<DeleteOptions>::flag<&DeleteOptions::force>},
+    {"regex", 'r', "", "the ID is a regular expression: every container that it matches", Set<DeleteOptions>::flag<&DeleteOptions::regex>},
+};
+
+// One container, or each that the word matches; a failure does not spare the others.
+Result<void> for_each(std::string const& word, bool is_expression, std::function<Result<void>(std::string const& id)> const& act) {
+    if (!is_expression) return act(word);
+    ErrorList errors;
+    for (auto const& id : TRY(container_ids(word)))
+        if (auto done = act(id); !done) errors.push_back(std::move(done).error());
+    return errors.empty() ? Result<void>() : Result<void>(Error(errors.front().code(), join_texts(errors)));
+}
 
 // A process that the freezer of cgroup v1 has stopped does not take even SIGKILL.
 Result<void> let_go_on(ContainerRecord const& record) {
@@ -81,6 +97,7 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
     auto const stopped = stop_scope_of(record.value());
     auto errors = cgroup.remove();
     if (!stopped) errors.push_back(stopped.error());
+    for (auto& error : oci::remove_rdt_class(record.value().rdt.own)) errors.push_back(std::move(error));
     auto const spec = directory.read_config();
     if (auto removed = directory.remove(); !removed) errors.push_back(std::move(removed).error());
     if (spec)
@@ -99,8 +116,10 @@ int kill(Command const& command, Words const& words) {
     if (parsed.exit_code) return *parsed.exit_code;
     auto const killed = [&]() -> Result<void> {
         auto const signal = TRY(parse_signal(parsed.words.size() > 1 ? parsed.words[1] : "SIGTERM"));
-        auto const directory = TRY(ContainerDirectory::of(globals().root, parsed.words[0]));
-        return send(TRY(directory.read()), signal, options);
+        return for_each(parsed.words[0], options.regex, [&](std::string const& id) -> Result<void> {
+            auto const directory = TRY(ContainerDirectory::of(globals().root, id));
+            return send(TRY(directory.read()), signal, options);
+        });
     }();
     return killed ? 0 : complain(killed.error());
 }
@@ -109,7 +128,7 @@ int remove(Command const& command, Words const& words) {
     DeleteOptions options;
     auto const parsed = parse(command, words, &options);
     if (parsed.exit_code) return *parsed.exit_code;
-    auto const removed = delete_container(parsed.words[0], options);
+    auto const removed = for_each(parsed.words[0], options.regex, [&](std::string const& id) { return delete_container(id, options); });
     return removed ? 0 : complain(removed.error());
 }
 

@@ -13,6 +13,7 @@ namespace {
 struct UpdateOptions {
     std::string resources_file;
     Json changes; // of linux.resources, as a merge patch
+    spec::IntelRdt rdt;
 };
 
 Result<std::int64_t> parse_bytes_or_none(std::string_view text) {
@@ -46,6 +47,15 @@ constexpr char weight[] = "weight", period[] = "period", quota[] = "quota", burs
                realtime_runtime[] = "realtimeRuntime", cpus[] = "cpus", mems[] = "mems", idle[] = "idle", limit[] = "limit", reservation[] = "reservation", swap[] = "swap",
                kernel[] = "kernel", kernel_tcp[] = "kernelTCP";
 
+Result<void> set_l3(UpdateOptions& options, std::string_view text) {
+    options.rdt.l3_cache_schema = text;
+    return {};
+}
+Result<void> set_bandwidth(UpdateOptions& options, std::string_view text) {
+    options.rdt.mem_bw_schema = text;
+    return {};
+}
+
 using To = Set<UpdateOptions>;
 constexpr Option options_of_update[] = {
     {"resources", 'r', "file", "linux.resources as a JSON document, '-' for standard input; other options are then not looked at", To::text<&UpdateOptions::resources_file>, offers_files},
@@ -64,6 +74,8 @@ constexpr Option options_of_update[] = {
     {"cpuset-cpus", 0, "list", "CPUs to use", To::by<set_text<cpu, cpus>>},
     {"cpuset-mems", 0, "list", "memory nodes to use", To::by<set_text<cpu, mems>>},
     {"pids-limit", 0, "n", "number of processes, -1 for no limit", To::by<set_number<pids, limit>>},
+    {"l3-cache-schema", 0, "schema", "shares of the L3 cache, as in \"L3:0=f;1=f\"", To::by<set_l3>},
+    {"mem-bw-schema", 0, "schema", "memory bandwidth, as in \"MB:0=20;1=70\"", To::by<set_bandwidth>},
     {"blkio-weight", 0, "n", "weight of block I/O, 10 to 1000", To::by<set_number<block_io, weight>>},
 };
 
@@ -124,8 +136,19 @@ Result<void> change_scope(std::string const& unit, spec::Resources const& resour
     return oci::change_scope({std::move(program), manager, unit}, TRY(oci::plan_scope(resources, oci::cgroup_version())));
 }
 
+Result<void> change_rdt(ContainerRecord const& record, spec::IntelRdt const& wanted) {
+    if (!wanted.has_schemata()) return {};
+    if (record.rdt.entered.empty()) return Error::of(ENOTSUP, "container '{}' was made without linux.intelRdt, so it has no schemata to change", record.id);
+    return oci::change_rdt_class(record.rdt.entered.front(), wanted);
+}
+
 // What config.json says from now on, so that the next update, and a limit that belongs to another, find it.
 Result<void> update_container(std::string const& id, UpdateOptions const& options) {
+    if (options.rdt.has_schemata()) {
+        auto const found = TRY(find_alive(id));
+        TRY(change_rdt(found.record, options.rdt));
+        if (!options.changes.find_object()) return {};
+    }
     auto changes = TRY(changes_from(options));
     // Engines send all that the container has, its rules for devices with it: those stay.
     if (changes.find_object()) changes.merge(Json::object().set("devices", Json()));

@@ -1,6 +1,7 @@
 // bolt-oci state and list.
 #include <algorithm>
 
+#include "cli/expression.h"
 #include "cli/oci_commands.h"
 #include "sys/file.h"
 
@@ -17,18 +18,28 @@ constexpr Option options_of_list[] = {
     {"format", 'f', "table|json", "table (the default) or json", Set<ListOptions>::parsed<&ListOptions::json, asks_for_json>, "table json"},
 };
 
+} // namespace
+
+Result<std::vector<std::string>> container_ids(std::optional<std::string> const& expression) {
+    auto const& root = globals().root;
+    std::vector<std::string> ids;
+    auto const names = list_directory(root);
+    if (!names && names.error().is(ENOENT)) return ids;
+    for (auto const& name : TRY(names))
+        if (ContainerDirectory::of(root, name) && (!expression || TRY(matches_expression(*expression, name)))) ids.push_back(name);
+    std::ranges::sort(ids);
+    return ids;
+}
+
+namespace {
+
 Result<Json> all_states() {
     Json states = Json::array();
-    auto const names = list_directory(globals().root);
-    if (!names && names.error().is(ENOENT)) return states;
-    auto sorted = TRY(names);
-    std::ranges::sort(sorted);
-    for (auto const& name : sorted) {
-        auto const directory = ContainerDirectory::of(globals().root, name);
-        if (!directory) continue;
-        auto const record = directory.value().read();
+    for (auto const& id : TRY(container_ids())) {
+        auto const directory = TRY(ContainerDirectory::of(globals().root, id));
+        auto const record = directory.read();
         if (!record) continue; // being made or removed at this moment
-        states.push(TRY(shown_state(directory.value(), record.value())));
+        states.push(TRY(shown_state(directory, record.value())));
     }
     return states;
 }

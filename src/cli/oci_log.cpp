@@ -40,6 +40,7 @@ int complain(Error const& error, int exit_code) {
 }
 
 void warn(std::string_view text) {
+    if (globals().without_warnings) return;
     if (!write_log("warning", text)) fmt::print(stderr, "bolt-oci: {}\n", text);
 }
 

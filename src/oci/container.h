@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "oci/cgroups.h"
+#include "oci/resctrl.h"
 #include "spec/runtime.h"
 #include "sys/channel.h"
 #include "sys/fd.h"
@@ -63,6 +64,7 @@ struct Created {
     bool is_told_to_start = false;
     Cgroup cgroup;
     std::string scope_unit;   // systemd's name of the cgroup, with a scope program
+    RdtClass rdt;             // of linux.intelRdt
     std::vector<std::string> warnings; // what the specification wants said though it is no failure
 };
 // runtime.md, create: everything up to the process itself. EINVAL and ENOTSUP name the field of config.json; nothing is left
@@ -93,6 +95,7 @@ struct TenantRequest {
     int preserved_descriptors = 0;
     std::optional<std::string> seccomp_program;
     Cgroup const* cgroup = nullptr;             // to be a member of
+    std::vector<HostPath> rdt_directories;      // RdtClass::entered of the container
     std::optional<HostPath> scope_program;      // with the container's scope_unit, when systemd made the cgroup
     std::string scope_unit;
 };

@@ -58,14 +58,21 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     if (!request.overlay && spec.root_path.empty()) return Error::of(EINVAL, "field 'root' is missing");
     InitPlan plan;
     plan.request = &request;
+    auto const annotations = TRY(parse_annotations(spec.annotations));
     TRY(check_sysctls(spec.linux_));
+    if (!spec.linux_.mount_label.empty() && !exists(TRY(HostPath::parse("/sys/fs/selinux/enforce")))) return Error::of(ENOTSUP, "linux.mountLabel: SELinux is not enabled on this host");
     plan.namespaces = TRY(plan_namespaces(spec.linux_));
     plan.joined = TRY(open_namespaces(plan.namespaces.joined_by_init));
     plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
     plan.limited_from_outside = plan.has_user_namespace && geteuid() == 0;
-    plan.mounts = TRY(plan_mounts(spec, request.bundle));
+    plan.mounts = TRY(plan_mounts(spec, request.bundle, annotations.context_type));
     plan.mapped_mounts = TRY(make_mapped_mounts(plan.mounts));
-    plan.identity = TRY(plan_identity(*spec.process, spec.linux_, request.seccomp_program, state_document(spec, request.id, "creating", 0, request.bundle)));
+    plan.identity = TRY(plan_identity({.process = *spec.process,
+                                       .section = spec.linux_,
+                                       .annotations = annotations,
+                                       .ready_program = request.seccomp_program,
+                                       .state = [&] { return state_document(spec, request.id, "creating", 0, request.bundle); }}));
+    if (!spec.hooks.create_container.empty() || !spec.hooks.start_container.empty()) plan.hook_output = TRY(open_hook_output(annotations));
     if (request.start_socket) plan.start_listener = TRY(listen_at(*request.start_socket, UnixSocketKind::messages, 1).while_doing("wait for the start"));
     return plan;
 }
@@ -89,6 +96,7 @@ Result<void> move_interfaces(spec::Linux const& section, pid_t init) {
 Result<void> place_init(CreateRequest const& request, Created const& created, InitPlan const& plan) {
     if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings"));
     if (created.cgroup.exists() && !created.cgroup.birthplace().is_open()) TRY(enter_cgroup(request, created));
+    TRY(enter_rdt_class(created.rdt.entered, created.init.pid()).while_doing("linux.intelRdt"));
     TRY(move_interfaces(request.spec->linux_, created.init.pid()).while_doing("linux.netDevices"));
     return plan.waits_to_be_placed ? created.start.send(word_go) : Result<void>();
 }
@@ -105,8 +113,9 @@ Result<void> follow_init(CreateRequest const& request, Created& created) {
         if (message->bytes == word_runtime_hooks) {
             // 4, 5: prestart and createRuntime hooks, in the runtime's namespaces.
             auto const state = state_document(spec, request.id, "creating", created.init.pid(), request.bundle).dump();
-            TRY(run_hooks("prestart", spec.hooks.prestart, state));
-            TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state));
+            auto const printed = TRY(open_hook_output(TRY(parse_annotations(spec.annotations))));
+            TRY(run_hooks("prestart", spec.hooks.prestart, state, printed));
+            TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state, printed));
             TRY(created.start.send(word_go));
         } else if (message->bytes.starts_with(word_warning)) {
             created.warnings.push_back(message->bytes.substr(word_warning.size()));
@@ -168,12 +177,14 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::op
     auto plan = TRY(plan_init(request));
     if (!plan.has_user_namespace) created.warnings = warn_of_capabilities(*spec.process);
     TRY(make_cgroup(request, created, scope));
+    if (auto const& rdt = spec.linux_.intel_rdt)
+        created.rdt = TRY(make_rdt_class(*rdt, request.id, TRY(resctrl_top().while_doing("linux.intelRdt"))).while_doing("linux.intelRdt"));
     // The kernel lets a user's process into the user's own scopes only from beside them: systemd moves it.
     if (scope && TRY(own_systemd()) == SystemdManager::user) created.cgroup.use_no_birthplace();
     // Moving a process between cgroups takes the kernel long: init goes on meanwhile, unless its cgroup is what a namespace begins
     // at, or it starts processes.
     bool const is_moved = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
-    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || !spec.linux_.net_devices.empty() ||
+    plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || !spec.linux_.net_devices.empty() || spec.linux_.intel_rdt ||
                               (is_moved && (plan.namespaces.makes(namespace_flag::cgroup) || !spec.hooks.create_container.empty()));
     return plan;
 }
@@ -204,6 +215,7 @@ void undo(CreateRequest const& request, Created& created) {
     created.cgroup.kill_all();
     (void)stop_scope_of(request, created).ok();
     (void)created.cgroup.remove();
+    (void)remove_rdt_class(created.rdt.own);
     if (request.start_socket) unlink(request.start_socket->c_str());
 }
 
@@ -260,14 +272,26 @@ Result<void> start_over_socket(HostPath const& path) {
     return {};
 }
 
+namespace {
+ErrorList run_late_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, spec::Runtime const& spec, Json const& state) {
+    ErrorList errors;
+    auto const annotations = parse_annotations(spec.annotations);
+    auto printed = annotations ? open_hook_output(annotations.value()) : Result<HookOutput>(annotations.error());
+    if (!printed) errors.push_back(printed.error());
+    auto const output = printed ? std::move(printed).value() : HookOutput();
+    for (auto& error : run_all_hooks(kind, hooks, state.dump(), output)) errors.push_back(std::move(error));
+    return errors;
+}
+} // namespace
+
 ErrorList run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle) {
     if (spec.hooks.poststart.empty()) return {};
-    return run_all_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump());
+    return run_late_hooks("poststart", spec.hooks.poststart, spec, state_document(spec, id, "running", pid, bundle));
 }
 
 ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle) {
     if (spec.hooks.poststop.empty()) return {};
-    return run_all_hooks("poststop", spec.hooks.poststop, state_document(spec, id, "stopped", 0, bundle).dump());
+    return run_late_hooks("poststop", spec.hooks.poststop, spec, state_document(spec, id, "stopped", 0, bundle));
 }
 
 ErrorList remove(Created& container, CreateRequest const& request) {
@@ -279,6 +303,7 @@ ErrorList remove(Created& container, CreateRequest const& request) {
     auto const stopped = stop_scope_of(request, container);
     auto errors = container.cgroup.remove();
     if (!stopped) errors.push_back(stopped.error());
+    for (auto& error : remove_rdt_class(container.rdt.own)) errors.push_back(std::move(error));
     if (request.start_socket) unlink(request.start_socket->c_str());
     // 13
     for (auto& error : run_poststop_hooks(*request.spec, request.id, request.bundle)) errors.push_back(std::move(error));

@@ -6,11 +6,13 @@
 
 #include <csignal>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace bolt::oci {
@@ -50,32 +52,43 @@ Result<ExitStatus> wait_at_most(Process& process, std::optional<int> seconds) {
     return Error::of(ETIMEDOUT, "it did not end within {} seconds and was killed", *seconds);
 }
 
-Result<void> run_hook(spec::Hook const& hook, std::string const& state) {
+Result<void> run_hook(spec::Hook const& hook, std::string const& state, HookOutput const& printed) {
     auto const input = TRY(file_with("hook-state", state));
     auto const output = TRY(make_memory_file("hook-output"));
     SpawnOptions options;
     options.arguments = hook.args.empty() ? std::vector{hook.path} : hook.args;
     options.environment = hook.env;
     options.input = input;
-    options.output = output;
-    options.error = output;
+    options.output = printed.output.is_open() ? FdRef(printed.output) : FdRef(output);
+    options.error = printed.error.is_open() ? FdRef(printed.error) : FdRef(output);
     auto process = TRY(spawn(TRY(HostPath::parse(hook.path)), options));
     auto const ended = TRY(wait_at_most(process, hook.timeout));
     if (ended.shell_code() != 0) return Error::of(ECHILD, "it {}{}", ended.text(), end_of_output(output));
     return {};
 }
 
+Result<UniqueFd> open_to_append(std::string const& path) {
+    if (path.empty()) return UniqueFd();
+    return open_file(TRY(HostPath::parse(path)), O_WRONLY | O_APPEND | O_CREAT, 0644);
+}
+
 } // namespace
 
-Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state) {
-    for (auto const& hook : hooks) TRY(run_hook(hook, state).while_doing("{} hook '{}'", kind, hook.path));
+Result<HookOutput> open_hook_output(Annotations const& annotations) {
+    auto output = TRY(open_to_append(annotations.hook_output).while_doing("annotation 'run.oci.hooks.stdout'"));
+    auto error = TRY(open_to_append(annotations.hook_error).while_doing("annotation 'run.oci.hooks.stderr'"));
+    return HookOutput{std::move(output), std::move(error)};
+}
+
+Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed) {
+    for (auto const& hook : hooks) TRY(run_hook(hook, state, printed).while_doing("{} hook '{}'", kind, hook.path));
     return {};
 }
 
-ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state) {
+ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed) {
     ErrorList errors;
     for (auto const& hook : hooks)
-        if (auto ran = run_hook(hook, state).while_doing("{} hook '{}'", kind, hook.path); !ran) errors.push_back(std::move(ran).error());
+        if (auto ran = run_hook(hook, state, printed).while_doing("{} hook '{}'", kind, hook.path); !ran) errors.push_back(std::move(ran).error());
     return errors;
 }
 

@@ -6,13 +6,22 @@
 #include <vector>
 
 #include "base/result.h"
+#include "oci/annotations.h"
 #include "spec/runtime.h"
+#include "sys/fd.h"
 
 namespace bolt::oci {
 
+// Where hooks print: files that annotations name, else what they print is kept for the error alone.
+struct HookOutput {
+    UniqueFd output, error;
+};
+// Both are appended to, and made with mode 0644 when they are missing.
+Result<HookOutput> open_hook_output(Annotations const& annotations);
+
 // In order, each to its end; the first that fails ends it. The error names the hook and shows the end of what it printed.
-Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state);
+Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed);
 // All of them, whatever fails.
-ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state);
+ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed);
 
 } // namespace bolt::oci

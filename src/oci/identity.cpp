@@ -66,23 +66,34 @@ Result<Identity::MemoryPolicy> plan_memory_policy(spec::MemoryPolicy const& poli
 }
 
 // config-linux.md, seccomp: a unix stream socket.
-Result<Identity::Supervisor> find_supervisor(spec::Seccomp const& seccomp, Json state) {
-    if (seccomp.listener_path.empty()) return Error::of(EINVAL, "it is missing, and an action is SCMP_ACT_NOTIFY: nobody could answer");
-    auto connection = TRY(connect_to(TRY(HostPath::parse(seccomp.listener_path)), UnixSocketKind::stream));
-    return Identity::Supervisor{std::move(connection), std::move(state), seccomp.listener_metadata};
+Result<Identity::Supervisor> find_supervisor(IdentityRequest const& request) {
+    auto const& seccomp = *request.section.seccomp;
+    auto const& path = request.annotations.seccomp_receiver.empty() ? seccomp.listener_path : request.annotations.seccomp_receiver;
+    if (path.empty()) return Error::of(EINVAL, "it is missing, and an action is SCMP_ACT_NOTIFY: nobody could answer");
+    auto connection = TRY(connect_to(TRY(HostPath::parse(path)), UnixSocketKind::stream));
+    return Identity::Supervisor{std::move(connection), request.state(), seccomp.listener_metadata};
+}
+
+Result<void> plan_seccomp(IdentityRequest const& request, Identity& identity) {
+    auto const& seccomp = request.section.seccomp;
+    auto const& ready = request.ready_program ? request.ready_program : request.annotations.seccomp_program;
+    if (ready) identity.seccomp_program = *ready;
+    else if (seccomp) identity.seccomp_program = TRY(compile_seccomp(*seccomp, request.annotations.refuses_unknown_calls ? UnknownCalls::refused : UnknownCalls::passed_over));
+    if (seccomp) identity.seccomp_flags = TRY(seccomp_flags(*seccomp));
+    if (seccomp && !ready && asks_supervisor(*seccomp)) identity.supervisor = TRY(find_supervisor(request).while_doing("linux.seccomp.listenerPath"));
+    return {};
 }
 
 } // namespace
 
-Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program, Json state) {
+Result<Identity> plan_identity(IdentityRequest const& request) {
+    auto const& process = request.process;
+    auto const& section = request.section;
     Identity identity{.process = &process};
-    auto const& seccomp = section.seccomp;
+    identity.keeps_groups = request.annotations.keeps_groups;
     if (process.capabilities) TRY(parse_sets(*process.capabilities));
     for (auto const& limit : process.rlimits) TRY(parse_rlimit(limit.type).while_doing("process.rlimits"));
-    if (ready_program) identity.seccomp_program = *ready_program;
-    else if (seccomp) identity.seccomp_program = TRY(compile_seccomp(*seccomp));
-    if (seccomp) identity.seccomp_flags = TRY(seccomp_flags(*seccomp));
-    if (seccomp && !ready_program && asks_supervisor(*seccomp)) identity.supervisor = TRY(find_supervisor(*seccomp, std::move(state)).while_doing("linux.seccomp.listenerPath"));
+    TRY(plan_seccomp(request, identity));
     if (process.scheduler) identity.scheduler = TRY(plan_scheduler(*process.scheduler).while_doing("process.scheduler"));
     if (auto const& wanted = process.io_priority) identity.io_priority = TRY(parse_io_priority(wanted->io_class, wanted->priority).while_doing("process.ioPriority"));
     if (identity.supervisor && identity.scheduler && is_real_time(*process.scheduler))
@@ -208,7 +219,7 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     // Without no_new_privs the kernel wants CAP_SYS_ADMIN for a filter: it must be loaded while it is there.
     if (!identity.seccomp_program.empty() && !process.no_new_privileges) TRY(load_filter(identity, proc).while_doing("linux.seccomp"));
     auto const& user = process.user;
-    TRY(become_user(user.uid, user.gid, user.additional_gids).while_doing("process.user"));
+    TRY((identity.keeps_groups ? become_user_in_own_groups(user.uid, user.gid) : become_user(user.uid, user.gid, user.additional_gids)).while_doing("process.user"));
     if (user.umask) umask(*user.umask);
     TRY(set_capabilities_for_good(sets).while_doing("process.capabilities"));
     if (!entered) entered = enter_working_directory(process.cwd);

@@ -1,10 +1,13 @@
 // Who the container's process is: limits, user, capabilities, labels, system call filter. Used by init and tenants alike.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
 #include "base/result.h"
+#include "oci/annotations.h"
 #include "spec/runtime.h"
 #include "sys/fd.h"
 #include "sys/procfs.h"
@@ -17,6 +20,7 @@ struct Identity {
     spec::Process const* process = nullptr;
     std::string seccomp_program; // "": none
     unsigned seccomp_flags = 0;
+    bool keeps_groups = false; // the caller's supplementary groups
     // Who answers SCMP_ACT_NOTIFY: connected already, since its path is the host's.
     struct Supervisor {
         UniqueFd connection;
@@ -34,9 +38,14 @@ struct Identity {
     std::optional<MemoryPolicy> memory_policy;
     std::vector<std::uint64_t> initial_cpus, final_cpus; // process.execCPUAffinity, for tenants; empty: left alone
 };
-// `section` is the container's; `ready_program` stands in place of its seccomp rules. `state` goes to linux.seccomp.listenerPath,
-// when a rule asks there.
-Result<Identity> plan_identity(spec::Process const& process, spec::Linux const& section, std::optional<std::string> const& ready_program, Json state);
+struct IdentityRequest {
+    spec::Process const& process;
+    spec::Linux const& section;                      // the container's
+    Annotations const& annotations;                  // the same
+    std::optional<std::string> const& ready_program; // in place of linux.seccomp's rules
+    std::function<Json()> state;                     // for the supervisor, when a rule of linux.seccomp asks one
+};
+Result<Identity> plan_identity(IdentityRequest const& request);
 
 // Capabilities that are asked for and that the caller does not have to give: one sentence each.
 std::vector<std::string> warn_of_capabilities(spec::Process const& process);

@@ -125,6 +125,12 @@ void give_streams_to(uid_t uid) {
 
 namespace {
 
+// A mount namespace that others are in keeps its root.
+Result<void> enter(Root const& root, CreateRequest const& request) {
+    bool const may_pivot = request.root_entry == RootEntry::pivot && request.spec->linux_.makes(spec::NamespaceType::mount);
+    return may_pivot ? enter_root_for_good(root.top()) : enter_root_by_chroot(root.top());
+}
+
 // Everything up to the wait for the start.
 Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& channel) {
     auto const& request = *plan.request;
@@ -138,18 +144,18 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(join_namespaces(plan, proc));
     auto sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
     sources.lend(plan.mapped_mounts);
-    if (plan.has_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the user namespace"));
+    if (plan.has_user_namespace) TRY((plan.identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the user namespace"));
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
     if (request.keyring == Keyring::new_session) (void)join_session_keyring(fmt::format("_ses.{}", request.id)).ok(); // none left or none allowed, ignoring
 
     auto root = TRY(set_up_mounts(plan, sources, channel));
     TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
-    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating"))));
+    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output));
     TRY(make_working_directory(root, process.cwd));
 
     if (process.terminal) {
-        auto const master = TRY(open_terminal(root, process, true));
+        auto const master = TRY(open_terminal(root, process, spec.linux_.makes(spec::NamespaceType::mount)));
         int const sent[] = {master.number()};
         TRY(channel.send(word_console, sent));
         TRY(lay_out_descriptors(FdRef(0), FdRef(1), FdRef(2), request.preserved_descriptors));
@@ -158,7 +164,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
         if (process.user.uid != 0) give_streams_to(process.user.uid);
     }
 
-    TRY(request.root_entry == RootEntry::pivot ? enter_root_for_good(root.top()) : enter_root_by_chroot(root.top()));
+    TRY(enter(root, request));
     TRY(finish_root(spec));
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
@@ -203,7 +209,7 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     if (!starter) return 1; // the runtime is gone: nobody will ever start this
     auto const& spec = *plan.request->spec;
     auto const state = hook_state(plan, proc.value(), spec.hooks.start_container, "created");
-    auto ready = state ? run_hooks("startContainer", spec.hooks.start_container, state.value()) : Result<void>(state.error());
+    auto ready = state ? run_hooks("startContainer", spec.hooks.start_container, state.value(), plan.hook_output) : Result<void>(state.error());
     // The filter may forbid what a report needs, so the report comes first; a failure of the filter is a second one.
     (void)send_report(starter.value(), ready).ok();
     if (!ready) return 1;

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "oci/container.h"
+#include "oci/hooks.h"
 #include "oci/identity.h"
 #include "oci/mount_plan.h"
 #include "oci/namespace_plan.h"
@@ -28,6 +29,7 @@ struct InitPlan {
     };
     std::vector<Join> joined;    // namespaces that exist already
     UniqueFd start_listener;     // the start socket
+    HookOutput hook_output;      // of hooks that init runs: the files are the host's
     bool waits_to_be_placed = false;
     bool has_user_namespace = false;
     bool limited_from_outside = false; // the runtime has privileges that the new user namespace has not

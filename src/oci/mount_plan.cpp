@@ -61,7 +61,11 @@ struct SortedOptions {
 struct Surroundings {
     spec::Linux const& section;
     HostPath const& bundle;
+    std::string_view context_type;
 };
+
+// These show what is elsewhere, or have labels of the policy's.
+bool has_label(std::string_view type) { return type != "proc" && type != "sysfs" && type != "mqueue"; }
 
 bool contains(std::span<std::string_view const> names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
 
@@ -135,6 +139,7 @@ Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& aroun
     std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "newinstance"; });
     auto source = mount.source == "none" || mount.source.empty() ? mount.type : mount.source;
     sorted.attributes |= sorted.recursive; // nothing is below it yet
+    if (!around.section.mount_label.empty() && has_label(mount.type)) sorted.filesystem.emplace_back(around.context_type, around.section.mount_label);
     return MountStep(MountFilesystem{mount.type, std::move(source), std::move(target), std::move(sorted.filesystem), sorted.attributes, false, sorted.copies_up});
 }
 
@@ -200,9 +205,10 @@ Result<Propagation> parse_propagation(std::string_view text) {
     return Error::of(EINVAL, "'{}' is not a mount propagation", text);
 }
 
-Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle) {
+Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string_view context_type) {
+    if (!spec.linux_.makes(spec::NamespaceType::mount)) return std::vector<MountStep>(); // the others in it would see them
     std::vector<MountStep> steps;
-    for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, {spec.linux_, bundle}).while_doing("mount '{}'", mount.destination)));
+    for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, {spec.linux_, bundle, context_type}).while_doing("mount '{}'", mount.destination)));
     auto const* const pid = spec.linux_.find(spec::NamespaceType::pid);
     for (auto& step : steps) {
         if (auto* const cgroup = std::get_if<MountCgroup>(&step)) cgroup->own_namespace = spec.linux_.find(spec::NamespaceType::cgroup) != nullptr;

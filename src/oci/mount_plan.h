@@ -65,7 +65,8 @@ struct MakeReadOnly {
 using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevice, MakeLink, MaskPath, MakeReadOnly, SealFilesystem>;
 
 // EINVAL names the mount and the option. `bundle` is where relative sources of bind mounts are taken from.
-Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle);
+// `context_type` is the option by which linux.mountLabel is given to file systems that have labels: mount(8).
+Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string_view context_type = "context");
 // One line a step, for golden files.
 std::string describe(MountStep const& step);
 

@@ -34,8 +34,6 @@ Result<NamespacePlan> plan_namespaces(spec::Linux const& section) {
         bool const early = flag == namespace_flag::pid || flag == namespace_flag::time;
         if (entry.path.empty())
             (flag == namespace_flag::cgroup || flag == namespace_flag::time ? plan.made_by_init : plan.made_by_clone) |= flag;
-        else if (flag == namespace_flag::mount)
-            return Error::of(ENOTSUP, "linux.namespaces: joining a mount namespace ('{}') is not supported; leave its path out", entry.path);
         else if (flag == namespace_flag::user)
             plan.joined_before.insert(plan.joined_before.begin(), {flag, entry.path}); // it gives the privilege over the others
         else

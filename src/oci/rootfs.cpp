@@ -64,6 +64,8 @@ Result<void> cut_off_mount_namespace(std::string const& wanted, RootEntry entry)
 } // namespace
 
 Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources) {
+    if (!request.spec->linux_.makes(spec::NamespaceType::mount))
+        return Root(TRY(open_file(sources.reachable(TRY(root_directory(request))), O_PATH | O_DIRECTORY).while_doing("root.path")));
     TRY(cut_off_mount_namespace(request.spec->linux_.rootfs_propagation, request.root_entry));
     if (request.overlay) {
         auto const layers = reachable(*request.overlay, sources);

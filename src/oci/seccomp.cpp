@@ -64,7 +64,7 @@ Result<void> add_architectures(Filter const& filter, std::vector<std::string> co
     return {};
 }
 
-Result<void> add_rule(Filter const& filter, spec::SeccompRule const& rule, std::uint32_t default_action) {
+Result<void> add_rule(Filter const& filter, spec::SeccompRule const& rule, std::uint32_t default_action, UnknownCalls unknown) {
     auto const action = TRY(parse_action(rule.action, rule.errno_return));
     if (action == default_action) return {}; // libseccomp refuses rules that change nothing
     auto const compared = TRY(parse_arguments(rule.args));
@@ -74,6 +74,7 @@ Result<void> add_rule(Filter const& filter, spec::SeccompRule const& rule, std::
         repeated = repeated || std::count_if(compared.begin(), compared.end(), [&](auto const& b) { return b.arg == a.arg; }) > 1;
     for (auto const& name : rule.names) {
         int const number = seccomp_syscall_resolve_name(name.c_str());
+        if (number == __NR_SCMP_ERROR && unknown == UnknownCalls::refused) return Error::of(EINVAL, "'{}' is no system call that this host's libseccomp knows", name);
         if (number == __NR_SCMP_ERROR) continue;
         int failure = 0;
         if (repeated)
@@ -91,14 +92,14 @@ bool asks_supervisor(spec::Seccomp const& seccomp) {
     return seccomp.default_action == notify || std::ranges::find(seccomp.syscalls, notify, &spec::SeccompRule::action) != seccomp.syscalls.end();
 }
 
-Result<std::string> compile_seccomp(spec::Seccomp const& seccomp) {
+Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls unknown) {
     auto const default_action = TRY(parse_action(seccomp.default_action, seccomp.default_errno_return).while_doing("seccomp.defaultAction"));
     Filter const filter(seccomp_init(default_action), seccomp_release);
     if (!filter) return Error::of(ENOMEM, "seccomp: libseccomp could not make a filter");
     TRY(add_architectures(filter, seccomp.architectures).while_doing("seccomp.architectures"));
     // A binary tree instead of a list: the cost of every syscall in the container. libseccomp 2.5.
     (void)seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    for (auto const& rule : seccomp.syscalls) TRY(add_rule(filter, rule, default_action).while_doing("seccomp.syscalls"));
+    for (auto const& rule : seccomp.syscalls) TRY(add_rule(filter, rule, default_action, unknown).while_doing("seccomp.syscalls"));
     UniqueFd const file(memfd_create("seccomp", MFD_CLOEXEC));
     if (!file.is_open()) return Error::from_errno("seccomp: make a memory file");
     if (int const failure = seccomp_export_bpf(filter.get(), file.number()); failure < 0) return Error::from_code(-failure, "seccomp: compile");

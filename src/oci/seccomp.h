@@ -8,9 +8,10 @@
 
 namespace bolt::oci {
 
-// An array of struct sock_filter as bytes. EINVAL and ENOTSUP name the field; a syscall that this libseccomp does not know is
-// passed over, as the specification's users expect of profiles that are newer than the host.
-Result<std::string> compile_seccomp(spec::Seccomp const& seccomp);
+// What becomes of a rule for a system call that this libseccomp does not know. Profiles are often newer than the host.
+enum class UnknownCalls { passed_over, refused };
+// An array of struct sock_filter as bytes. EINVAL and ENOTSUP name the field.
+Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls unknown = UnknownCalls::passed_over);
 // Whether a rule asks the supervisor at listenerPath.
 bool asks_supervisor(spec::Seccomp const& seccomp);
 // SECCOMP_FILTER_FLAG_… of linux.seccomp.flags.

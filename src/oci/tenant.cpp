@@ -45,7 +45,7 @@ Result<Target> open_target(TenantRequest const& request) {
 // Must:         become the process. Reports on the channel as init does after a start.
 int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, bool joined_user_namespace, Channel const& channel) noexcept {
     auto const set_up = [&]() -> Result<void> {
-        if (joined_user_namespace) TRY(become_user(0, 0, {}).while_doing("become root of the container's user namespace"));
+        if (joined_user_namespace) TRY((identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the container's user namespace"));
         if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
         if (request.process->terminal) {
             Root const root(TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY)));
@@ -87,6 +87,7 @@ Result<pid_t> join_and_clone(TenantRequest const& request, Identity const& ident
     if (!identity.initial_cpus.empty()) TRY(set_cpu_affinity(identity.initial_cpus).while_doing("process.execCPUAffinity.initial"));
     // Version 1 and 2 alike, while the host's trees are in sight; children are born there.
     TRY(enter_cgroup(request).while_doing("enter the container's cgroup"));
+    TRY(enter_rdt_class(request.rdt_directories, getpid()).while_doing("linux.intelRdt"));
     if (!identity.final_cpus.empty()) TRY(set_cpu_affinity(identity.final_cpus).while_doing("process.execCPUAffinity.final"));
     TRY(set_limits_and_score(identity, proc));
     // From the moment of joining the container's processes could trace this one, and through it reach the host's files.
@@ -119,10 +120,19 @@ Result<UniqueFd> receive_console(Channel const& channel) {
     return Error::of(EPROTO, "the process has no terminal");
 }
 
+Result<Identity> plan_tenant(TenantRequest const& request) {
+    auto const annotations = TRY(parse_annotations(request.spec->annotations));
+    return plan_identity({.process = *request.process,
+                          .section = request.spec->linux_,
+                          .annotations = annotations,
+                          .ready_program = request.seccomp_program,
+                          .state = [&] { return state_document(*request.spec, request.id, "running", request.init_pid, request.bundle); }});
+}
+
 } // namespace
 
 Result<Tenant> exec(TenantRequest const& request) {
-    auto planned = plan_identity(*request.process, request.spec->linux_, request.seccomp_program, state_document(*request.spec, request.id, "running", request.init_pid, request.bundle));
+    auto planned = plan_tenant(request);
     if (!planned) return without_command_codes(std::move(planned).error());
     auto const identity = std::move(planned).value();
     auto found = open_target(request);

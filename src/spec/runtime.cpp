@@ -33,16 +33,32 @@ Result<std::vector<Hook>> parse_hooks(Json const& json, std::string_view key) {
     return hooks;
 }
 
+// Others would see what is mounted, and it would stay.
+Result<void> check_mount_namespace(Runtime const& spec) {
+    if (spec.linux_.makes(NamespaceType::mount)) return {};
+    auto const& section = spec.linux_;
+    std::pair<std::string_view, bool> const fields[] = {
+        {"mounts", !spec.mounts.empty()},
+        {"root.readonly", spec.root_readonly},
+        {"linux.devices", !section.devices.empty()},
+        {"linux.maskedPaths", !section.masked_paths.empty()},
+        {"linux.readonlyPaths", !section.readonly_paths.empty()},
+        {"linux.rootfsPropagation", !section.rootfs_propagation.empty()},
+        {"linux.mountLabel", !section.mount_label.empty()},
+    };
+    for (auto const& [field, is_set] : fields)
+        if (is_set) return Error::of(EINVAL, "field '{}' needs a mount namespace of the container's own: one without a path in linux.namespaces", field);
+    return {};
+}
+
 Result<void> check(Runtime const& spec) {
     bool const new_user_namespace = spec.linux_.find(NamespaceType::user) && spec.linux_.find(NamespaceType::user)->path.empty();
     if (new_user_namespace && (spec.linux_.uid_mappings.empty() || spec.linux_.gid_mappings.empty()))
         return Error::of(EINVAL, "linux: a new user namespace needs 'uidMappings' and 'gidMappings'");
-    if (!spec.linux_.find(NamespaceType::mount)) return Error::of(ENOTSUP, "linux.namespaces: a container without a mount namespace is not supported");
     if (!spec.hostname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'hostname' needs a uts namespace");
     if (!spec.domainname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'domainname' needs a uts namespace");
     if (!spec.linux_.net_devices.empty() && !spec.linux_.find(NamespaceType::network)) return Error::of(EINVAL, "linux.netDevices needs a network namespace");
-    if (!spec.linux_.mount_label.empty()) return Error::of(ENOTSUP, "field 'linux.mountLabel' is not supported by this version of bolt");
-    return {};
+    return check_mount_namespace(spec);
 }
 
 } // namespace

@@ -194,6 +194,15 @@ struct MemoryPolicy {
     std::vector<std::string> flags;
 };
 
+// resctrl(4) of the kernel's documentation: cache and memory bandwidth by class of service.
+struct IntelRdt {
+    std::string clos_id; // "": a class of the container's own; "/": the default class
+    std::string l3_cache_schema, mem_bw_schema;
+    std::vector<std::string> schemata;
+    bool enable_monitoring = false;
+    bool has_schemata() const { return !l3_cache_schema.empty() || !mem_bw_schema.empty() || !schemata.empty(); }
+};
+
 struct Linux {
     std::vector<Namespace> namespaces;
     std::vector<IdMapping> uid_mappings, gid_mappings;
@@ -208,9 +217,11 @@ struct Linux {
     std::optional<Personality> personality;
     std::optional<TimeOffset> monotonic_offset, boottime_offset;
     std::optional<MemoryPolicy> memory_policy;
+    std::optional<IntelRdt> intel_rdt;
     std::vector<std::pair<std::string, std::string>> net_devices; // {the host's name, the container's}
 
     Namespace const* find(NamespaceType type) const;
+    bool makes(NamespaceType type) const; // a new one, which is the container's own
 };
 
 struct Runtime {

@@ -117,11 +117,32 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_net_devices(Json 
     return devices;
 }
 
+Result<std::string> one_line(Json const& json, std::string_view key, std::string_view beginning) {
+    auto line = TRY(json.string_or(key, ""));
+    if (line.find('\n') != line.npos) return Error::of(EINVAL, "field '{}' is more than one line", key);
+    if (!line.empty() && !beginning.empty() && !line.starts_with(beginning)) return Error::of(EINVAL, "field '{}' does not begin with '{}'", key, beginning);
+    return line;
+}
+
+Result<IntelRdt> parse_intel_rdt(Json const& json) {
+    IntelRdt rdt;
+    rdt.clos_id = TRY(json.string_or("closID", ""));
+    if (rdt.clos_id != "/" && (rdt.clos_id == "." || rdt.clos_id == ".." || rdt.clos_id.find_first_of("/\n") != std::string::npos))
+        return Error::of(EINVAL, "closID: '{}' is not the name of a class", rdt.clos_id);
+    rdt.l3_cache_schema = TRY(one_line(json, "l3CacheSchema", ""));
+    rdt.mem_bw_schema = TRY(one_line(json, "memBwSchema", "MB:"));
+    rdt.schemata = TRY(json.strings("schemata"));
+    for (auto const& line : rdt.schemata)
+        if (line.find('\n') != line.npos) return Error::of(EINVAL, "schemata: an element is more than one line");
+    // Two names that the specification had until 1.2.
+    for (std::string_view const name : {"enableMonitoring", "enableCMT", "enableMBM"}) rdt.enable_monitoring |= TRY(json.bool_or(name, false));
+    return rdt;
+}
+
 } // namespace
 
 Result<Linux> parse_linux(Json const& json) {
     Linux parsed;
-    TRY(refuse(json, {"intelRdt"}));
     parsed.namespaces = TRY(parse_namespaces(json));
     parsed.uid_mappings = TRY(parse_mappings(json, "uidMappings"));
     parsed.gid_mappings = TRY(parse_mappings(json, "gidMappings"));
@@ -140,6 +161,7 @@ Result<Linux> parse_linux(Json const& json) {
     parsed.net_devices = TRY(parse_net_devices(json));
     if (auto const* const personality = json.find("personality"); personality && !is_empty(*personality)) parsed.personality = TRY(parse_personality(*personality).while_doing("personality"));
     if (auto const* const policy = json.find("memoryPolicy"); policy && !is_empty(*policy)) parsed.memory_policy = TRY(parse_memory_policy(*policy).while_doing("memoryPolicy"));
+    if (json.find("intelRdt")) parsed.intel_rdt = TRY(parse_intel_rdt(*TRY(object(json, "intelRdt"))).while_doing("intelRdt"));
     return parsed;
 }
 
@@ -153,6 +175,11 @@ Namespace const* Linux::find(NamespaceType type) const {
     for (auto const& entry : namespaces)
         if (entry.type == type) return &entry;
     return nullptr;
+}
+
+bool Linux::makes(NamespaceType type) const {
+    auto const* const entry = find(type);
+    return entry && entry->path.empty();
 }
 
 } // namespace bolt::spec

@@ -100,6 +100,10 @@ Result<void> set_capabilities_for_good(CapabilitySets const& sets) {
 Result<void> become_user(uid_t uid, gid_t gid, std::vector<gid_t> const& groups) {
     // In a user namespace whose maker gave up setgroups(2) the groups stay those of that user.
     if (setgroups(groups.size(), groups.data()) < 0 && (errno != EPERM || !groups.empty())) return Error::from_errno("set the supplementary groups");
+    return become_user_in_own_groups(uid, gid);
+}
+
+Result<void> become_user_in_own_groups(uid_t uid, gid_t gid) {
     if (setresgid(gid, gid, gid) < 0) return Error::from_errno("become group {}{}", gid, errno == EINVAL ? " (it is not mapped in the user namespace)" : "");
     if (setresuid(uid, uid, uid) < 0) return Error::from_errno("become user {}{}", uid, errno == EINVAL ? " (it is not mapped in the user namespace)" : "");
     return {};

@@ -39,6 +39,8 @@ Result<void> set_capabilities_for_good(CapabilitySets const& sets);
 // setgroups(2), setresgid(2), setresuid(2). Groups are left alone where the user namespace forbids setting them and none are
 // wanted.
 Result<void> become_user(uid_t uid, gid_t gid, std::vector<gid_t> const& groups);
+// The supplementary groups stay as they are.
+Result<void> become_user_in_own_groups(uid_t uid, gid_t gid);
 
 Result<void> set_no_new_privileges();
 // A BPF program, as bytes of a struct sock_filter array; flags are seccomp(2)'s. EACCES without CAP_SYS_ADMIN or

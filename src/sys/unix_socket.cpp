@@ -1,5 +1,7 @@
 #include "sys/unix_socket.h"
 
+#include <cstddef>
+
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -53,6 +55,31 @@ Result<UniqueFd> connect_to(HostPath const& path, UnixSocketKind kind) {
     while (connected < 0 && errno == EINTR);
     if (connected < 0) return Error::from_errno("connect to the socket '{}'", path);
     return connection;
+}
+
+Result<UniqueFd> receive_at(HostPath const& path) {
+    auto const address = TRY(address_of(path));
+    UniqueFd receiver(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!receiver.is_open()) return Error::from_errno("make a socket");
+    if (bind(receiver.number(), address.get(), sizeof address.name) < 0) return Error::from_errno("make the socket '{}'", path);
+    return receiver;
+}
+
+Result<void> send_to(std::string_view address, std::string_view text) {
+    Address to{};
+    socklen_t length = sizeof to.name;
+    if (address.starts_with('@')) {
+        if (address.size() > sizeof to.name.sun_path) return Error::from_code(ENAMETOOLONG, fmt::format("socket '{}'", address));
+        to.name.sun_family = AF_UNIX;
+        std::memcpy(to.name.sun_path + 1, address.data() + 1, address.size() - 1);
+        length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
+    } else {
+        to = TRY(address_of(TRY(HostPath::parse(address))));
+    }
+    UniqueFd const sender(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!sender.is_open()) return Error::from_errno("make a socket");
+    if (sendto(sender.number(), text.data(), text.size(), MSG_NOSIGNAL, to.get(), length) < 0) return Error::from_errno("send to the socket '{}'", address);
+    return {};
 }
 
 Result<UniqueFd> accept_one(FdRef listener) {

@@ -1,6 +1,8 @@
 // Unix sockets by their path: unix(7). The path may be longer than the 107 bytes that a socket's address holds.
 #pragma once
 
+#include <string_view>
+
 #include "base/result.h"
 #include "sys/fd.h"
 #include "sys/path.h"
@@ -13,6 +15,10 @@ enum class UnixSocketKind { stream, messages }; // SOCK_STREAM, SOCK_SEQPACKET
 Result<UniqueFd> listen_at(HostPath const& path, UnixSocketKind kind, int backlog);
 // ENOENT when nothing is there, ECONNREFUSED when nobody listens any more.
 Result<UniqueFd> connect_to(HostPath const& path, UnixSocketKind kind);
+// A SOCK_DGRAM socket in the file system, for read(2).
+Result<UniqueFd> receive_at(HostPath const& path);
+// One datagram to a path, or to an abstract address that is written with "@".
+Result<void> send_to(std::string_view address, std::string_view text);
 // Waits for somebody unless the listener does not block: EAGAIN then.
 Result<UniqueFd> accept_one(FdRef listener);
 

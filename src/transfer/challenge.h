@@ -17,9 +17,6 @@ struct Challenge {
 // All challenges of a header; what is malformed is passed over.
 std::vector<Challenge> parse_challenges(std::string_view header);
 
-std::string encode_base64(std::string_view bytes);
-// None when it is not base64.
-std::optional<std::string> decode_base64(std::string_view text);
 // For a query or a form: everything but unreserved characters becomes %XX.
 std::string percent_encode(std::string_view text);
 

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "sys/file.h"

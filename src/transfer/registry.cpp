@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "image/hasher.h"

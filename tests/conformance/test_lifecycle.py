@@ -212,3 +212,33 @@ def test_the_containers_command_is_not_the_runtime(bundle):
         script.write("#! /bin/sh -e\necho usual\n")
     os.chmod(f"{rootfs}/bin/usual", 0o755)
     assert bundle.run("usual").stdout == "usual\n"
+
+
+def test_delete_and_kill_take_a_regular_expression(bundle):
+    names = [bundle.running("sleep", "1000") for _ in range(3)]
+    first = f"^{names[0]}$"
+    assert bundle.oci("kill", "--regex", first, "KILL").returncode == 0
+    wait_until(lambda: bundle.status(names[0]) == "stopped", "the end of the first")
+    assert [bundle.status(name) for name in names[1:]] == ["running", "running"]
+    done = bundle.oci("delete", "--force", "--regex", "|".join(names[:2]))
+    assert done.returncode == 0, done.stderr
+    assert bundle.oci("list", "--quiet").stdout.split() == [names[2]]
+    wrong = bundle.oci("delete", "--regex", "(")
+    assert wrong.returncode == 1 and "not a regular expression" in wrong.stderr
+
+
+def test_another_document_of_the_bundle(bundle):
+    bundle.spec["process"]["args"] = ["echo", "other"]
+    bundle.write()
+    os.rename(f"{bundle.place}/config.json", f"{bundle.place}/other.json")
+    done = bundle.oci("run", "--config", "other.json", bundle.new_id())
+    assert done.stdout == "other\n", done.stderr
+
+
+def test_a_log_is_named_as_for_crun_or_for_runc(bundle):
+    log = f"{bundle.place}/log"
+    assert bundle.oci("--log", f"file:{log}", "--log-level", "debug", "--criu", "/x", "state", "none").returncode == 1
+    with open(log, encoding="utf-8") as file:
+        assert "does not exist" in file.read()
+    refused = bundle.oci("--log", "journald:x", "list")
+    assert refused.returncode == 1 and "journald:x" in refused.stderr

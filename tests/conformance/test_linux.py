@@ -372,3 +372,71 @@ def test_a_network_device_whose_name_is_taken_is_refused_and_stays(root_bundle, 
     shared = root_bundle.run("true", change=lambda spec: spec["linux"].update(
         netDevices={ours: {}}, namespaces=[entry for entry in namespaces(spec) if entry["type"] != "network"]))
     assert shared.returncode == 1 and "linux.netDevices needs a network namespace" in shared.stderr
+
+
+def without_mount_namespace(spec):
+    spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != "mount"]
+    spec["mounts"] = []
+    for field in ("maskedPaths", "readonlyPaths"):
+        spec["linux"].pop(field, None)
+    spec["root"]["readonly"] = False
+
+
+def mounts_of_host():
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        return sorted(line.split(" ")[4] for line in file)
+
+
+def test_without_a_mount_namespace_the_root_is_entered_and_nothing_is_mounted(root_bundle):
+    before = mounts_of_host()
+    done = root_bundle.run("sh", "-c", "ls /; cat /data/mark", change=without_mount_namespace)
+    assert done.returncode == 1 and "bin" in done.stdout.split()  # no such file: it is the bundle's root, not the host's
+    assert mounts_of_host() == before
+
+
+@pytest.mark.parametrize("field, value", [("mounts", [{"destination": "/proc", "type": "proc", "source": "proc"}]), ("linux.maskedPaths", ["/proc/kcore"]),
+                                          ("linux.readonlyPaths", ["/proc/sys"]), ("root.readonly", True), ("linux.rootfsPropagation", "shared"),
+                                          ("linux.devices", [{"path": "/dev/x", "type": "c", "major": 1, "minor": 3}])])
+def test_what_needs_mounts_is_refused_without_a_mount_namespace(root_bundle, field, value):
+    def change(spec):
+        without_mount_namespace(spec)
+        place = spec
+        for name in field.split(".")[:-1]:
+            place = place[name]
+        place[field.split(".")[-1]] = value
+
+    done = root_bundle.run("true", change=change)
+    assert done.returncode == 1 and f"field '{field}' needs a mount namespace" in done.stderr
+
+
+def test_a_mount_namespace_with_a_path_is_joined(root_bundle):
+    keeper = subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-c", f"mount -t tmpfs mark {root_bundle.place}/rootfs/data && echo joined > {root_bundle.place}/rootfs/data/mark && echo ready && exec sleep 1000"],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        assert keeper.stdout.readline() == "ready\n"
+
+        def change(spec):
+            without_mount_namespace(spec)
+            namespaces(spec).append({"type": "mount", "path": f"/proc/{keeper.pid}/ns/mnt"})
+
+        done = root_bundle.run("cat", "/data/mark", change=change)
+        assert done.stdout == "joined\n", done.stderr
+        # Its root is as it was for the others.
+        assert os.path.exists(f"/proc/{keeper.pid}/root/proc/self")
+    finally:
+        keeper.kill()
+        keeper.wait()
+
+
+def test_exec_enters_a_cgroup_below_the_containers(root_bundle):
+    name = root_bundle.running("sleep", "1000")
+    with open(f"{root_bundle.root}/{name}/state.json", encoding="utf-8") as file:
+        directories = json.load(file)["cgroup_paths"]
+    for directory in directories:
+        os.mkdir(f"{directory}/below")
+    done = root_bundle.oci("exec", "--cgroup", "/below", name, "cat", "/proc/self/cgroup")
+    assert done.returncode == 0 and done.stdout.count("/below") >= len(directories), done.stdout + done.stderr
+    missing = root_bundle.oci("exec", "--cgroup", "nowhere", name, "true")
+    assert missing.returncode == 255 and "there is no cgroup" in missing.stderr
+    climbing = root_bundle.oci("exec", "--cgroup", "../..", name, "true")
+    assert climbing.returncode == 255 and "--cgroup" in climbing.stderr

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "base/base64.h"
 #include "scratch.h"
 #include "transfer/challenge.h"
 #include "transfer/credentials.h"

@@ -1,0 +1,76 @@
+#include "cli/oci_notify.h"
+
+#include <cstdlib>
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "sys/file.h"
+#include "sys/unix_socket.h"
+
+namespace bolt::cli {
+
+namespace {
+
+constexpr char directory_name[] = "notify", socket_name[] = "notify.sock", inside[] = "/run/notify";
+
+char const* find_manager() {
+    char const* const address = getenv("NOTIFY_SOCKET");
+    return address && (*address == '/' || *address == '@') ? address : nullptr;
+}
+
+} // namespace
+
+Result<void> offer_notification(HostPath const& container_directory, spec::Runtime& spec) {
+    if (!find_manager() || !spec.process || !spec.linux_.makes(spec::NamespaceType::mount)) return {};
+    auto const directory = container_directory / directory_name;
+    TRY(make_directory(directory, 0755));
+    if (chmod(directory.c_str(), 0755) < 0) return Error::from_errno("open '{}' to the container", directory);
+    spec.mounts.push_back({.destination = inside, .type = "bind", .source = directory.text(), .options = {"bind", "nosuid", "noexec", "nodev", "ro"}});
+    std::erase_if(spec.process->env, [](auto const& variable) { return variable.starts_with("NOTIFY_SOCKET="); });
+    spec.process->env.push_back(fmt::format("NOTIFY_SOCKET={}/{}", inside, socket_name));
+    return {};
+}
+
+Result<std::optional<NotifyRelay>> NotifyRelay::open(HostPath const& container_directory) {
+    auto const directory = container_directory / directory_name;
+    auto const* const manager = find_manager();
+    if (!manager || !exists(directory)) return std::optional<NotifyRelay>();
+    auto const path = directory / socket_name;
+    auto socket = TRY(receive_at(path));
+    // Any user of the container may speak.
+    if (chmod(path.c_str(), 0777) < 0) return Error::from_errno("open '{}' to the container", path);
+    return std::optional(NotifyRelay(std::move(socket), manager));
+}
+
+Result<bool> NotifyRelay::pass_on(std::optional<pid_t> main_pid) const {
+    char buffer[4096];
+    auto const length = read(socket_.number(), buffer, sizeof buffer);
+    if (length < 0) return errno == EINTR || errno == EAGAIN ? Result<bool>(false) : Error::from_errno("hear what the container notifies");
+    bool is_ready = false;
+    std::string text;
+    for (auto const line : split({buffer, static_cast<std::size_t>(length)}, '\n')) {
+        is_ready = is_ready || line == "READY=1";
+        // Process ids are the container's, and descriptors do not come along.
+        if (!line.empty() && !line.starts_with("MAINPID") && !line.starts_with("FDSTORE") && !line.starts_with("BARRIER")) text += fmt::format("{}\n", line);
+    }
+    if (main_pid && is_ready) text += fmt::format("MAINPID={}\n", *main_pid);
+    if (!text.empty()) TRY(send_to(manager_, text).while_doing("NOTIFY_SOCKET"));
+    return is_ready;
+}
+
+Result<void> NotifyRelay::pass_on_until_ready(FdRef init, pid_t main_pid) const {
+    for (;;) {
+        pollfd watched[] = {{socket_.number(), POLLIN, 0}, {init.number(), POLLIN, 0}};
+        if (poll(watched, 2, -1) < 0 && errno != EINTR) return Error::from_errno("wait for the container to be ready");
+        if (watched[0].revents != 0) {
+            if (TRY(pass_on(main_pid))) return {};
+        } else if (watched[1].revents != 0) {
+            return {};
+        }
+    }
+}
+
+} // namespace bolt::cli
