@@ -146,6 +146,8 @@ std::span<Command const> all_commands() {
         {"resume", "ID", "let a paused container go on", {}, 1, 1, OptionsEnd::nowhere, Names::running_containers, resume, failed, owner},
         {"update", "ID", "change a running container's limits", update_options, 1, 1, OptionsEnd::nowhere, Names::running_containers, update, failed, owner},
         {"events", "ID", "print what a container uses, and when it runs out of memory", events_options, 1, 1, OptionsEnd::nowhere, Names::running_containers, events, failed, owner},
+        {"checkpoint", "ID", "write a container's processes to files, with criu", checkpoint_options, 1, 1, OptionsEnd::nowhere, Names::running_containers, checkpoint, failed, owner},
+        {"restore", "ID", "make a container again from such files", restore_options, 1, 1, OptionsEnd::nowhere, Names::nothing, restore, failed, owner},
         {"spec", "", "write an example config.json", spec_options, 0, 0, OptionsEnd::nowhere, Names::nothing, spec, failed, owner},
         {"features", "", "print what this runtime can do as JSON", {}, 0, 0, OptionsEnd::nowhere, Names::nothing, features, failed, owner},
     };

@@ -47,11 +47,13 @@ int resume(Command const& command, Words const& words);
 int update(Command const& command, Words const& words);
 int events(Command const& command, Words const& words);
 int ps(Command const& command, Words const& words);
+int checkpoint(Command const& command, Words const& words);
+int restore(Command const& command, Words const& words);
 int spec(Command const& command, Words const& words);
 int features(Command const& command, Words const& words);
 
 // The tables of options, beside the functions that read them.
-extern std::span<Option const> const create_options, run_options, exec_options, list_options, kill_options, delete_options, update_options, events_options, ps_options, spec_options;
+extern std::span<Option const> const create_options, run_options, exec_options, list_options, kill_options, delete_options, update_options, checkpoint_options, restore_options, events_options, ps_options, spec_options;
 
 std::span<Command const> all_commands();
 
@@ -63,6 +65,11 @@ struct Parsed {
 Parsed parse(Command const& command, Words const& words, void* options);
 // The ids below --root, sorted; those of which `expression` (regex(7)) matches a part, when there is one.
 Result<std::vector<std::string>> container_ids(std::optional<std::string> const& expression = std::nullopt);
+struct DeleteOptions {
+    bool force = false, regex = false;
+};
+// runtime.md, delete. EBUSY for one that runs, without force.
+Result<void> delete_container(std::string const& id, DeleteOptions const& options);
 // "table" or "json"; EINVAL for another format.
 Result<bool> asks_for_json(std::string_view format);
 // Says the error on standard error and in the log, and returns the exit code.

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
+#include "cli/oci_making.h"
 #include "cli/oci_notify.h"
 #include "cli/oci_protection.h"
 #include "oci/annotations.h"
@@ -19,11 +20,6 @@ namespace bolt::cli::oci_command {
 
 namespace {
 
-struct CreateOptions {
-    std::string bundle = ".", config = "config.json", console_socket, pidfd_socket, pid_file;
-    int preserved = 0;
-    bool no_pivot = false, no_new_keyring = false, no_subreaper = false, detach = false, keep = false;
-};
 using To = Set<CreateOptions>;
 
 constexpr Option bundle_option{"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", To::text<&CreateOptions::bundle>, offers_files};
@@ -54,50 +50,12 @@ void pass_listening_sockets(spec::Process& process, int& preserved) {
     process.env.emplace_back("LISTEN_PID=1");
 }
 
-// A container between its create and its start, on disk and in this process.
-struct Making {
-    ContainerDirectory directory;
-    LoadedBundle loaded;
-    oci::CreateRequest request;
-    oci::Created created;
-    std::string pidfd_socket = {}; // where a pidfd of init goes
-};
-
-enum class StartedBy { this_process, another };
-
-Result<ContainerRecord> record_of(Making const& making, oci::Created const& created) {
-    auto const& spec = making.loaded.spec;
-    auto const pid = created.init.pid();
-    auto user = calling_user();
-    auto const started = TRY(start_time_of(pid));
-    auto boot = TRY(boot_id());
-    return ContainerRecord{.id = making.request.id,
-                           .pid = pid,
-                           .start_time = started,
-                           .boot_id = std::move(boot),
-                           .bundle = making.request.bundle,
-                           .rootfs = spec.root_path.starts_with('/') ? spec.root_path : (making.request.bundle / spec.root_path).text(),
-                           .created = format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(Clock::now())),
-                           .owner = user ? user.value().name : "",
-                           .oci_version = spec.oci_version,
-                           .annotations = spec.annotations,
-                           .cgroup = created.cgroup.directories(),
-                           .scope_unit = created.scope_unit,
-                           .rdt = created.rdt};
-}
-
-Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {
-    if (process.terminal && detached && options.console_socket.empty())
-        return Error::of(EINVAL, "process.terminal is set: a detached container needs '--console-socket'");
-    if ((!process.terminal || !detached) && !options.console_socket.empty())
-        return Error::of(EINVAL, "'--console-socket' is for a detached container whose process.terminal is set");
+// What the caller's surroundings give a new container.
+Result<void> equip(Making& making) {
+    TRY(offer_notification(making.directory.path(), making.loaded.spec));
+    pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
+    making.request.spec = &making.loaded.spec;
     return {};
-}
-
-// What the next command needs to find the container.
-Result<void> write_down(Making const& making, oci::Created const& created) {
-    TRY(making.directory.write(TRY(record_of(making, created))));
-    return making.directory.write_config(making.loaded.text);
 }
 
 // What the caller was promised.
@@ -127,46 +85,6 @@ Result<void> make(Making& making, CreateOptions const& options) {
     return {};
 }
 
-void tell(ErrorList const& errors) {
-    for (auto const& error : errors) warn(fmt::format("{}, ignoring", error.text()));
-}
-
-void tell(Result<void> const& done) {
-    if (!done) warn(fmt::format("{}, ignoring", done.error().text()));
-}
-
-// Takes back a container that did not come to life, or whose life is over.
-void unmake(Making& making) {
-    tell(oci::remove(making.created, making.request));
-    if (auto const removed = making.directory.remove(); !removed) warn(removed.error().text());
-}
-
-Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter) {
-    auto directory = TRY(ContainerDirectory::of(globals().root, id));
-    auto const bundle = TRY(HostPath::absolute(options.bundle));
-    auto loaded = TRY(load_bundle(bundle, options.config));
-    if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
-    auto pidfd_socket = options.pidfd_socket.empty() ? TRY(oci::parse_annotations(loaded.spec.annotations)).pidfd_receiver : options.pidfd_socket;
-    TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
-    TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
-    auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
-    TRY(directory.make());
-    Making making{std::move(directory), std::move(loaded), {}, {}};
-    making.pidfd_socket = std::move(pidfd_socket);
-    making.request.id = id;
-    making.request.bundle = bundle;
-    making.request.preserved_descriptors = options.preserved;
-    making.request.cgroup_use = globals().cgroup_use;
-    if (globals().asks_systemd) making.request.scope_program = std::move(scope);
-    if (making.request.cgroup_use == oci::CgroupUse::when_possible && !making.loaded.spec.linux_.cgroups_path.empty()) making.request.cgroup_use = oci::CgroupUse::counted;
-    if (options.no_pivot) making.request.root_entry = oci::RootEntry::chroot;
-    if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
-    TRY(offer_notification(making.directory.path(), making.loaded.spec));
-    pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
-    if (starter == StartedBy::another) making.request.start_socket = making.directory.start_socket();
-    return making;
-}
-
 Result<ExitStatus> run_to_end(Making& making, SignalQueue& signals, NotifyRelay const* notifications) {
     return attend(making.created.init, std::move(making.created.console), signals, notifications);
 }
@@ -181,8 +99,9 @@ int create(Command const& command, Words const& words) {
     if (parsed.exit_code) return *parsed.exit_code;
     auto making = prepare(parsed.words[0], options, StartedBy::another);
     if (!making) return complain(making.error());
-    making->request.spec = &making->loaded.spec;
-    if (auto const made = make(*making, options); !made) {
+    auto made = equip(*making);
+    if (made) made = make(*making, options);
+    if (!made) {
         unmake(*making);
         return complain(made.error(), exit_code_of(made.error(), failed));
     }
@@ -196,13 +115,14 @@ int run(Command const& command, Words const& words) {
     if (parsed.exit_code) return *parsed.exit_code;
     auto making = prepare(parsed.words[0], options, StartedBy::this_process);
     if (!making) return complain(making.error());
-    making->request.spec = &making->loaded.spec;
     // Who is promised a pid file or the terminal has it before the container runs.
     making->request.starts_at_once = options.pid_file.empty() && making->pidfd_socket.empty() && !making->loaded.spec.process->terminal;
     auto signals = hold_signals();
     if (!signals) return complain(signals.error());
+    auto made = equip(*making);
     auto notifications = NotifyRelay::open(making->directory.path());
-    auto made = notifications ? make(*making, options) : Result<void>(notifications.error());
+    if (made && !notifications) made = notifications.error();
+    if (made) made = make(*making, options);
     if (made) made = oci::start(making->created, making->request);
     if (!made) {
         unmake(*making);

@@ -21,9 +21,6 @@ constexpr Option options_of_kill[] = {
     {"regex", 'r', "", "the ID is a regular expression: every container that it matches", Set<KillOptions>::flag<&KillOptions::regex>},
 };
 
-struct DeleteOptions {
-    bool force = false, regex = false;
-};
 constexpr Option options_of_delete[] = {
     {"force", 'f', "", "kill it first; what does not exist is no error", Set<DeleteOptions>::flag<&DeleteOptions::force>},
     {"regex", 'r', "", "the ID is a regular expression: every container that it matches", Set<DeleteOptions>::flag<&DeleteOptions::regex>},
@@ -78,6 +75,8 @@ Result<void> stop_scope_of(ContainerRecord const& record) {
     return oci::stop_scope({std::move(program), manager, record.scope_unit});
 }
 
+} // namespace
+
 Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const record = directory.read();
@@ -105,8 +104,6 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
     if (!errors.empty()) return Error::of(errors.front().code(), "delete container '{}': {}", id, join_texts(errors));
     return {};
 }
-
-} // namespace
 
 std::span<Option const> const kill_options = options_of_kill, delete_options = options_of_delete;
 

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -123,6 +124,18 @@ void give_streams_to(uid_t uid) {
     }
 }
 
+void reopen_null_streams() {
+    auto const is_null = [](FdRef fd) {
+        struct stat status {};
+        return fstat(fd.number(), &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
+    };
+    for (int number = 0; number < 3; ++number) {
+        if (!is_null(FdRef(number))) continue;
+        UniqueFd const own(open("/dev/null", (fcntl(number, F_GETFL) & O_ACCMODE) | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
+        if (own.is_open() && is_null(own)) (void)duplicate_onto(own, number).ok(); // ignoring: the host's serves as well
+    }
+}
+
 namespace {
 
 // A mount namespace that others are in keeps its root.
@@ -166,6 +179,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
 
     TRY(enter(root, request));
     TRY(finish_root(spec));
+    reopen_null_streams();
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
     if (!plan.limited_from_outside) {

@@ -46,5 +46,8 @@ Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int pre
 // A process that changes its user must still be able to open /dev/stdout again: pipes and sockets among the standard streams
 // become its own. Files keep their owner, and so do foreign pipes.
 void give_streams_to(uid_t uid);
+// Inside the container's root: standard streams that are the host's null device become the container's own, so that no mount of the
+// host's stays in use. Where it has none they are left.
+void reopen_null_streams();
 
 } // namespace bolt::oci

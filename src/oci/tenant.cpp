@@ -55,6 +55,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
         } else {
             TRY(lay_out_descriptors(request.input, request.output, request.error, request.preserved_descriptors));
             if (request.process->user.uid != 0) give_streams_to(request.process->user.uid);
+            reopen_null_streams();
         }
         TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
         TRY(assume_identity(identity, proc));

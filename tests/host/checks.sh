@@ -21,6 +21,13 @@ change() { # JQ-PROGRAM: on the bundle's config.json
     jq "$1" "$bundle/config.json" >"$bundle/new.json" && mv "$bundle/new.json" "$bundle/config.json"
 }
 
+piped() { # the same, with a pipe, as engines have it: criu does not know files of the host
+    bolt-oci "$@" 2>&1 </dev/null | cat >"/tmp/said" &
+    sleep 1
+    for _ in $(seq 50); do [ -n "$(bolt-oci list --quiet)" ] && break; sleep 0.2; done
+    out=$(cat /tmp/said)
+}
+
 detached() { # ARGUMENTS of bolt-oci that leaves a container running; what it says is in $out
     # A file: the container keeps its standard streams, and a pipe would not end.
     bolt-oci "$@" >"${TMPDIR:-/tmp}/said-$(id -u)" 2>&1 </dev/null

@@ -35,10 +35,16 @@ def run():
     if built.returncode:
         return [case("virtual host", failure="it could not be made: " + built.stderr[-1500:])]
     stage = os.path.join(TOP, "build/stage")
-    for script in ("checks.sh", "as-user.sh", "as-root.sh"):
+    for script in ("checks.sh", "as-user.sh", "as-root.sh", "as-root-criu.sh"):
         shutil.copy(os.path.join(HERE, script), stage)
     carry_libraries(os.path.join(stage, "libexec/bolt/bolt-transfer"), os.path.join(stage, "host-libraries"))
-    return run_script(vm, stage, "as-user.sh", ["--user"]) + run_script(vm, stage, "as-root.sh", [])
+    criu = shutil.which("criu", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if criu:
+        os.makedirs(os.path.join(stage, "criu"), exist_ok=True)
+        shutil.copy(criu, os.path.join(stage, "criu"))
+        carry_libraries(criu, os.path.join(stage, "host-libraries"))
+    cases = run_script(vm, stage, "as-user.sh", ["--user"]) + run_script(vm, stage, "as-root.sh", [])
+    return cases + (run_script(vm, stage, "as-root-criu.sh", []) if criu else [case("criu", skipped="criu is not installed")])
 
 
 def run_script(vm, stage, script, options):

@@ -1,0 +1,88 @@
+#include "cli/oci_making.h"
+
+#include "base/time.h"
+#include "cli/oci_commands.h"
+#include "cli/oci_protection.h"
+#include "oci/annotations.h"
+#include "sys/file.h"
+#include "sys/process.h"
+#include "sys/users.h"
+
+namespace bolt::cli::oci_command {
+
+namespace {
+
+Result<ContainerRecord> record_of(Making const& making, oci::Created const& created) {
+    auto const& spec = making.loaded.spec;
+    auto const pid = created.init.pid();
+    auto user = calling_user();
+    auto const started = TRY(start_time_of(pid));
+    auto boot = TRY(boot_id());
+    return ContainerRecord{.id = making.request.id,
+                           .pid = pid,
+                           .start_time = started,
+                           .boot_id = std::move(boot),
+                           .bundle = making.request.bundle,
+                           .rootfs = spec.root_path.starts_with('/') ? spec.root_path : (making.request.bundle / spec.root_path).text(),
+                           .created = format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(Clock::now())),
+                           .owner = user ? user.value().name : "",
+                           .oci_version = spec.oci_version,
+                           .annotations = spec.annotations,
+                           .cgroup = created.cgroup.directories(),
+                           .scope_unit = created.scope_unit,
+                           .rdt = created.rdt};
+}
+
+Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {
+    if (process.terminal && detached && options.console_socket.empty())
+        return Error::of(EINVAL, "process.terminal is set: a detached container needs '--console-socket'");
+    if ((!process.terminal || !detached) && !options.console_socket.empty())
+        return Error::of(EINVAL, "'--console-socket' is for a detached container whose process.terminal is set");
+    return {};
+}
+
+} // namespace
+
+Result<void> write_down(Making const& making, oci::Created const& created) {
+    TRY(making.directory.write(TRY(record_of(making, created))));
+    return making.directory.write_config(making.loaded.text);
+}
+
+void tell(ErrorList const& errors) {
+    for (auto const& error : errors) warn(fmt::format("{}, ignoring", error.text()));
+}
+
+void tell(Result<void> const& done) {
+    if (!done) warn(fmt::format("{}, ignoring", done.error().text()));
+}
+
+void unmake(Making& making) {
+    tell(oci::remove(making.created, making.request));
+    if (auto const removed = making.directory.remove(); !removed) warn(removed.error().text());
+}
+
+Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter) {
+    auto directory = TRY(ContainerDirectory::of(globals().root, id));
+    auto const bundle = TRY(HostPath::absolute(options.bundle));
+    auto loaded = TRY(load_bundle(bundle, options.config));
+    if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
+    auto pidfd_socket = options.pidfd_socket.empty() ? TRY(oci::parse_annotations(loaded.spec.annotations)).pidfd_receiver : options.pidfd_socket;
+    TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
+    TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
+    auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
+    TRY(directory.make());
+    Making making{std::move(directory), std::move(loaded), {}, {}};
+    making.pidfd_socket = std::move(pidfd_socket);
+    making.request.id = id;
+    making.request.bundle = bundle;
+    making.request.preserved_descriptors = options.preserved;
+    making.request.cgroup_use = globals().cgroup_use;
+    if (globals().asks_systemd) making.request.scope_program = std::move(scope);
+    if (making.request.cgroup_use == oci::CgroupUse::when_possible && !making.loaded.spec.linux_.cgroups_path.empty()) making.request.cgroup_use = oci::CgroupUse::counted;
+    if (options.no_pivot) making.request.root_entry = oci::RootEntry::chroot;
+    if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
+    if (starter == StartedBy::another) making.request.start_socket = making.directory.start_socket();
+    return making;
+}
+
+} // namespace bolt::cli::oci_command

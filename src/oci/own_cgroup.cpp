@@ -1,0 +1,46 @@
+#include "oci/own_cgroup.h"
+
+#include "oci/scope_plan.h"
+
+namespace bolt::oci {
+
+namespace {
+
+Result<Scope> make_scope(CreateRequest const& request) {
+    auto const& spec = *request.spec;
+    if (cgroup_version() != CgroupVersion::v2)
+        return Error::of(ENOTSUP, "the cgroup manager systemd needs a host with cgroup v2 alone; use cgroupfs (leave '--systemd-cgroup' out), or boot with systemd.unified_cgroup_hierarchy=1");
+    auto const manager = TRY(own_systemd());
+    auto const name = TRY(parse_scope_name(spec.linux_.cgroups_path, request.id, manager));
+    auto properties = TRY(plan_scope(spec.linux_.resources, CgroupVersion::v2));
+    for (auto& property : TRY(properties_of_annotations(spec.annotations))) properties.push_back(std::move(property));
+    return Scope::start(*request.scope_program, manager, name, fmt::format("container {}", request.id), std::move(properties));
+}
+
+} // namespace
+
+Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
+    auto const& section = request.spec->linux_;
+    if (request.scope_program && request.cgroup_use != CgroupUse::never) scope = TRY(make_scope(request));
+    if (scope) created.scope_unit = scope->cgroups_path().substr(scope->cgroups_path().rfind('/') + 1);
+    created.cgroup = TRY(Cgroup::make({.path = scope ? scope->cgroups_path() : section.cgroups_path,
+                                       .id = request.id,
+                                       .resources = section.resources,
+                                       .use = request.cgroup_use,
+                                       .scope_holder = scope ? scope->holder() : 0}));
+    return {};
+}
+
+Result<void> enter_cgroup(CreateRequest const& request, Created const& created) {
+    if (created.scope_unit.empty()) return created.cgroup.add(created.init.pid());
+    auto const manager = TRY(own_systemd());
+    return attach_to_scope({*request.scope_program, manager, created.scope_unit}, created.init.pid());
+}
+
+Result<void> stop_scope_of(CreateRequest const& request, Created const& created) {
+    if (created.scope_unit.empty()) return {};
+    auto const manager = TRY(own_systemd());
+    return stop_scope({*request.scope_program, manager, created.scope_unit});
+}
+
+} // namespace bolt::oci

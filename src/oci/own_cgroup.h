@@ -1,0 +1,18 @@
+// The cgroup that a new container gets: a directory that this process makes, or a scope that systemd makes.
+#pragma once
+
+#include <optional>
+
+#include "base/result.h"
+#include "oci/container.h"
+#include "oci/scope.h"
+
+namespace bolt::oci {
+
+// Into created.cgroup and created.scope_unit. The scope lasts while `scope` is held, until a process of the container's is in it.
+Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope);
+// Moves init into it.
+Result<void> enter_cgroup(CreateRequest const& request, Created const& created);
+Result<void> stop_scope_of(CreateRequest const& request, Created const& created);
+
+} // namespace bolt::oci
