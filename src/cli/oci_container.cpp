@@ -26,15 +26,18 @@ Result<ContainerDirectory> ContainerDirectory::of(HostPath const& root, std::str
     return ContainerDirectory(root / id, std::string(id));
 }
 
-Result<void> ContainerDirectory::make() const {
+Result<void> ContainerDirectory::make(HostPath const& bundle) const {
     auto made = make_directory(path_, 0700);
     if (!made && made.error().is(ENOENT)) {
         TRY(make_directories(path_.parent(), 0700));
         made = make_directory(path_, 0700);
     }
     if (!made && made.error().is(EEXIST)) return Error::of(EEXIST, "container '{}' exists already; remove it with 'bolt-oci delete {}' or choose another id", id_, id_);
-    return made;
+    TRY(std::move(made));
+    return make_symlink(bundle.text(), path_ / "bundle");
 }
+
+Result<HostPath> ContainerDirectory::bundle() const { return HostPath::parse(TRY(read_symlink(path_ / "bundle"))); }
 
 Result<void> ContainerDirectory::remove() const { return remove_tree(path_); }
 

@@ -70,6 +70,11 @@ Result<void> hand_over(Making& making, CreateOptions const& options) {
     return {};
 }
 
+void tell_warnings(oci::Created& created) {
+    for (auto const& warning : created.warnings) warn(warning);
+    created.warnings.clear();
+}
+
 // Everything up to `created`. What is made on disk is taken back by the caller when this fails.
 Result<void> make(Making& making, CreateOptions const& options) {
     making.request.meanwhile = [&making](oci::Created const& created) -> Result<void> {
@@ -79,7 +84,7 @@ Result<void> make(Making& making, CreateOptions const& options) {
         return {};
     };
     making.created = TRY(oci::create(making.request));
-    for (auto const& warning : making.created.warnings) warn(warning);
+    tell_warnings(making.created);
     auto const handed = hand_over(making, options);
     if (!handed) return Error(EIO, handed.error().text());
     return {};
@@ -124,6 +129,7 @@ int run(Command const& command, Words const& words) {
     if (made && !notifications) made = notifications.error();
     if (made) made = make(*making, options);
     if (made) made = oci::start(making->created, making->request);
+    if (made) tell_warnings(making->created);
     if (!made) {
         unmake(*making);
         return complain(made.error(), exit_code_of(made.error(), failed));

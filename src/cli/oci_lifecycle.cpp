@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "cli/oci_commands.h"
+#include "cli/oci_making.h"
 #include "oci/scope.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -75,6 +76,15 @@ Result<void> stop_scope_of(ContainerRecord const& record) {
     return oci::stop_scope({std::move(program), manager, record.scope_unit});
 }
 
+// Of a container without a record: where its bundle says. The bundle may have gone before it, and with it what is known.
+void remove_cgroup_of(ContainerDirectory const& directory, std::string const& id) {
+    auto const bundle = directory.bundle();
+    auto const loaded = bundle ? load_bundle(bundle.value()) : Result<LoadedBundle>(bundle.error());
+    if (!loaded) return;
+    auto const& section = loaded.value().spec.linux_;
+    oci::Cgroup::remove_remains({.path = section.cgroups_path, .id = id, .resources = section.resources, .use = cgroup_use_for(loaded.value().spec)});
+}
+
 } // namespace
 
 Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
@@ -83,8 +93,10 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
     if (!record) {
         if (!record.error().is(ESRCH)) return record.error();
         // What a create left behind that was killed half way.
-        bool const remains = exists(directory.path());
-        if (remains && options.force) return directory.remove();
+        if (exists(directory.path()) && options.force) {
+            remove_cgroup_of(directory, id);
+            return directory.remove();
+        }
         return options.force ? Result<void>() : record.error();
     }
     auto const status = TRY(directory.status_of(record.value()));

@@ -61,6 +61,11 @@ void unmake(Making& making) {
     if (auto const removed = making.directory.remove(); !removed) warn(removed.error().text());
 }
 
+oci::CgroupUse cgroup_use_for(spec::Runtime const& spec) {
+    auto const use = globals().cgroup_use;
+    return use == oci::CgroupUse::when_possible && !spec.linux_.cgroups_path.empty() ? oci::CgroupUse::counted : use;
+}
+
 Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter) {
     auto directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const bundle = TRY(HostPath::absolute(options.bundle));
@@ -70,15 +75,14 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
     TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
     auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
-    TRY(directory.make());
+    TRY(directory.make(bundle));
     Making making{std::move(directory), std::move(loaded), {}, {}};
     making.pidfd_socket = std::move(pidfd_socket);
     making.request.id = id;
     making.request.bundle = bundle;
     making.request.preserved_descriptors = options.preserved;
-    making.request.cgroup_use = globals().cgroup_use;
+    making.request.cgroup_use = cgroup_use_for(making.loaded.spec);
     if (globals().asks_systemd) making.request.scope_program = std::move(scope);
-    if (making.request.cgroup_use == oci::CgroupUse::when_possible && !making.loaded.spec.linux_.cgroups_path.empty()) making.request.cgroup_use = oci::CgroupUse::counted;
     if (options.no_pivot) making.request.root_entry = oci::RootEntry::chroot;
     if (options.no_new_keyring) making.request.keyring = oci::Keyring::inherited;
     if (starter == StartedBy::another) making.request.start_socket = making.directory.start_socket();

@@ -27,6 +27,8 @@ enum class StartedBy { this_process, another };
 
 // The bundle is read and checked, and the container's directory is made.
 Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter);
+// An engine that names the cgroup wants to read from it what is used.
+oci::CgroupUse cgroup_use_for(spec::Runtime const& spec);
 // What the next command needs to find the container.
 Result<void> write_down(Making const& making, oci::Created const& created);
 // Takes back a container that did not come to life, or whose life is over. What cannot be taken back is told.

@@ -28,47 +28,77 @@ Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
     return cgroup;
 }
 
-Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
-    auto const& resources = request.resources;
-    auto const use = request.use;
-    pid_t const scope_holder = request.scope_holder;
-    Cgroup cgroup;
+namespace {
+
+// What is to be made, and where.
+struct Plan {
+    CgroupVersion version = CgroupVersion::none;
+    Caller caller = Caller::ordinary_user;
+    std::vector<CgroupSetting> settings;
+    std::vector<spec::DeviceRule> device_rules;
+    std::vector<std::pair<std::string, HostPath>> directories; // {tree, place}; empty for no cgroup
+};
+Result<Plan> plan(CgroupRequest const& request) {
     auto const host = trees_of_host();
-    auto const version = host.version;
-    bool const needed = resources.limits_anything();
-    if (use == CgroupUse::never || (version == CgroupVersion::none && !needed)) return cgroup;
-    if (version == CgroupVersion::none) return Error::of(ENOTSUP, "resources: no cgroup tree is mounted at /sys/fs/cgroup, so limits cannot be set");
+    Plan plan{.version = host.version};
+    auto resources = request.resources;
+    if (request.use == CgroupUse::never || (plan.version == CgroupVersion::none && !resources.limits_anything())) return plan;
+    if (plan.version == CgroupVersion::none) return Error::of(ENOTSUP, "resources: no cgroup tree is mounted at /sys/fs/cgroup, so limits cannot be set");
     // Root of a user namespace is an ordinary user to the host's cgroup trees.
-    auto const caller = geteuid() == 0 && TRY(in_initial_user_namespace()) ? Caller::host_root : Caller::ordinary_user;
-    auto enforced = resources;
+    plan.caller = geteuid() == 0 && TRY(in_initial_user_namespace()) ? Caller::host_root : Caller::ordinary_user;
     // In a user namespace no device node can be made, and what is bound in is what the runtime chose: rules have nothing to
     // forbid, and nobody there could set them.
-    if (caller == Caller::ordinary_user) enforced.devices.clear();
-    auto const settings = TRY(plan_cgroup(enforced, host));
-    auto trees = trees_for(settings, version);
-    if (use == CgroupUse::counted && version == CgroupVersion::v1) add_counting_trees(trees);
-    auto const ancestors = scope_holder ? Ancestors::systemds : Ancestors::ours;
-    auto made = [&]() -> Result<void> {
-        for (auto const& tree : trees) {
-            auto const tree_top = top_of(tree);
-            auto const directory = TRY(HostPath::parse(tree_top.text() + TRY(place(request.path, request.id, tree, caller))));
-            TRY(make_directory_of_group(directory, tree, settings, scope_holder));
-            cgroup.directories_.push_back(directory);
-            if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));
-            TRY(write_settings(directory, tree, settings, ancestors));
-        }
-        if (version == CgroupVersion::v2 && !enforced.devices.empty())
-            TRY(attach_device_filter(cgroup.directories_.front(), make_device_filter(plan_device_filter(enforced.devices))).while_doing("resources.devices"));
-        if (version == CgroupVersion::v2 && use == CgroupUse::counted) enable_controllers(cgroup_top(), cgroup.directories_.front(), {"memory", "cpu", "io", "pids"}, ancestors);
-        if (version == CgroupVersion::v2) cgroup.birthplace_ = TRY(open_file(cgroup.directories_.front(), O_PATH | O_DIRECTORY));
-        return {};
-    }();
+    if (plan.caller == Caller::ordinary_user) resources.devices.clear();
+    plan.settings = TRY(plan_cgroup(resources, host));
+    plan.device_rules = std::move(resources.devices);
+    auto trees = trees_for(plan.settings, plan.version);
+    if (request.use == CgroupUse::counted && plan.version == CgroupVersion::v1) add_counting_trees(trees);
+    for (auto& tree : trees) {
+        auto directory = TRY(HostPath::parse(top_of(tree).text() + TRY(place(request.path, request.id, tree, plan.caller))));
+        plan.directories.emplace_back(std::move(tree), std::move(directory));
+    }
+    return plan;
+}
+
+} // namespace
+
+Result<void> Cgroup::make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<CgroupSetting> const& settings) {
+    auto const ancestors = request.scope_holder ? Ancestors::systemds : Ancestors::ours;
+    for (auto const& [tree, directory] : wanted) {
+        TRY(make_directory_of_group(directory, tree, settings, request.scope_holder));
+        directories_.push_back(directory);
+        if (tree == "cpuset") TRY(inherit_cpuset(top_of(tree), directory));
+        TRY(write_settings(directory, tree, settings, ancestors));
+    }
+    return {};
+}
+
+Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
+    auto const planned = TRY(plan(request));
+    Cgroup cgroup;
+    if (planned.directories.empty()) return cgroup;
+    auto made = cgroup.make_directories(request, planned.directories, planned.settings);
+    if (made && planned.version == CgroupVersion::v2) made = cgroup.make_birthplace(request, planned.device_rules);
     if (made) return cgroup;
-    if (scope_holder) cgroup.directories_.clear(); // systemd takes its own away, when the holder is gone
+    if (request.scope_holder) cgroup.directories_.clear(); // systemd takes its own away, when the holder is gone
     cgroup.remove();
-    if (needed || caller == Caller::host_root)
-        return std::move(made).while_doing("make the cgroup{}", caller == Caller::host_root ? "" : " (an ordinary user needs a delegated cgroup v2 tree for limits)").error();
+    if (request.resources.limits_anything() || planned.caller == Caller::host_root)
+        return std::move(made).while_doing("make the cgroup{}", planned.caller == Caller::host_root ? "" : " (an ordinary user needs a delegated cgroup v2 tree for limits)").error();
     return Cgroup(); // an ordinary user without a delegated cgroup, who asked for nothing
+}
+
+Result<void> Cgroup::make_birthplace(CgroupRequest const& request, std::vector<spec::DeviceRule> const& rules) {
+    auto const& directory = directories_.front();
+    if (!rules.empty()) TRY(attach_device_filter(directory, make_device_filter(plan_device_filter(rules))).while_doing("resources.devices"));
+    if (request.use == CgroupUse::counted) enable_controllers(cgroup_top(), directory, {"memory", "cpu", "io", "pids"}, request.scope_holder ? Ancestors::systemds : Ancestors::ours);
+    birthplace_ = TRY(open_file(directory, O_PATH | O_DIRECTORY));
+    return {};
+}
+
+void Cgroup::remove_remains(CgroupRequest const& request) {
+    auto const planned = plan(request);
+    if (!planned) return;
+    for (auto const& [tree, directory] : planned.value().directories) rmdir(directory.c_str()); // not where somebody is
 }
 
 namespace {

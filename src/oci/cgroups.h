@@ -42,6 +42,8 @@ public:
     Cgroup() = default;
     // Makes the directories and writes the settings.
     static Result<Cgroup> make(CgroupRequest const& request);
+    // Removes what a make() with the same request left that was killed half way: empty directories.
+    static void remove_remains(CgroupRequest const& request);
     // What make() returned elsewhere, by its paths.
     static Cgroup adopt(std::vector<HostPath> directories);
 
@@ -67,6 +69,8 @@ public:
     ErrorList remove();
 
 private:
+    Result<void> make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<CgroupSetting> const& settings);
+    Result<void> make_birthplace(CgroupRequest const& request, std::vector<spec::DeviceRule> const& rules);
     // The container's directory in a tree, made and entered by all members when there is none yet.
     Result<HostPath> directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings);
     std::vector<HostPath> directories_;

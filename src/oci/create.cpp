@@ -2,6 +2,7 @@
 #include "oci/container.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "oci/hooks.h"
@@ -185,6 +186,16 @@ void undo(CreateRequest const& request, Created& created) {
     if (request.start_socket) unlink(request.start_socket->c_str());
 }
 
+// What cannot be said to init, or done to it, because it has ended: it knows better why.
+Error find_reason(CreateRequest const& request, Created& created, Error failure) {
+    if (!created.init.is_running() || !(failure.is(EPIPE) || failure.is(ESRCH) || failure.is(ENOENT))) return failure;
+    constexpr int patience = 1000;
+    pollfd ended{created.init.pidfd().number(), POLLIN, 0};
+    if (poll(&ended, 1, patience) != 1) return failure;
+    auto told = follow_init(request, created);
+    return told ? failure : std::move(told).error();
+}
+
 // Nothing else is said to init that could come after it.
 bool may_start_early(CreateRequest const& request, InitPlan const& plan) {
     auto const& hooks = request.spec->hooks;
@@ -200,8 +211,9 @@ Result<Created> create(CreateRequest const& request) {
     auto made = plan ? clone_init(request, plan.value(), created) : Result<void>(plan.error());
     scope.reset();
     if (!made) {
+        auto const failure = find_reason(request, created, std::move(made).error());
         undo(request, created);
-        return without_command_codes(std::move(made).error());
+        return without_command_codes(failure);
     }
     if (request.meanwhile) made = request.meanwhile(created);
     // An init that has failed by now does not hear it, and its report says why.
@@ -216,7 +228,11 @@ Result<Created> create(CreateRequest const& request) {
         undo(request, created);
         return std::move(made).error();
     }
-    if (request.start_socket) created.start.close();
+    // From here on init waits for somebody else; until here it ends with us.
+    if (request.start_socket) {
+        (void)created.start.send(word_go).ok(); // an init that has ended is a container that has ended
+        created.start.close();
+    }
     return created;
 }
 
@@ -226,7 +242,7 @@ Result<void> start(Created& container, CreateRequest const& request) {
     TRY(await_execution(container.start));
     container.start.close();
     // 10: their failure is told and changes nothing.
-    for (auto const& error : run_poststart_hooks(*request.spec, request.id, container.init.pid(), request.bundle)) (void)error;
+    for (auto const& error : run_poststart_hooks(*request.spec, request.id, container.init.pid(), request.bundle)) container.warnings.push_back(error.text() + ", ignoring");
     return {};
 }
 

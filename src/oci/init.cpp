@@ -204,6 +204,8 @@ Result<Channel> await_start(InitPlan const& plan, Channel const& channel) {
         TRY(await_word(channel, word_start));
         return Channel(TRY(duplicate(channel.fd())));
     }
+    // The container is on record: before that nobody would ever find it.
+    TRY(await_word(channel, word_go));
     for (;;) {
         Channel starter(TRY(accept_one(plan.start_listener)));
         // Somebody who connects and leaves does not start the container.
