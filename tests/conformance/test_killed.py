@@ -100,8 +100,9 @@ def test_init_is_killed_at_every_system_call(root_bundle):
         name = f"killed-{os.getpid()}-{call}-{count}"
         done = create_traced(bundle, name, "-f", "-e", f"inject={call}:signal=KILL:when={count}")
         bundle.ids.append(name)
-        # The runtime lives, says what happened, and has cleaned up itself.
-        assert done.returncode == 1 and ("SIGKILL" in done.stderr or "ended before it could run" in done.stderr), (call, count, done.stderr)
+        # The runtime lives, says what happened, and has cleaned up itself. After init's last word its end is the container's.
+        is_told = done.returncode == 1 and ("SIGKILL" in done.stderr or "ended before it could run" in done.stderr)
+        assert is_told or (call == "rt_sigaction" and done.returncode == 137), (call, count, done.stderr)
         assert_nothing_is_left(bundle, name, before, f"init killed at {call} {count}")
 
 

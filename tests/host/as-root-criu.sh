@@ -61,7 +61,7 @@ bolt-oci delete --force four
 change '.linux.namespaces |= map(del(.path)) | .linux.cgroupsPath = "machine.slice:test:five" | .process.args = ["sh", "-c", "while :; do echo x >>/shared/log; sleep 0.1; done"]'
 piped --systemd-cgroup run --detach --bundle /tmp/bundle five && moves
 out=$(bolt-oci --systemd-cgroup checkpoint --image-path /tmp/images5 five 2>&1) && piped --systemd-cgroup restore --detach --bundle /tmp/bundle --image-path /tmp/images5 five && moves &&
-    [ "$(cat /sys/fs/cgroup/machine.slice/test-five.scope/cgroup.procs | head -1)" = "$(bolt-oci state five | jq .pid)" ]
+    [ "$(head -1 /sys/fs/cgroup/machine.slice/test-five.scope/cgroup.procs)" = "$(bolt-oci state five | jq .pid)" ]
 check "in a scope of systemd's" $? "$out $(grep -m3 Error /tmp/images5/restore.log)"
 bolt-oci --systemd-cgroup delete --force five
 
