@@ -55,7 +55,7 @@ print(json.dumps(took))
 
 class Bench:
     def __init__(self, runs):
-        self.runs, self.rows = runs, []
+        self.runs, self.rows, self.facts = runs, [], []
         self.work = tempfile.mkdtemp(prefix="bolt-bench-")
         os.chmod(self.work, 0o755)
         self.stage = os.path.join(self.work, "stage")
@@ -124,6 +124,51 @@ for turn in range(turns):
             theirs += self.turns(words([shutil.which(peer), "--root", os.path.join(self.work, peer)]))
         self.row(name, ours, theirs, target)
 
+    def floor(self, bundle):
+        """bolt-oci against a C program that makes the same kernel calls and nothing else."""
+        floor = os.path.join(self.work, "floor")
+        quiet(["cc", "-O2", "-static", "-o", floor, os.path.join(TOP, "tests/bench/floor.c")])
+        ours, theirs = [], []
+        for _ in range(5):
+            ours += self.turns([[*self.oci_words(), "run", "--bundle", bundle, "z{}"]])
+            theirs += self.turns([[floor, bundle]])
+        self.row("bolt-oci run of true / the kernel calls alone", ours, theirs, "1.6")
+
+    def oci_words(self):
+        return [os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")]
+
+    def throughput(self, bundle):
+        """200 containers by 8 workers at once."""
+        script = 'for w in 1 2 3 4 5 6 7 8; do (for i in $(seq 25); do "$@" run --bundle %s many-$w-$i-{} || exit 1; done) & done; wait' % bundle
+        words = lambda runtime: [["/bin/sh", "-c", script, "sh", *runtime]]
+        ours, theirs = [], []
+        for _ in range(3):
+            ours += self.turns(words(self.oci_words()), count=1)
+            theirs += self.turns(words([shutil.which("crun"), "--root", os.path.join(self.work, "crun")]), count=1)
+        self.row("200 containers by 8 workers: bolt-oci / crun", ours, theirs, "0.4")
+
+    def peak(self, bundle):
+        """Resident memory at most, of the runtime's own process; busybox is small enough not to count itself."""
+        def kib(runtime):
+            script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec busybox time -f %M \"$@\""
+            done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *runtime, "run", "--bundle", bundle, "peak"], check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            return float(done.stderr.split()[-1])
+        peer = [shutil.which("crun"), "--root", os.path.join(self.work, "crun")]
+        self.row("peak memory of bolt-oci run / crun run", [kib(self.oci_words()) for _ in range(5)], [kib(peer) for _ in range(5)], "1", "KiB")
+
+    def instructions(self, bundle):
+        """Without noise: what bolt-oci executes up to the container's process, which valgrind cannot make. Not on a read-only mount it
+        would begin a second time."""
+        mounted = os.path.join(self.work, "read-only")
+        os.mkdir(mounted)
+        script = f"mount --bind {self.stage}/bin {mounted} && mount -o remount,bind,ro {mounted} && exec valgrind --tool=callgrind --callgrind-out-file=/dev/null {mounted}/bolt-oci --root {self.work}/oci run --bundle {bundle} counted"
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        counted = [line.split()[-1] for line in done.stderr.splitlines() if "Collected" in line]
+        if not counted:
+            raise subprocess.CalledProcessError(done.returncode, "valgrind", stderr=done.stderr.encode())
+        self.facts.append(f"bolt-oci run executes {int(counted[0]):,} instructions before the container's process is made (callgrind).")
+        print(self.facts[-1], flush=True)
+
     def oci(self):
         bundle = self.bundle()
         sleeping = self.bundle("sleeping", ["/bin/busybox", "sleep", "1000"])
@@ -131,6 +176,10 @@ for turn in range(turns):
         in_steps = lambda runtime: [[*runtime, "create", "--bundle", bundle, "y{}"], [*runtime, "start", "y{}"], [*runtime, "delete", "--force", "y{}"]]
         self.beside("bolt-oci run of true / crun run", "crun", in_one, "0.5 (later 0.35)")
         self.beside("bolt-oci run of true / runc run", "runc", in_one, "-")
+        self.floor(bundle)
+        self.throughput(bundle)
+        self.peak(bundle)
+        self.instructions(bundle)
         self.beside("bolt-oci create, start, delete / crun's", "crun", in_steps, "0.4")
         for runtime in ([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")], [shutil.which("crun"), "--root", os.path.join(self.work, "crun")]):
             self.turns([[*runtime, "run", "--detach", "--bundle", sleeping, "sleeper{}"]], count=-1)
@@ -238,6 +287,7 @@ for turn in range(turns):
         lines = ["# Performance", "", "The last run of `./dev bench --record`: medians of both sides, measured in turn in one run. Ratios below 1 are in bolt's favour.", "",
                  "| case | bolt | peer | ratio | target |", "|---|---|---|---|---|"]
         lines += [f"| {name} | {a:.2f} {unit} | {b:.2f} {unit} | {ratio:.3f} | {target} |" for name, a, b, ratio, target, unit in self.rows]
+        lines += ["", *self.facts]
         versions = []
         for tool in ("crun", "podman", "conmon", "skopeo"):
             out = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()

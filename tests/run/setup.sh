@@ -7,7 +7,7 @@ BUILD_PACKAGES="meson ninja-build pkg-config g++ make ccache git libseccomp-dev 
 TEST_PACKAGES="python3-pytest mmdebstrap skopeo docker-registry crun runc criu strace podman conmon libdevmapper1.02.1 curl jq procps iproute2
  mandoc mount zstd util-linux shellcheck"
 # slirp4netns: podman's default network for ordinary users on Debian 12.
-BENCH_PACKAGES="slirp4netns"
+BENCH_PACKAGES="slirp4netns valgrind"
 
 say() { echo "dev: $*" >&2; }
 
