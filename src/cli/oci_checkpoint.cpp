@@ -3,6 +3,7 @@
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
 #include "cli/oci_making.h"
+#include "oci/annotations.h"
 #include "oci/checkpoint.h"
 #include "sys/file.h"
 
@@ -99,16 +100,18 @@ Result<void> checkpoint_container(std::string const& id, CheckpointOptions& opti
     auto const status = TRY(directory.status_of(record));
     if (status != ContainerStatus::running && status != ContainerStatus::paused) return Error::of(EINVAL, "container '{}' is {}: only a running one can be checkpointed", id, to_text(status));
     auto const spec = TRY(directory.read_config());
+    options.criu.config = TRY(oci::parse_annotations(spec.annotations)).criu_config;
     TRY(oci::checkpoint({.spec = spec, .bundle = record.bundle, .init_pid = record.pid, .cgroup = record.cgroup, .options = options.criu}).while_doing("checkpoint container '{}'", id));
     return options.criu.leave_running || options.criu.pre_dump ? Result<void>() : delete_container(id, {.force = true});
 }
 
 Result<int> restore_container(std::string const& id, CheckpointOptions& options) {
     TRY(place(options));
+    auto signals = TRY(hold_signals());
     auto making = TRY(prepare(id, {.bundle = options.bundle, .pid_file = options.pid_file, .detach = options.detach, .keep = options.keep}, StartedBy::this_process));
     making.request.spec = &making.loaded.spec;
-    auto signals = TRY(hold_signals());
-    auto restored = oci::restore({.create = making.request, .options = options.criu}).while_doing("restore container '{}'", id);
+    options.criu.config = TRY(oci::parse_annotations(making.loaded.spec.annotations)).criu_config;
+    auto restored = oci::restore({.create = making.request, .scratch = making.directory.path(), .options = options.criu}).while_doing("restore container '{}'", id);
     auto written = restored ? Result<void>() : Result<void>(restored.error());
     if (restored) {
         making.created = std::move(restored).value();

@@ -26,7 +26,7 @@ Result<ContainerDirectory> ContainerDirectory::of(HostPath const& root, std::str
     return ContainerDirectory(root / id, std::string(id));
 }
 
-Result<void> ContainerDirectory::make(HostPath const& bundle) const {
+Result<void> ContainerDirectory::make(HostPath const& document) const {
     auto made = make_directory(path_, 0700);
     if (!made && made.error().is(ENOENT)) {
         TRY(make_directories(path_.parent(), 0700));
@@ -34,10 +34,12 @@ Result<void> ContainerDirectory::make(HostPath const& bundle) const {
     }
     if (!made && made.error().is(EEXIST)) return Error::of(EEXIST, "container '{}' exists already; remove it with 'bolt-oci delete {}' or choose another id", id_, id_);
     TRY(std::move(made));
-    return make_symlink(bundle.text(), path_ / "bundle");
+    auto linked = make_symlink(document.text(), path_ / "document");
+    if (!linked) rmdir(path_.c_str());
+    return linked;
 }
 
-Result<HostPath> ContainerDirectory::bundle() const { return HostPath::parse(TRY(read_symlink(path_ / "bundle"))); }
+Result<HostPath> ContainerDirectory::document() const { return HostPath::parse(TRY(read_symlink(path_ / "document"))); }
 
 Result<void> ContainerDirectory::remove() const { return remove_tree(path_); }
 
@@ -144,8 +146,7 @@ Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord co
     return shown;
 }
 
-Result<LoadedBundle> load_bundle(HostPath const& bundle, std::string_view config) {
-    auto const path = TRY(HostPath::parse(config.starts_with('/') ? std::string(config) : fmt::format("{}/{}", bundle, config)));
+Result<LoadedBundle> load_document(HostPath const& path) {
     LoadedBundle loaded;
     loaded.text = TRY(read_file(path));
     loaded.spec = TRY(spec::parse_runtime(TRY(Json::parse(loaded.text).while_doing("read '{}'", path))).while_doing("'{}'", path));

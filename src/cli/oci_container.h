@@ -2,7 +2,7 @@
 //
 //     ROOT/ID/state.json     what create made; whether it still lives is checked, never assumed
 //     ROOT/ID/config.json    the bundle's document as it was
-//     ROOT/ID/bundle         a link to the bundle, there from the first moment
+//     ROOT/ID/document       a link to the bundle's config.json, there from the first moment
 //     ROOT/ID/start          the socket that init waits on while the container is `created`
 #pragma once
 
@@ -46,9 +46,9 @@ public:
 
     HostPath const& path() const { return path_; }
     HostPath start_socket() const { return path_ / "start"; }
-    Result<void> make(HostPath const& bundle) const; // EEXIST when the id is taken
-    // The bundle that it was made for, while there is no record yet.
-    Result<HostPath> bundle() const;
+    Result<void> make(HostPath const& document) const; // EEXIST when the id is taken
+    // The config.json that it was made from, also while there is no record yet.
+    Result<HostPath> document() const;
     Result<void> remove() const;
     Result<void> write(ContainerRecord const& record) const;
     Result<void> write_config(std::string_view text) const;
@@ -71,7 +71,6 @@ struct LoadedBundle {
     std::string text;
     spec::Runtime spec;
 };
-// `config` is a path relative to the bundle.
-Result<LoadedBundle> load_bundle(HostPath const& bundle, std::string_view config = "config.json");
+Result<LoadedBundle> load_document(HostPath const& path);
 
 } // namespace bolt::cli

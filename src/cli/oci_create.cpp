@@ -52,9 +52,9 @@ void pass_listening_sockets(spec::Process& process, int& preserved) {
 
 // What the caller's surroundings give a new container.
 Result<void> equip(Making& making) {
+    making.request.spec = &making.loaded.spec;
     TRY(offer_notification(making.directory.path(), making.loaded.spec));
     pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
-    making.request.spec = &making.loaded.spec;
     return {};
 }
 
@@ -122,8 +122,9 @@ int run(Command const& command, Words const& words) {
     if (!making) return complain(making.error());
     // Who is promised a pid file or the terminal has it before the container runs.
     making->request.starts_at_once = options.pid_file.empty() && making->pidfd_socket.empty() && !making->loaded.spec.process->terminal;
-    auto signals = hold_signals();
-    if (!signals) return complain(signals.error());
+    auto held = hold_signals();
+    if (!held) return complain(held.error());
+    std::optional signals(std::move(held).value());
     auto made = equip(*making);
     auto notifications = NotifyRelay::open(making->directory.path());
     if (made && !notifications) made = notifications.error();
@@ -136,6 +137,7 @@ int run(Command const& command, Words const& words) {
     }
     auto const* const relay = notifications.value() ? &*notifications.value() : nullptr;
     if (options.detach) {
+        signals.reset(); // whoever has enough of waiting may end it: the container goes on
         if (relay) tell(relay->pass_on_until_ready(making->created.init.pidfd(), making->created.init.pid()));
         making->created.init.release();
         return 0;

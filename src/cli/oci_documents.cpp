@@ -44,7 +44,7 @@ Json linux_features() {
                     .set("operators", texts({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"}))
                     .set("knownFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}))
                     .set("supportedFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})));
-    section.set("apparmor", enabled(true)).set("selinux", enabled(true)).set("intelRdt", enabled(false));
+    section.set("apparmor", enabled(true)).set("selinux", enabled(true)).set("intelRdt", enabled(true));
     section.set("mountExtensions", Json::object().set("idmap", enabled(true)));
     return section;
 }
@@ -70,6 +70,7 @@ int features(Command const& command, Words const& words) {
     document.set("hooks", texts({"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}));
     document.set("mountOptions", oci::known_mount_options());
     document.set("linux", linux_features());
+    document.set("potentiallyUnsafeConfigAnnotations", texts({"run.oci.", "org.systemd.property.", "org.criu.config"}));
     document.set("annotations", Json::object().set("io.github.seccomp.libseccomp.version", "2.5").set("org.bolt.version", BOLT_VERSION));
     print(document.dump(Json::Layout::pretty));
     return 0;

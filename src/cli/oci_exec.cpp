@@ -129,6 +129,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
                                  .process = &process,
                                  .preserved_descriptors = options.preserved,
                                  .cgroup = &cgroup,
+                                 .cgroup_is_exact = !options.cgroups.empty(),
                                  .rdt_directories = record.rdt.entered,
                                  .scope_program = std::move(scope),
                                  .scope_unit = record.scope_unit}));

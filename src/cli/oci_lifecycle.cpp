@@ -78,11 +78,12 @@ Result<void> stop_scope_of(ContainerRecord const& record) {
 
 // Of a container without a record: where its bundle says. The bundle may have gone before it, and with it what is known.
 void remove_cgroup_of(ContainerDirectory const& directory, std::string const& id) {
-    auto const bundle = directory.bundle();
-    auto const loaded = bundle ? load_bundle(bundle.value()) : Result<LoadedBundle>(bundle.error());
+    auto const document = directory.document();
+    auto const loaded = document ? load_document(document.value()) : Result<LoadedBundle>(document.error());
     if (!loaded) return;
     auto const& section = loaded.value().spec.linux_;
     oci::Cgroup::remove_remains({.path = section.cgroups_path, .id = id, .resources = section.resources, .use = cgroup_use_for(loaded.value().spec)});
+    if (section.intel_rdt) oci::remove_rdt_remains(*section.intel_rdt, id);
 }
 
 } // namespace

@@ -139,16 +139,13 @@ Result<void> change_scope(std::string const& unit, spec::Resources const& resour
 Result<void> change_rdt(ContainerRecord const& record, spec::IntelRdt const& wanted) {
     if (!wanted.has_schemata()) return {};
     if (record.rdt.entered.empty()) return Error::of(ENOTSUP, "container '{}' was made without linux.intelRdt, so it has no schemata to change", record.id);
+    if (record.rdt.entered.front() == TRY(oci::resctrl_top())) return Error::of(EINVAL, "container '{}' is in the whole host's class", record.id);
     return oci::change_rdt_class(record.rdt.entered.front(), wanted);
 }
 
 // What config.json says from now on, so that the next update, and a limit that belongs to another, find it.
 Result<void> update_container(std::string const& id, UpdateOptions const& options) {
-    if (options.rdt.has_schemata()) {
-        auto const found = TRY(find_alive(id));
-        TRY(change_rdt(found.record, options.rdt));
-        if (!options.changes.find_object()) return {};
-    }
+    if (options.rdt.has_schemata() && options.resources_file.empty() && !options.changes.find_object()) return change_rdt(TRY(find_alive(id)).record, options.rdt);
     auto changes = TRY(changes_from(options));
     // Engines send all that the container has, its rules for devices with it: those stay.
     if (changes.find_object()) changes.merge(Json::object().set("devices", Json()));
@@ -168,6 +165,7 @@ Result<void> update_container(std::string const& id, UpdateOptions const& option
     auto limited = cgroup.limit(resources, found.record.scope_unit.empty() ? oci::Ancestors::ours : oci::Ancestors::systemds).while_doing("update container '{}'", id);
     TRY(keep(found, cgroup));
     TRY(std::move(limited));
+    if (options.resources_file.empty()) TRY(change_rdt(found.record, options.rdt));
     return write_file(path, document.dump(), 0600, Durability::none);
 }
 

@@ -69,13 +69,14 @@ oci::CgroupUse cgroup_use_for(spec::Runtime const& spec) {
 Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter) {
     auto directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const bundle = TRY(HostPath::absolute(options.bundle));
-    auto loaded = TRY(load_bundle(bundle, options.config));
+    auto const document = TRY(HostPath::parse(options.config.starts_with('/') ? options.config : fmt::format("{}/{}", bundle, options.config)));
+    auto loaded = TRY(load_document(document));
     if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
     auto pidfd_socket = options.pidfd_socket.empty() ? TRY(oci::parse_annotations(loaded.spec.annotations)).pidfd_receiver : options.pidfd_socket;
     TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
     TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
     auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
-    TRY(directory.make(bundle));
+    TRY(directory.make(document));
     Making making{std::move(directory), std::move(loaded), {}, {}};
     making.pidfd_socket = std::move(pidfd_socket);
     making.request.id = id;

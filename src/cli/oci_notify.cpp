@@ -1,7 +1,9 @@
 #include "cli/oci_notify.h"
 
+#include <algorithm>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +21,25 @@ constexpr char directory_name[] = "notify", socket_name[] = "notify.sock", insid
 char const* find_manager() {
     char const* const address = getenv("NOTIFY_SOCKET");
     return address && (*address == '/' || *address == '@') ? address : nullptr;
+}
+
+// What changes the service and not the container's part in it is not the container's to say.
+bool may_say(std::string_view line) {
+    constexpr std::string_view names[] = {"READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1", "STATUS=", "ERRNO=", "EXTEND_TIMEOUT_USEC="};
+    return std::ranges::any_of(names, [&](auto const name) { return name.ends_with('=') ? line.starts_with(name) : line == name; });
+}
+
+// sd_notify_barrier(3): the manager looks up who sent something, so the sender stays until that is done.
+void await_manager(std::string const& manager) {
+    constexpr int patience = 5000;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) return;
+    UniqueFd const ours(ends[0]);
+    UniqueFd theirs(ends[1]);
+    if (!send_to(manager, "BARRIER=1", theirs)) return;
+    theirs.close();
+    pollfd closed{ours.number(), 0, 0};
+    poll(&closed, 1, patience);
 }
 
 } // namespace
@@ -53,8 +74,7 @@ Result<bool> NotifyRelay::pass_on(std::optional<pid_t> main_pid) const {
     std::string text;
     for (auto const line : split({buffer, static_cast<std::size_t>(length)}, '\n')) {
         is_ready = is_ready || line == "READY=1";
-        // Process ids are the container's, and descriptors do not come along.
-        if (!line.empty() && !line.starts_with("MAINPID") && !line.starts_with("FDSTORE") && !line.starts_with("BARRIER")) text += fmt::format("{}\n", line);
+        if (may_say(line)) text += fmt::format("{}\n", line);
     }
     if (main_pid && is_ready) text += fmt::format("MAINPID={}\n", *main_pid);
     if (!text.empty()) TRY(send_to(manager_, text).while_doing("NOTIFY_SOCKET"));
@@ -66,7 +86,9 @@ Result<void> NotifyRelay::pass_on_until_ready(FdRef init, pid_t main_pid) const 
         pollfd watched[] = {{socket_.number(), POLLIN, 0}, {init.number(), POLLIN, 0}};
         if (poll(watched, 2, -1) < 0 && errno != EINTR) return Error::from_errno("wait for the container to be ready");
         if (watched[0].revents != 0) {
-            if (TRY(pass_on(main_pid))) return {};
+            if (!TRY(pass_on(main_pid))) continue;
+            await_manager(manager_);
+            return {};
         } else if (watched[1].revents != 0) {
             return {};
         }

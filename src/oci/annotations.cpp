@@ -10,6 +10,12 @@ namespace bolt::oci {
 
 namespace {
 
+Result<void> set_flag(bool& flag, std::string const& value) {
+    if (value != "1" && value != "0" && !value.empty()) return Error::of(EINVAL, "'{}' is neither 1 nor 0", value);
+    flag = value == "1";
+    return {};
+}
+
 Result<void> set_path(std::string& path, std::string const& value) {
     if (!value.starts_with('/')) return Error::of(EINVAL, "'{}' is not an absolute path", value);
     path = value;
@@ -37,15 +43,15 @@ Result<void> refuse(std::string const& value) {
 }
 
 Result<void> take(Annotations& asked, std::string_view name, std::string const& value) {
-    if (name == "run.oci.keep_original_groups") asked.keeps_groups = value != "0";
-    else if (name == "run.oci.seccomp_fail_unknown_syscall") asked.refuses_unknown_calls = value != "0";
-    else if (name == "run.oci.seccomp.receiver") return set_path(asked.seccomp_receiver, value);
-    else if (name == "run.oci.seccomp_bpf_data") return set_program(asked.seccomp_program, value);
-    else if (name == "run.oci.pidfd_receiver") return set_path(asked.pidfd_receiver, value);
-    else if (name == "run.oci.hooks.stdout") return set_path(asked.hook_output, value);
-    else if (name == "run.oci.hooks.stderr") return set_path(asked.hook_error, value);
-    else if (name == "run.oci.mount_context_type") return set_context_type(asked.context_type, value);
-    else if (name == "org.criu.config") return set_path(asked.criu_config, value);
+    if (name == "run.oci.keep_original_groups") return set_flag(asked.keeps_groups, value);
+    if (name == "run.oci.seccomp_fail_unknown_syscall") return set_flag(asked.refuses_unknown_calls, value);
+    if (name == "run.oci.seccomp.receiver") return set_path(asked.seccomp_receiver, value);
+    if (name == "run.oci.seccomp_bpf_data") return set_program(asked.seccomp_program, value);
+    if (name == "run.oci.pidfd_receiver") return set_path(asked.pidfd_receiver, value);
+    if (name == "run.oci.hooks.stdout") return set_path(asked.hook_output, value);
+    if (name == "run.oci.hooks.stderr") return set_path(asked.hook_error, value);
+    if (name == "run.oci.mount_context_type") return set_context_type(asked.context_type, value);
+    if (name == "org.criu.config") return set_path(asked.criu_config, value);
     constexpr std::string_view refused[] = {"run.oci.handler", "run.oci.seccomp.plugins", "run.oci.systemd.force_cgroup_v1", "run.oci.systemd.subgroup", "run.oci.delegate-cgroup"};
     return std::ranges::find(refused, name) != std::end(refused) ? refuse(value) : Result<void>();
 }

@@ -55,6 +55,7 @@ std::vector<std::string> common_words(CriuOptions const& options, std::string_vi
     add_flag(words, options.file_locks, "--file-locks");
     add_flag(words, options.lazy_pages, "--lazy-pages");
     add_flag(words, options.auto_dedup, "--auto-dedup");
+    add_value(words, "--config", options.config);
     for (auto const& name : options.empty_namespaces) words.insert(words.end(), {"--empty-ns", name});
     if (options.status_fd) words.insert(words.end(), {"--status-fd", fmt::format("{}", *options.status_fd)});
     return words;
@@ -64,14 +65,14 @@ std::vector<std::string> common_words(CriuOptions const& options, std::string_vi
 struct ExternalMount {
     std::string place, source;
 };
-Result<std::vector<ExternalMount>> external_mounts(spec::Runtime const& spec, HostPath const& bundle) {
+Result<std::vector<ExternalMount>> external_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string const& root) {
     std::vector<ExternalMount> mounts;
     for (auto const& step : TRY(plan_mounts(spec, bundle)))
         if (auto const* const bind = std::get_if<BindMount>(&step)) mounts.push_back({bind->target.absolute_text(), bind->source});
     // A masked file has the host's null device over it; a directory a file system of its own.
     for (auto const& path : spec.linux_.masked_paths) {
         struct stat status {};
-        if (stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) mounts.push_back({path, "/dev/null"});
+        if (stat((root + path).c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) mounts.push_back({path, "/dev/null"});
     }
     return mounts;
 }
@@ -106,8 +107,10 @@ Result<void> await_criu(Process& process, HostPath const& log) {
 
 Result<void> keep_streams(CheckpointRequest const& request) {
     Json list = Json::array();
-    for (int number = 0; number < 3; ++number)
-        list.push(TRY(read_symlink(TRY(HostPath::parse(fmt::format("/proc/{}/fd/{}", request.init_pid, number))))));
+    for (int number = 0; number < 3; ++number) {
+        auto const link = read_symlink(TRY(HostPath::parse(fmt::format("/proc/{}/fd/{}", request.init_pid, number))));
+        list.push(link ? link.value() : std::string()); // closed
+    }
     return write_file(request.options.images / streams_file, list.dump(), 0600, Durability::none);
 }
 
@@ -143,7 +146,7 @@ Result<std::vector<std::string>> plan_dump(CheckpointRequest const& request) {
     add_value(words, "--prev-images-dir", options.parent);
     if (!options.parent.empty() && !options.pre_dump) words.emplace_back("--track-mem");
     TRY(add_page_server(words, options.page_server));
-    for (auto const& [place, source] : TRY(external_mounts(request.spec, request.bundle))) words.insert(words.end(), {"--external", fmt::format("mnt[{}]:{}", place, place)});
+    for (auto const& [place, source] : TRY(external_mounts(request.spec, request.bundle, fmt::format("/proc/{}/root", request.init_pid)))) words.insert(words.end(), {"--external", fmt::format("mnt[{}]:{}", place, place)});
     TRY(add_external_namespaces(words, request.spec.linux_));
     for (auto const& directory : request.cgroup)
         if (exists(directory / "cgroup.freeze") || exists(directory / "freezer.state")) add_value(words, "--freeze-cgroup", directory.text());
@@ -173,18 +176,27 @@ struct RestorePlan {
     std::vector<std::pair<UniqueFd, std::string>> namespaces; // {joined, criu's word for it}
 };
 
+// Version 1 has a tree a controller: "memory:/bolt/id".
+void add_cgroup_roots(std::vector<std::string>& words, Cgroup const& cgroup) {
+    for (auto const& directory : cgroup.directories()) {
+        auto const path = directory.text().substr(std::string_view("/sys/fs/cgroup").size());
+        auto const end = path.find('/', 1);
+        if (cgroup_version() == CgroupVersion::v2) add_value(words, "--cgroup-root", path);
+        else if (end != path.npos) add_value(words, "--cgroup-root", fmt::format("{}:{}", path.substr(1, end - 1), path.substr(end)));
+    }
+}
+
 Result<RestorePlan> plan_restore(RestoreRequest const& request, Cgroup const& cgroup) {
     auto const& options = request.options;
     auto const& spec = *request.create.spec;
     auto program = TRY(find_criu());
-    RestorePlan plan{request, std::move(program), options.work / "root", options.work / "restored.pid", common_words(options, "restore", "restore.log"), {}};
+    RestorePlan plan{request, std::move(program), request.scratch / "root", request.scratch / "restored.pid", common_words(options, "restore", "restore.log"), {}};
     plan.words.insert(plan.words.end(), {"--restore-detached", "--restore-sibling", "--pidfile", plan.pid_file.text(), "--root", plan.mount_point.text()});
     add_value(plan.words, "--lsm-profile", options.lsm_profile);
     add_value(plan.words, "--lsm-mount-context", options.lsm_mount_context);
-    for (auto const& [place, source] : TRY(external_mounts(spec, request.create.bundle))) plan.words.insert(plan.words.end(), {"--external", fmt::format("mnt[{}]:{}", place, source)});
+    for (auto const& [place, source] : TRY(external_mounts(spec, request.create.bundle, ""))) plan.words.insert(plan.words.end(), {"--external", fmt::format("mnt[{}]:{}", place, source)});
     TRY(add_streams(plan.words, options.images));
-    if (cgroup_version() == CgroupVersion::v2 && cgroup.exists() && options.manage_cgroups != "ignore")
-        plan.words.insert(plan.words.end(), {"--cgroup-root", cgroup.directories().front().text().substr(std::string_view("/sys/fs/cgroup").size())});
+    if (options.manage_cgroups != "ignore") add_cgroup_roots(plan.words, cgroup);
     for (auto const& [type, kind] : external_kinds)
         if (auto const* const entry = spec.linux_.find(type); entry && !entry->path.empty()) {
             auto joined = TRY(open_file(TRY(HostPath::parse(entry->path)), O_RDONLY).while_doing("linux.namespaces"));
@@ -195,7 +207,10 @@ Result<RestorePlan> plan_restore(RestoreRequest const& request, Cgroup const& cg
 
 // Situation:    a child of the runtime, which criu takes the place of.
 // Must:         have a mount namespace of its own, in which the root file system is a mount, so that none is left on the host.
-Result<void> become_criu(RestorePlan& plan) {
+Result<void> become_criu(RestorePlan& plan, Created const& created) {
+    // What is restored is born where criu is, if criu does not move it.
+    if (plan.request.options.manage_cgroups == "ignore" && created.cgroup.exists()) TRY(created.cgroup.add(getpid()));
+    TRY(enter_rdt_class(created.rdt.entered, getpid()).while_doing("linux.intelRdt"));
     TRY(make_own_namespaces(namespace_flag::mount));
     auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
     TRY(set_mount(top, {.propagation = MS_SLAVE}, Depth::recursive));
@@ -216,11 +231,11 @@ Result<void> become_criu(RestorePlan& plan) {
     return Error::from_errno("execute '{}'", plan.program);
 }
 
-Result<Process> run_criu(RestorePlan& plan) {
+Result<Process> run_criu(RestorePlan& plan, Created const& created) {
     auto [ours, theirs] = TRY(Channel::make_pair());
-    auto criu = TRY(clone_process({}, [&plan, &ours = ours, &theirs = theirs] {
+    auto criu = TRY(clone_process({}, [&plan, &created, &ours = ours, &theirs = theirs] {
         ours.close();
-        auto const failed = become_criu(plan);
+        auto const failed = become_criu(plan, created);
         (void)send_report(theirs, failed).ok();
         return 1;
     }));
@@ -236,15 +251,16 @@ Result<void> make_again(RestoreRequest const& request, Created& created) {
     std::optional<Scope> scope; // held until init is in
     TRY(make_directories(request.options.work, 0700));
     TRY(make_cgroup(request.create, created, scope));
+    if (auto const& rdt = request.create.spec->linux_.intel_rdt)
+        created.rdt = TRY(make_rdt_class(*rdt, request.create.id, TRY(resctrl_top().while_doing("linux.intelRdt"))).while_doing("linux.intelRdt"));
     auto plan = TRY(plan_restore(request, created.cgroup));
     TRY(make_directories(plan.mount_point, 0700));
     unlink(plan.pid_file.c_str());
-    auto restored = run_criu(plan);
+    auto restored = run_criu(plan, created);
     rmdir(plan.mount_point.c_str());
     unlink(plan.pid_file.c_str());
     created.init = TRY(std::move(restored));
-    // criu puts the processes where they were; without its help they are in ours.
-    return request.options.manage_cgroups == "ignore" && created.cgroup.exists() ? enter_cgroup(request.create, created) : Result<void>();
+    return {};
 }
 
 } // namespace
@@ -259,6 +275,7 @@ Result<Created> restore(RestoreRequest const& request) {
     created.cgroup.kill_all();
     (void)stop_scope_of(request.create, created).ok();
     (void)created.cgroup.remove();
+    (void)remove_rdt_class(created.rdt.own);
     return std::move(made).error();
 }
 

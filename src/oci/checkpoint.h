@@ -19,6 +19,7 @@ struct CriuOptions {
     std::string parent;             // of an earlier pre-dump, relative to `images`
     std::string page_server;        // "ADDRESS:PORT"
     std::string manage_cgroups = "soft"; // soft, full, strict, ignore
+    std::string config;                  // a file with further options
     std::string lsm_profile, lsm_mount_context;
     std::vector<std::string> empty_namespaces; // "net"
     std::optional<int> status_fd;
@@ -42,6 +43,7 @@ Result<void> checkpoint(CheckpointRequest const& request);
 
 struct RestoreRequest {
     CreateRequest const& create;
+    HostPath scratch; // a directory of the container's own
     CriuOptions options;
 };
 // The container as it was, in the state `running`: init is the calling process's child. Its cgroup is made anew. No hook has run.

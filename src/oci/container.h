@@ -95,6 +95,7 @@ struct TenantRequest {
     int preserved_descriptors = 0;
     std::optional<std::string> seccomp_program;
     Cgroup const* cgroup = nullptr;             // to be a member of
+    bool cgroup_is_exact = false;               // there and nowhere beside it
     std::vector<HostPath> rdt_directories;      // RdtClass::entered of the container
     std::optional<HostPath> scope_program;      // with the container's scope_unit, when systemd made the cgroup
     std::string scope_unit;

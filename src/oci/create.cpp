@@ -67,7 +67,8 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     plan.joined = TRY(open_namespaces(plan.namespaces.joined_by_init));
     plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
     plan.limited_from_outside = plan.has_user_namespace && geteuid() == 0;
-    plan.mounts = TRY(plan_mounts(spec, request.bundle, annotations.context_type));
+    // In a mount namespace of others they would be seen, and stay.
+    if (spec.linux_.makes(spec::NamespaceType::mount)) plan.mounts = TRY(plan_mounts(spec, request.bundle, annotations.context_type));
     plan.mapped_mounts = TRY(make_mapped_mounts(plan.mounts));
     plan.identity = TRY(plan_identity({.process = *spec.process,
                                        .section = spec.linux_,

@@ -124,19 +124,35 @@ void give_streams_to(uid_t uid) {
     }
 }
 
-void reopen_null_streams() {
+void reopen_null_streams(Procfs const& proc) {
     auto const is_null = [](FdRef fd) {
         struct stat status {};
         return fstat(fd.number(), &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
     };
     for (int number = 0; number < 3; ++number) {
         if (!is_null(FdRef(number))) continue;
-        UniqueFd const own(open("/dev/null", (fcntl(number, F_GETFL) & O_ACCMODE) | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK));
-        if (own.is_open() && is_null(own)) (void)duplicate_onto(own, number).ok(); // ignoring: the host's serves as well
+        // Looked at before it is opened: it may be anything.
+        UniqueFd const found(open("/dev/null", O_PATH | O_CLOEXEC | O_NOFOLLOW));
+        if (!found.is_open() || !is_null(found)) continue;
+        auto const own = proc.reopen(found, fcntl(number, F_GETFL) & O_ACCMODE);
+        if (own) (void)duplicate_onto(own.value(), number).ok(); // ignoring: the host's serves as well
     }
 }
 
 namespace {
+
+Result<void> set_up_streams(CreateRequest const& request, Root const& root, Channel const& channel) {
+    auto const& process = *request.spec->process;
+    if (!process.terminal) {
+        TRY(lay_out_descriptors(request.input, request.output, request.error, request.preserved_descriptors));
+        if (process.user.uid != 0) give_streams_to(process.user.uid);
+        return {};
+    }
+    auto const master = TRY(open_terminal(root, process, request.spec->linux_.makes(spec::NamespaceType::mount)));
+    int const sent[] = {master.number()};
+    TRY(channel.send(word_console, sent));
+    return lay_out_descriptors(FdRef(0), FdRef(1), FdRef(2), request.preserved_descriptors);
+}
 
 // A mount namespace that others are in keeps its root.
 Result<void> enter(Root const& root, CreateRequest const& request) {
@@ -167,19 +183,10 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output));
     TRY(make_working_directory(root, process.cwd));
 
-    if (process.terminal) {
-        auto const master = TRY(open_terminal(root, process, spec.linux_.makes(spec::NamespaceType::mount)));
-        int const sent[] = {master.number()};
-        TRY(channel.send(word_console, sent));
-        TRY(lay_out_descriptors(FdRef(0), FdRef(1), FdRef(2), request.preserved_descriptors));
-    } else {
-        TRY(lay_out_descriptors(request.input, request.output, request.error, request.preserved_descriptors));
-        if (process.user.uid != 0) give_streams_to(process.user.uid);
-    }
-
+    TRY(set_up_streams(request, root, channel));
     TRY(enter(root, request));
     TRY(finish_root(spec));
-    reopen_null_streams();
+    reopen_null_streams(proc);
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
     if (!plan.limited_from_outside) {

@@ -12,6 +12,7 @@
 #include "oci/sources.h"
 #include "sys/channel.h"
 #include "sys/fd.h"
+#include "sys/procfs.h"
 #include "sys/root.h"
 
 namespace bolt::oci {
@@ -48,6 +49,6 @@ Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int pre
 void give_streams_to(uid_t uid);
 // Inside the container's root: standard streams that are the host's null device become the container's own, so that no mount of the
 // host's stays in use. Where it has none they are left.
-void reopen_null_streams();
+void reopen_null_streams(Procfs const& proc);
 
 } // namespace bolt::oci

@@ -206,7 +206,6 @@ Result<Propagation> parse_propagation(std::string_view text) {
 }
 
 Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string_view context_type) {
-    if (!spec.linux_.makes(spec::NamespaceType::mount)) return std::vector<MountStep>(); // the others in it would see them
     std::vector<MountStep> steps;
     for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, {spec.linux_, bundle, context_type}).while_doing("mount '{}'", mount.destination)));
     auto const* const pid = spec.linux_.find(spec::NamespaceType::pid);

@@ -1,5 +1,6 @@
 #include "oci/resctrl.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fcntl.h>
@@ -33,18 +34,25 @@ Result<void> write_line(HostPath const& directory, std::string_view line) {
     return Error::of(written.error().code(), "'{}' is refused{}{}", line, said.empty() ? "" : ": ", said);
 }
 
-// "L3:0=ff;1=ff" whatever blanks the kernel puts before it.
+// "L3:0=00ff;1=00ff" as {"L3:0=ff", "L3:1=ff"}: the kernel puts blanks and zeros before what it shows.
 std::set<std::string> schemata_in(std::string_view text) {
-    std::set<std::string> lines;
-    for (auto const line : split(text, '\n'))
-        if (!trim(line).empty()) lines.emplace(trim(line));
-    return lines;
+    std::set<std::string> shares;
+    for (auto const line : split(text, '\n')) {
+        auto const [resource, domains, found] = cut(trim(line), ':');
+        for (auto const domain : split(domains, ';')) {
+            auto const [number, value, has_value] = cut(domain, '=');
+            auto shown = trim(value);
+            while (shown.size() > 1 && shown.front() == '0') shown.remove_prefix(1);
+            if (has_value) shares.insert(fmt::format("{}:{}={}", resource, trim(number), shown));
+        }
+    }
+    return shares;
 }
 
 Result<void> compare(HostPath const& directory, spec::IntelRdt const& wanted) {
     auto const there = schemata_in(TRY(read_file(directory / "schemata")));
     for (auto const& line : lines_of(wanted))
-        if (!there.contains(std::string(trim(line)))) return Error::of(EEXIST, "the class '{}' exists with other schemata than '{}'", directory.name(), line);
+        if (auto const shares = schemata_in(line); !std::ranges::includes(there, shares)) return Error::of(EEXIST, "the class '{}' exists with other schemata than '{}'", directory.name(), line);
     return {};
 }
 
@@ -63,7 +71,9 @@ Result<HostPath> find_class(spec::IntelRdt const& wanted, std::string_view id, H
     } else {
         TRY(make_directory(directory, 0755));
     }
-    TRY(change_rdt_class(directory, wanted));
+    auto written = change_rdt_class(directory, wanted);
+    if (!written && !is_own) rmdir(directory.c_str());
+    TRY(std::move(written));
     return directory;
 }
 
@@ -105,6 +115,14 @@ Result<void> enter_rdt_class(std::vector<HostPath> const& entered, pid_t pid) {
 Result<void> change_rdt_class(HostPath const& directory, spec::IntelRdt const& wanted) {
     for (auto const& line : lines_of(wanted)) TRY(write_line(directory, line));
     return {};
+}
+
+void remove_rdt_remains(spec::IntelRdt const& wanted, std::string_view id) {
+    auto const top = resctrl_top();
+    if (!top) return;
+    auto const directory = wanted.clos_id == "/" ? top.value() : top.value() / (wanted.clos_id.empty() ? id : std::string_view(wanted.clos_id));
+    rmdir((directory / "mon_groups" / id).c_str());
+    if (wanted.clos_id.empty()) rmdir(directory.c_str());
 }
 
 ErrorList remove_rdt_class(std::vector<HostPath> const& own) {

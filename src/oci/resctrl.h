@@ -26,6 +26,8 @@ Result<RdtClass> make_rdt_class(spec::IntelRdt const& wanted, std::string_view i
 Result<void> enter_rdt_class(std::vector<HostPath> const& entered, pid_t pid);
 // Writes lines of `schemata`; "" is left out.
 Result<void> change_rdt_class(HostPath const& directory, spec::IntelRdt const& wanted);
+// What a make_rdt_class() left that was killed half way.
+void remove_rdt_remains(spec::IntelRdt const& wanted, std::string_view id);
 ErrorList remove_rdt_class(std::vector<HostPath> const& own);
 
 } // namespace bolt::oci

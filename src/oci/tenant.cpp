@@ -12,6 +12,7 @@
 #include "oci/scope.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
+#include "sys/mount.h"
 #include "sys/namespaces.h"
 #include "sys/process.h"
 #include "sys/root.h"
@@ -24,6 +25,7 @@ namespace {
 // when the pid is reused meanwhile; only before Linux 5.8 they are opened by the pid.
 struct Target {
     UniqueFd pidfd;
+    UniqueFd root; // init's, where the mount namespace is not the container's own and its root not the container's; else not open
     bool own_user_namespace = false;
 };
 
@@ -38,14 +40,19 @@ Result<Target> open_target(TenantRequest const& request) {
     Target target;
     target.pidfd = TRY(open_pidfd(request.init_pid));
     target.own_user_namespace = TRY(in_other_user_namespace(request.init_pid));
+    if (request.spec->linux_.makes(spec::NamespaceType::mount)) return target;
+    target.root = TRY(open_file(TRY(HostPath::parse(fmt::format("/proc/{}/root", request.init_pid))), O_PATH | O_DIRECTORY));
+    // It was that process's if that is still there.
+    TRY(signal_pidfd(target.pidfd, 0));
     return target;
 }
 
 // Situation:    forked; all namespaces joined by the parent stage, so this is inside the container, its root included.
 // Must:         become the process. Reports on the channel as init does after a start.
-int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, bool joined_user_namespace, Channel const& channel) noexcept {
+int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, Target const& target, Channel const& channel) noexcept {
     auto const set_up = [&]() -> Result<void> {
-        if (joined_user_namespace) TRY((identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the container's user namespace"));
+        if (target.root.is_open()) TRY(enter_root_by_chroot(target.root));
+        if (target.own_user_namespace) TRY((identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the container's user namespace"));
         if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
         if (request.process->terminal) {
             Root const root(TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY)));
@@ -55,7 +62,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
         } else {
             TRY(lay_out_descriptors(request.input, request.output, request.error, request.preserved_descriptors));
             if (request.process->user.uid != 0) give_streams_to(request.process->user.uid);
-            reopen_null_streams();
+            reopen_null_streams(proc);
         }
         TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
         TRY(assume_identity(identity, proc));
@@ -74,6 +81,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
 
 Result<void> enter_cgroup(TenantRequest const& request) {
     if (!request.cgroup || !request.cgroup->exists()) return {};
+    if (request.cgroup_is_exact) return request.cgroup->add(getpid());
     auto entered = request.cgroup->add_beside(getpid(), request.init_pid);
     if (entered || !entered.error().is(EACCES) || !request.scope_program) return entered;
     auto const manager = TRY(own_systemd());
@@ -148,7 +156,7 @@ Result<Tenant> exec(TenantRequest const& request) {
         stage_ours.close();
         auto const pid = join_and_clone(request, identity, target, proc, [&] {
             stage_theirs.close();
-            return run_tenant(request, identity, proc, target.own_user_namespace, theirs);
+            return run_tenant(request, identity, proc, target, theirs);
         });
         auto const told = pid ? stage_theirs.send({reinterpret_cast<char const*>(&pid.value()), sizeof(pid_t)}) : send_report(stage_theirs, pid.error());
         return told ? 0 : 1;

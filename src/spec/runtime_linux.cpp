@@ -134,6 +134,7 @@ Result<IntelRdt> parse_intel_rdt(Json const& json) {
     rdt.schemata = TRY(json.strings("schemata"));
     for (auto const& line : rdt.schemata)
         if (line.find('\n') != line.npos) return Error::of(EINVAL, "schemata: an element is more than one line");
+    if (rdt.clos_id == "/" && rdt.has_schemata()) return Error::of(EINVAL, "closID '/' is the whole host's class: schemata cannot be given for it");
     // Two names that the specification had until 1.2.
     for (std::string_view const name : {"enableMonitoring", "enableCMT", "enableMBM"}) rdt.enable_monitoring |= TRY(json.bool_or(name, false));
     return rdt;

@@ -55,6 +55,8 @@ Result<std::string> Procfs::read(std::string const& path) const {
     return read_to_end(fd).while_doing("'/proc/{}'", path);
 }
 
+Result<UniqueFd> Procfs::reopen(FdRef handle, int flags) const { return open_at(top_, fmt::format("self/fd/{}", handle.number()), flags); }
+
 Result<UniqueFd> Procfs::open_namespace(std::string const& path) const {
     UniqueFd fd(openat(top_.number(), path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.is_open()) return Error::from_errno("open '/proc/{}'", path);

@@ -65,7 +65,7 @@ Result<UniqueFd> receive_at(HostPath const& path) {
     return receiver;
 }
 
-Result<void> send_to(std::string_view address, std::string_view text) {
+Result<void> send_to(std::string_view address, std::string_view text, FdRef passed) {
     Address to{};
     socklen_t length = sizeof to.name;
     if (address.starts_with('@')) {
@@ -78,7 +78,20 @@ Result<void> send_to(std::string_view address, std::string_view text) {
     }
     UniqueFd const sender(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!sender.is_open()) return Error::from_errno("make a socket");
-    if (sendto(sender.number(), text.data(), text.size(), MSG_NOSIGNAL, to.get(), length) < 0) return Error::from_errno("send to the socket '{}'", address);
+    iovec content{const_cast<char*>(text.data()), text.size()};
+    alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))]{};
+    msghdr message{.msg_name = &to.name, .msg_namelen = length, .msg_iov = &content, .msg_iovlen = 1};
+    if (passed.number() >= 0) {
+        message.msg_control = room;
+        message.msg_controllen = sizeof room;
+        auto* const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        int const number = passed.number();
+        std::memcpy(CMSG_DATA(header), &number, sizeof number);
+    }
+    if (sendmsg(sender.number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return Error::from_errno("send to the socket '{}'", address);
     return {};
 }
 

@@ -18,7 +18,8 @@ Result<UniqueFd> connect_to(HostPath const& path, UnixSocketKind kind);
 // A SOCK_DGRAM socket in the file system, for read(2).
 Result<UniqueFd> receive_at(HostPath const& path);
 // One datagram to a path, or to an abstract address that is written with "@".
-Result<void> send_to(std::string_view address, std::string_view text);
+// A descriptor may go with it. Does not wait: EAGAIN when the receiver's queue is full.
+Result<void> send_to(std::string_view address, std::string_view text, FdRef passed = FdRef(-1));
 // Waits for somebody unless the listener does not block: EAGAIN then.
 Result<UniqueFd> accept_one(FdRef listener);
 

@@ -389,6 +389,9 @@ def mounts_of_host():
 
 def test_without_a_mount_namespace_the_root_is_entered_and_nothing_is_mounted(root_bundle):
     before = mounts_of_host()
+    name = root_bundle.running("sleep", "1000", change=without_mount_namespace)
+    inside = root_bundle.oci("exec", name, "ls", "/")
+    assert inside.returncode == 0 and set(inside.stdout.split()) == set(os.listdir(f"{root_bundle.place}/rootfs"))  # exec too
     done = root_bundle.run("sh", "-c", "ls /; cat /data/mark", change=without_mount_namespace)
     assert done.returncode == 1 and "bin" in done.stdout.split()  # no such file: it is the bundle's root, not the host's
     assert mounts_of_host() == before
@@ -421,6 +424,8 @@ def test_a_mount_namespace_with_a_path_is_joined(root_bundle):
 
         done = root_bundle.run("cat", "/data/mark", change=change)
         assert done.stdout == "joined\n", done.stderr
+        name = root_bundle.running("sleep", "1000", change=change)
+        assert root_bundle.oci("exec", name, "cat", "/data/mark").stdout == "joined\n"
         # Its root is as it was for the others.
         assert os.path.exists(f"/proc/{keeper.pid}/root/proc/self")
     finally:

@@ -56,7 +56,11 @@ class Manager:
 
     def read(self):
         while True:
-            self.messages.append(self.socket.recv(4096).decode())
+            text, descriptors, _, _ = socket.recv_fds(self.socket, 4096, 1)
+            for descriptor in descriptors:
+                os.close(descriptor)  # a barrier
+            if not descriptors:
+                self.messages.append(text.decode())
 
 
 @pytest.fixture(params=[False, True], ids=["path", "abstract"])
@@ -84,7 +88,7 @@ def test_start_returns_when_the_container_ends_without_a_word(bundle, manager, m
 
 def test_run_passes_on_all_that_is_said(bundle, manager, monkeypatch):
     monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
-    done = bundle.run("sender", "1", "READY=1", "WATCHDOG=1", "FDSTORE=1", "STOPPING=1")
+    done = bundle.run("sender", "1", "READY=1", "WATCHDOG=1", "FDSTORE=1", "NOTIFYACCESS=all", "STOPPING=1")
     assert done.returncode == 0, done.stderr
     wait_until(lambda: len(manager.messages) == 3, "three messages")
     assert manager.messages == ["READY=1\n", "WATCHDOG=1\n", "STOPPING=1\n"]

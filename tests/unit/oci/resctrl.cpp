@@ -34,7 +34,8 @@ TEST_CASE("a class that exists is entered and stays", "[oci][rdt]") {
 TEST_CASE("a class that exists with other schemata is refused, with the same it is not", "[oci][rdt]") {
     test::Scratch const top;
     fill(top, "gold");
-    top.write("gold/schemata", "    L3:0=ff;1=ff\n    MB:0=100\n");
+    top.write("gold/schemata", "    L3:0=00ff;1=00ff\n    MB:0= 100;1=  70\n");
+    REQUIRE_OK(make_rdt_class({.clos_id = "gold", .mem_bw_schema = "MB:1=70"}, "id", top.path));
     REQUIRE_OK(make_rdt_class({.clos_id = "gold", .l3_cache_schema = "L3:0=ff;1=ff"}, "id", top.path));
     auto const other = make_rdt_class({.clos_id = "gold", .l3_cache_schema = "L3:0=f;1=ff"}, "id", top.path);
     REQUIRE_FALSE(other);
