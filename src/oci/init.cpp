@@ -184,11 +184,12 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(make_working_directory(root, process.cwd));
 
     TRY(set_up_streams(request, root, channel));
+    // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container. The root may have no
+    // /proc, which older kernels need for this.
+    TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
     TRY(enter(root, request));
     TRY(finish_root(spec));
     reopen_null_streams(proc);
-    // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container.
-    TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
     if (!plan.limited_from_outside) {
         TRY(set_limits_and_score(plan.identity, proc));
         TRY(set_priorities_of(0, plan.identity));

@@ -51,6 +51,7 @@ Result<Target> open_target(TenantRequest const& request) {
 // Must:         become the process. Reports on the channel as init does after a start.
 int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, Target const& target, Channel const& channel) noexcept {
     auto const set_up = [&]() -> Result<void> {
+        TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec)); // before the root: see init
         if (target.root.is_open()) TRY(enter_root_by_chroot(target.root));
         if (target.own_user_namespace) TRY((identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the container's user namespace"));
         if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
@@ -64,7 +65,6 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
             if (request.process->user.uid != 0) give_streams_to(request.process->user.uid);
             reopen_null_streams(proc);
         }
-        TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));
         TRY(assume_identity(identity, proc));
         return {};
     };
