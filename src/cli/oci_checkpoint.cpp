@@ -107,9 +107,15 @@ Result<void> checkpoint_container(std::string const& id, CheckpointOptions& opti
 
 Result<int> restore_container(std::string const& id, CheckpointOptions& options) {
     TRY(place(options));
-    auto signals = TRY(hold_signals());
     auto making = TRY(prepare(id, {.bundle = options.bundle, .pid_file = options.pid_file, .detach = options.detach, .keep = options.keep}, StartedBy::this_process));
     making.request.spec = &making.loaded.spec;
+    // Not before prepare(), which may execute this program again: the mask would be inherited.
+    auto held = hold_signals();
+    if (!held) {
+        unmake(making);
+        return held.error();
+    }
+    auto signals = std::move(held).value();
     options.criu.config = TRY(oci::parse_annotations(making.loaded.spec.annotations)).criu_config;
     auto restored = oci::restore({.create = making.request, .scratch = making.directory.path(), .options = options.criu}).while_doing("restore container '{}'", id);
     auto written = restored ? Result<void>() : Result<void>(restored.error());

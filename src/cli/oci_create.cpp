@@ -122,10 +122,13 @@ int run(Command const& command, Words const& words) {
     if (!making) return complain(making.error());
     // Who is promised a pid file or the terminal has it before the container runs.
     making->request.starts_at_once = options.pid_file.empty() && making->pidfd_socket.empty() && !making->loaded.spec.process->terminal;
-    auto held = hold_signals();
-    if (!held) return complain(held.error());
-    std::optional signals(std::move(held).value());
     auto made = equip(*making);
+    auto held = hold_signals();
+    if (!held) {
+        unmake(*making);
+        return complain(held.error());
+    }
+    std::optional signals(std::move(held).value());
     auto notifications = NotifyRelay::open(making->directory.path());
     if (made && !notifications) made = notifications.error();
     if (made) made = make(*making, options);

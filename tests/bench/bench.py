@@ -157,8 +157,8 @@ for turn in range(turns):
         self.row("peak memory of bolt-oci run / crun run", [kib(self.oci_words()) for _ in range(5)], [kib(peer) for _ in range(5)], "1", "KiB")
 
     def instructions(self, bundle):
-        """Without noise: what bolt-oci executes up to the container's process, which valgrind cannot make. Not on a read-only mount it
-        would begin a second time."""
+        """Without noise: what bolt-oci executes up to the container's process, which valgrind cannot make. From a read-only mount, so that
+        it does not begin a second time."""
         mounted = os.path.join(self.work, "read-only")
         os.mkdir(mounted)
         script = f"mount --bind {self.stage}/bin {mounted} && mount -o remount,bind,ro {mounted} && exec valgrind --tool=callgrind --callgrind-out-file=/dev/null {mounted}/bolt-oci --root {self.work}/oci run --bundle {bundle} counted"
