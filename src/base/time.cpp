@@ -14,11 +14,13 @@ std::string format_rfc3339(Time time) {
         nanoseconds += 1'000'000'000;
         --seconds;
     }
-    std::time_t const t = seconds;
-    std::tm tm{};
-    gmtime_r(&t, &tm);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-                       tm.tm_sec, nanoseconds);
+    // Not gmtime_r(3), which reads the file of the local time zone first.
+    std::chrono::sys_seconds const whole{std::chrono::seconds(seconds)};
+    auto const day = std::chrono::floor<std::chrono::days>(whole);
+    std::chrono::year_month_day const date(day);
+    std::chrono::hh_mm_ss const clock(whole - day);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count(), nanoseconds);
 }
 
 namespace {

@@ -81,6 +81,7 @@ Result<void> make(Making& making, CreateOptions const& options) {
         auto const written = write_down(making, created);
         // Only what create and start say of the command has the exit codes 126 and 127.
         if (!written) return Error(EIO, written.error().text());
+        making.program.close();
         return {};
     };
     making.created = TRY(oci::create(making.request));

@@ -116,7 +116,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
         return Error::of(EBUSY, "container '{}' is paused; let it go on first with 'bolt-oci resume {}'", record.id, record.id);
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", record.id);
     auto const spec = TRY(directory.read_config());
-    TRY(protect_program(spec, ProgramRuns::shorter));
+    auto program = TRY(protect_program(spec, ProgramRuns::shorter));
     auto const process = TRY(process_of(options, words, *spec.process));
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
@@ -132,7 +132,9 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
                                  .cgroup_is_exact = !options.cgroups.empty(),
                                  .rdt_directories = record.rdt.entered,
                                  .scope_program = std::move(scope),
-                                 .scope_unit = record.scope_unit}));
+                                 .scope_unit = record.scope_unit,
+                                 .callers_alone = program}));
+    program.close();
     if (!options.pid_file.empty()) TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none));
     if (!options.pidfd_socket.empty()) TRY(no_command_error(send_pidfd(options.pidfd_socket, tenant.process.pidfd())));
     if (tenant.console.is_open() && !options.console_socket.empty()) {

@@ -74,11 +74,13 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     if (!loaded.spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
     auto pidfd_socket = options.pidfd_socket.empty() ? TRY(oci::parse_annotations(loaded.spec.annotations)).pidfd_receiver : options.pidfd_socket;
     TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
-    TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
+    auto program = TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
     auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
     TRY(directory.make(document));
     Making making{std::move(directory), std::move(loaded), {}, {}};
     making.pidfd_socket = std::move(pidfd_socket);
+    making.program = std::move(program);
+    making.request.callers_alone = making.program;
     making.request.id = id;
     making.request.bundle = bundle;
     making.request.preserved_descriptors = options.preserved;

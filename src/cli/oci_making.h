@@ -21,6 +21,7 @@ struct Making {
     oci::CreateRequest request; // its `spec` is the caller's to set, when this is where it stays
     oci::Created created;
     std::string pidfd_socket = {}; // where a pidfd of init goes
+    UniqueFd program = {};         // of protect_program, until init is there
 };
 
 enum class StartedBy { this_process, another };

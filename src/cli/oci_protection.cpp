@@ -20,17 +20,18 @@ Result<bool> owner_is_in_namespace(spec::Linux const& spec) {
 
 } // namespace
 
-Result<void> protect_program(spec::Runtime const& spec, ProgramRuns runs) {
+Result<UniqueFd> protect_program(spec::Runtime const& spec, ProgramRuns runs) {
     auto const* const pid = spec.linux_.find(spec::NamespaceType::pid);
     auto const* const user = spec.linux_.find(spec::NamespaceType::user);
     // With a pid namespace of its own nothing of the container outlives it, and no process of it ever runs this program: its init is
     // the only one that could, and may not be it again (oci/command.cpp).
     bool const nothing_is_left = runs == ProgramRuns::as_long_as_the_container && pid && pid->path.empty();
-    if (nothing_is_left && own_program_is_busy()) return {};
-    if (user && user->path.empty() && !TRY(owner_is_in_namespace(spec.linux_))) return {};
-    auto const failed = continue_unwritable(oci_command::globals().arguments);
+    if (nothing_is_left && own_program_is_busy()) return UniqueFd();
+    if (user && user->path.empty() && !TRY(owner_is_in_namespace(spec.linux_))) return UniqueFd();
+    auto held = continue_unwritable(oci_command::globals().arguments);
     // ENOENT and EACCES would be said of the container's command.
-    return failed ? failed : Error(EPERM, failed.error().text());
+    if (!held) return Error(EPERM, held.error().text());
+    return held;
 }
 
 } // namespace bolt::cli

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "spec/runtime.h"
+#include "sys/fd.h"
 
 namespace bolt::cli {
 
@@ -10,8 +11,8 @@ enum class ProgramRuns {
     as_long_as_the_container,
     shorter, // create, run --detach, exec
 };
-// Where a process of the container could come to write to the file, the program begins again, from a copy that cannot be written
-// to. To be called before anything was made.
-Result<void> protect_program(spec::Runtime const& spec, ProgramRuns runs);
+// Where a process of the container could come to write to the file, the program goes on from a copy that cannot be written to, or
+// begins again from it. To be called before anything was made. What continue_unwritable (sys/own_program.h) returns.
+Result<UniqueFd> protect_program(spec::Runtime const& spec, ProgramRuns runs);
 
 } // namespace bolt::cli

@@ -62,6 +62,8 @@ void collect_processes(HostPath const& directory, std::vector<pid_t>& pids) {
     if (!text) return;
     for (auto const line : split(text.value(), '\n'))
         if (auto const pid = parse_unsigned(line)) pids.push_back(static_cast<pid_t>(pid.value()));
+    // A link for each directory inside, and two more: most have none.
+    if (auto const status = stat_file(directory); !status || status.value().st_nlink == 2) return;
     auto const names = list_directory(directory);
     if (!names) return;
     for (auto const& name : names.value())
@@ -74,17 +76,38 @@ bool belongs_to(CgroupSetting const& setting, std::string_view tree) {
     return tree.empty() ? setting.version == CgroupVersion::v2 : setting.version == CgroupVersion::v1 && setting.controller == tree;
 }
 
-Result<void> write_setting(HostPath const& directory, CgroupSetting const& setting) {
-    auto fd = open_file(directory / setting.file, O_WRONLY);
-    if (!fd && setting.only_if_there && fd.error().is(ENOENT)) return {};
-    if (!fd && !setting.other_file.empty())
-        if (auto other = open_file(directory / setting.other_file, O_WRONLY))
-            return write_all(other.value(), setting.other_value).while_doing("resources.{}: write '{}' to {}", setting.field, setting.other_value, setting.other_file);
-    if (!fd)
-        return Error::of(fd.error().code(), "resources.{}: the cgroup has no writable '{}' (the '{}' controller is missing or not delegated)", setting.field,
-                         setting.file, setting.controller);
-    return write_all(fd.value(), setting.value).while_doing("resources.{}: write '{}' to {}", setting.field, setting.value, setting.file);
-}
+// The list of devices is many writes to one file, which stays open.
+class SettingsOf {
+public:
+    explicit SettingsOf(HostPath const& directory) : directory_(directory) {}
+
+    Result<void> write(CgroupSetting const& setting) {
+        if (!fd_.is_open() || setting.file != file_) {
+            auto opened = open_file(directory_ / setting.file, O_WRONLY);
+            if (!opened) return do_without(setting, opened.error());
+            fd_ = std::move(opened).value();
+            file_ = setting.file;
+        }
+        return write_to(fd_, setting.file, setting.value, setting);
+    }
+
+private:
+    static Result<void> write_to(FdRef fd, std::string_view file, std::string_view value, CgroupSetting const& setting) {
+        return write_all(fd, value).while_doing("resources.{}: write '{}' to {}", setting.field, value, file);
+    }
+
+    Result<void> do_without(CgroupSetting const& setting, Error const& failure) const {
+        if (setting.only_if_there && failure.is(ENOENT)) return {};
+        if (!setting.other_file.empty())
+            if (auto const other = open_file(directory_ / setting.other_file, O_WRONLY)) return write_to(other.value(), setting.other_file, setting.other_value, setting);
+        return Error::of(failure.code(), "resources.{}: the cgroup has no writable '{}' (the '{}' controller is missing or not delegated)", setting.field, setting.file,
+                         setting.controller);
+    }
+
+    HostPath const& directory_;
+    std::string file_;
+    UniqueFd fd_;
+};
 
 std::vector<std::string> controllers_of(std::vector<CgroupSetting> const& settings) {
     std::vector<std::string> names;
@@ -137,14 +160,15 @@ Result<void> make_directory_of_group(HostPath const& directory, std::string_view
 Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, Ancestors ancestors) {
     if (tree.empty()) enable_controllers(top_of(tree), directory, controllers_of(settings), ancestors);
     std::vector<CgroupSetting const*> too_early;
+    SettingsOf group(directory);
     for (auto const& setting : settings) {
         if (!belongs_to(setting, tree)) continue;
-        auto written = write_setting(directory, setting);
+        auto written = group.write(setting);
         // A limit that another one bounds (memory and swap, a quota and its period) may have to come after it.
         if (!written && written.error().is(EINVAL)) too_early.push_back(&setting);
         else TRY(std::move(written));
     }
-    for (auto const* const setting : too_early) TRY(write_setting(directory, *setting));
+    for (auto const* const setting : too_early) TRY(group.write(*setting));
     return {};
 }
 

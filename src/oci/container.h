@@ -52,6 +52,7 @@ struct CreateRequest {
     bool starts_at_once = false;
     CgroupUse cgroup_use = CgroupUse::when_possible;
     std::optional<HostPath> scope_program;      // bolt-scope: the cgroup is a scope that systemd makes
+    FdRef callers_alone{-1};                    // a descriptor that init closes first
     Keyring keyring = Keyring::new_session;
     RootEntry root_entry = RootEntry::pivot;
 };
@@ -99,6 +100,7 @@ struct TenantRequest {
     std::vector<HostPath> rdt_directories;      // RdtClass::entered of the container
     std::optional<HostPath> scope_program;      // with the container's scope_unit, when systemd made the cgroup
     std::string scope_unit;
+    FdRef callers_alone{-1};                    // a descriptor that the process closes first
 };
 struct Tenant {
     Process process; // our child

@@ -167,8 +167,9 @@ Result<void> clone_init(CreateRequest const& request, InitPlan const& plan, Crea
     auto const before = TRY(open_namespaces(plan.namespaces.joined_before));
     auto [ours, theirs] = TRY(Channel::make_pair());
     CloneOptions const options{.namespaces = plan.namespaces.made_by_clone, .cgroup = created.cgroup.birthplace()};
-    auto const body = [&plan, &ours = ours, &theirs = theirs] {
+    auto const body = [&plan, &request, &ours = ours, &theirs = theirs] {
         ours.close();
+        if (request.callers_alone.is_open()) close(request.callers_alone.number());
         return run_init(plan, theirs);
     };
     created.init = TRY(before.empty() ? clone_process(options, body) : clone_by_intermediate(before, options, body));

@@ -48,10 +48,23 @@ Result<void> set_names_and_sysctls(spec::Runtime const& spec, Procfs const& proc
     return {};
 }
 
+// What is made meanwhile has the modes that it is made with, whatever the caller's umask.
+class NoUmask {
+public:
+    NoUmask() : callers_(umask(0)) {}
+    NoUmask(NoUmask const&) = delete;
+    NoUmask& operator=(NoUmask const&) = delete;
+    ~NoUmask() { umask(callers_); }
+
+private:
+    mode_t callers_;
+};
+
 // Situation:    pid 1; all namespaces joined or new; still the host's root directory.
 // Must:         leave every mount under the root handle.
 // Must not yet: drop capabilities (mounting needs them) or enter the root (hooks come first).
 Result<Root> set_up_mounts(InitPlan const& plan, Sources const& sources, Channel const& channel) {
+    NoUmask const open;
     auto root = TRY(attach_rootfs(*plan.request, sources));
     // Masks and read-only paths come last in the plan: sysctls are written before /proc/sys becomes read-only.
     std::vector<std::string> warnings;
@@ -76,6 +89,7 @@ Result<void> run_runtime_hooks(InitPlan const& plan, Channel const& channel) {
 
 // The specification asks for the working directory only that it is there; runc makes a missing one, and images rely on it.
 Result<void> make_working_directory(Root const& root, std::string const& path) {
+    NoUmask const open;
     auto const made = root.make_directories(TRY(RootPath::parse_clamped(path)), 0755);
     if (!made && !made.error().is(EROFS)) return Error::of(ENOTDIR, "process.cwd: {}", made.error().text());
     return {};

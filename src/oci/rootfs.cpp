@@ -269,11 +269,7 @@ Result<void> make_device(MakeDevice const& step, Root const& root, std::vector<s
         }
         return Error::from_errno("make device '{}'", step.device.path);
     }
-    // The umask took bits away; a link in its place would not be followed.
-    auto const made = TRY(open_at(parent, name, O_PATH | O_NOFOLLOW));
-    auto const handle = fmt::format("/proc/self/fd/{}", made.number());
-    if (chmod(handle.c_str(), mode & 07777) < 0) return Error::from_errno("set the mode of device '{}'", step.device.path);
-    if ((step.device.uid != 0 || step.device.gid != 0) && fchownat(made.number(), "", step.device.uid, step.device.gid, AT_EMPTY_PATH) < 0)
+    if ((step.device.uid != 0 || step.device.gid != 0) && fchownat(parent.number(), name.c_str(), step.device.uid, step.device.gid, AT_SYMLINK_NOFOLLOW) < 0)
         return Error::from_errno("set the owner of device '{}'", step.device.path);
     return {};
 }

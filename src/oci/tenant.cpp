@@ -88,21 +88,28 @@ Result<void> enter_cgroup(TenantRequest const& request) {
     return attach_to_scope({*request.scope_program, manager, request.scope_unit}, getpid());
 }
 
+// What needs the host's privileges or its trees; versions 1 and 2 of cgroups alike.
+Result<void> take_resources(TenantRequest const& request, Identity const& identity, Procfs const& proc) {
+    if (!identity.initial_cpus.empty()) TRY(set_cpu_affinity(identity.initial_cpus).while_doing("process.execCPUAffinity.initial"));
+    TRY(enter_cgroup(request).while_doing("enter the container's cgroup"));
+    TRY(enter_rdt_class(request.rdt_directories, getpid()).while_doing("linux.intelRdt"));
+    if (!identity.final_cpus.empty()) TRY(set_cpu_affinity(identity.final_cpus).while_doing("process.execCPUAffinity.final"));
+    return set_limits_and_score(identity, proc);
+}
+
+Result<void> join(TenantRequest const& request, Target const& target, unsigned long namespaces) {
+    return join_namespaces_of(target.pidfd, request.init_pid, namespaces).while_doing("join the container's namespaces");
+}
+
 // Situation:    a child of the runtime that exists only to change its cgroup and namespaces: pid namespaces are entered by
 //               children.
 // Must:         take what needs the host's privileges, join everything, clone the tenant as the runtime's own child, and tell
 //               its pid as the runtime counts.
 Result<pid_t> join_and_clone(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, std::function<int()> const& body) {
-    if (!identity.initial_cpus.empty()) TRY(set_cpu_affinity(identity.initial_cpus).while_doing("process.execCPUAffinity.initial"));
-    // Version 1 and 2 alike, while the host's trees are in sight; children are born there.
-    TRY(enter_cgroup(request).while_doing("enter the container's cgroup"));
-    TRY(enter_rdt_class(request.rdt_directories, getpid()).while_doing("linux.intelRdt"));
-    if (!identity.final_cpus.empty()) TRY(set_cpu_affinity(identity.final_cpus).while_doing("process.execCPUAffinity.final"));
-    TRY(set_limits_and_score(identity, proc));
+    TRY(take_resources(request, identity, proc)); // children are born in the cgroup
     // From the moment of joining the container's processes could trace this one, and through it reach the host's files.
     TRY(set_not_dumpable());
-    auto const flags = flags_of(request.spec->linux_) & ~(target.own_user_namespace ? 0UL : namespace_flag::user);
-    TRY(join_namespaces_of(target.pidfd, request.init_pid, flags).while_doing("join the container's namespaces"));
+    TRY(join(request, target, flags_of(request.spec->linux_) & ~(target.own_user_namespace ? 0UL : namespace_flag::user)));
     auto tenant = TRY(clone_process({.parent_of_caller = true}, body));
     return tenant.release();
 }
@@ -119,6 +126,43 @@ Result<Process> adopt_tenant(Channel const& stage_says, Process& stage) {
     auto tenant = TRY(adopt_process(pid));
     TRY(stage.wait());
     return tenant;
+}
+
+Result<Process> make_in_two_steps(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, std::function<int()> const& body) {
+    auto [ours, theirs] = TRY(Channel::make_pair());
+    auto stage = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs] {
+        ours.close();
+        auto const pid = join_and_clone(request, identity, target, proc, [&] {
+            theirs.close();
+            return body();
+        });
+        auto const told = pid ? theirs.send({reinterpret_cast<char const*>(&pid.value()), sizeof(pid_t)}) : send_report(theirs, pid.error());
+        return told ? 0 : 1;
+    }));
+    theirs.close();
+    return adopt_tenant(ours, stage);
+}
+
+// Who may enter the pid namespace and come back needs no process in between: root, of a container in its own user namespace. systemd
+// moves processes into its scopes from the host's side only.
+bool can_be_made_at_once(TenantRequest const& request, Target const& target) { return !target.own_user_namespace && !request.scope_program; }
+
+// Situation:    the runtime; it is in the container's pid namespace for its next child alone.
+// Must:         not let the container's processes trace the child, from its first moment on.
+Result<Process> make_at_once(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, Channel const& channel, std::function<int()> const& body) {
+    auto const flags = flags_of(request.spec->linux_) & ~namespace_flag::user;
+    auto const own = TRY(open_file(TRY(HostPath::parse("/proc/self/ns/pid")), O_RDONLY));
+    TRY(set_not_dumpable());
+    TRY(join(request, target, flags & namespace_flag::pid));
+    auto made = clone_process({}, [&] {
+        auto joined = take_resources(request, identity, proc);
+        if (joined) joined = join(request, target, flags & ~namespace_flag::pid);
+        if (joined) return body();
+        (void)send_report(channel, without_command_codes(joined.error())).ok();
+        return 1;
+    });
+    TRY(join_namespace(own, namespace_flag::pid));
+    return made;
 }
 
 Result<UniqueFd> receive_console(Channel const& channel) {
@@ -150,20 +194,14 @@ Result<Tenant> exec(TenantRequest const& request) {
     // The host's procfs, held over the joining: what it calls "self" is whoever looks, and the container cannot replace it.
     auto const proc = TRY(Procfs::open());
     auto [ours, theirs] = TRY(Channel::make_pair());
-    auto [stage_ours, stage_theirs] = TRY(Channel::make_pair());
-    auto stage = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs, &stage_ours = stage_ours, &stage_theirs = stage_theirs] {
+    std::function<int()> const body = [&, &ours = ours, &theirs = theirs] {
         ours.close();
-        stage_ours.close();
-        auto const pid = join_and_clone(request, identity, target, proc, [&] {
-            stage_theirs.close();
-            return run_tenant(request, identity, proc, target, theirs);
-        });
-        auto const told = pid ? stage_theirs.send({reinterpret_cast<char const*>(&pid.value()), sizeof(pid_t)}) : send_report(stage_theirs, pid.error());
-        return told ? 0 : 1;
-    }));
+        if (request.callers_alone.is_open()) close(request.callers_alone.number());
+        return run_tenant(request, identity, proc, target, theirs);
+    };
+    auto process = TRY(can_be_made_at_once(request, target) ? make_at_once(request, identity, target, proc, theirs, body)
+                                                            : make_in_two_steps(request, identity, target, proc, body));
     theirs.close();
-    stage_theirs.close();
-    auto process = TRY(adopt_tenant(stage_ours, stage));
     Tenant tenant{std::move(process), {}};
     TRY(set_priorities_of(tenant.process.pid(), identity));
     if (request.process->terminal) tenant.console = TRY(receive_console(ours));

@@ -8,6 +8,7 @@
 
 #include "sys/file.h"
 #include "sys/mount.h"
+#include "sys/own_mappings.h"
 #include "sys/process.h"
 
 namespace bolt {
@@ -32,6 +33,11 @@ Result<UniqueFd> mount_read_only() {
     auto copy = TRY(Mount::copy(program, Depth::top));
     TRY(copy.set({.set = MOUNT_ATTR_RDONLY}, Depth::top));
     return copy.take_top();
+}
+
+Result<void> stay_in_memory(FdRef mount, char* const* arguments) {
+    auto const file = TRY(open_again(mount, O_RDONLY));
+    return map_own_program_from(file, arguments);
 }
 
 Result<UniqueFd> copy_and_seal() {
@@ -61,12 +67,13 @@ bool own_program_is_busy() {
     return !file.is_open() && errno == ETXTBSY;
 }
 
-Result<void> continue_unwritable(char* const* arguments) {
+Result<UniqueFd> continue_unwritable(char* const* arguments) {
     if (is_unwritable()) {
         set_process_name(program_invocation_short_name); // of a copy it may be the descriptor's number
-        return {};
+        return UniqueFd();
     }
     auto copy = mount_read_only();
+    if (copy && stay_in_memory(copy.value(), arguments)) return copy;
     if (!copy) copy = copy_and_seal();
     auto const program = TRY(std::move(copy).while_doing("protect the program's file from the container"));
     fexecve(program.number(), arguments, environ);

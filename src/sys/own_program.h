@@ -16,9 +16,11 @@ Result<UniqueFd> open_own_program();
 // shows the file to the container's processes, and root there may write to it: CVE-2019-5736. While the program runs, the
 // kernel refuses that (ETXTBSY; not Linux 6.11 and 6.12): this says whether it does.
 bool own_program_is_busy();
-// Executes the same program again, from a copy of the file that nobody can write to, with the same arguments: a read-only
-// mount, or a sealed memfd(2) before Linux 5.12 and where mounts are not ours to make. Returns only when that fails, or when it
-// is not needed: this is the copy already, or we may not write to the file. To be called while nothing has been done yet.
-Result<void> continue_unwritable(char* const* arguments);
+// Goes on from a copy of the file that nobody can write to: a read-only mount, or a sealed memfd(2) before Linux 5.12 and where
+// mounts are not ours to make. Where the kernel lets us, the program stays what it is and only its file is another one; else it is
+// executed again with the same arguments, so this is to be called while nothing has been done yet. Returns the mount, if it made
+// one: its last holder waits a tenth of a millisecond when it lets go, which is best done while others work. Nothing is done
+// where we may not write to the file.
+Result<UniqueFd> continue_unwritable(char* const* arguments);
 
 } // namespace bolt

@@ -102,18 +102,12 @@ Result<UniqueFd> Root::open_parent(RootPath const& path) const {
 Result<UniqueFd> Root::make_directories(RootPath const& path, mode_t mode) const {
     auto whole = open_text(path.text(), O_PATH | O_DIRECTORY, 0);
     if (whole || !whole.error().is(ENOENT)) return whole;
-    RootPath so_far;
-    auto here = TRY(duplicate(top_));
-    for (auto const& name : path.components()) {
-        so_far = TRY(so_far.child(name));
-        auto next = open_text(so_far.text(), O_PATH | O_DIRECTORY, 0);
-        if (!next && next.error().is(ENOENT)) {
-            if (mkdirat(here.number(), name.c_str(), mode) < 0 && errno != EEXIST) return Error::from_errno("make directory '{}' inside the root", so_far);
-            next = open_text(so_far.text(), O_PATH | O_DIRECTORY, 0);
-        }
-        here = TRY(std::move(next));
-    }
-    return here;
+    if (path.is_top()) return whole;
+    auto const parent = TRY(make_directories(path.parent(), mode));
+    std::string const name(path.name());
+    if (mkdirat(parent.number(), name.c_str(), mode) == 0) return open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (errno != EEXIST) return Error::from_errno("make directory '{}' inside the root", path);
+    return open_text(path.text(), O_PATH | O_DIRECTORY, 0); // somebody was faster, or it is a link that leads nowhere
 }
 
 Result<UniqueFd> Root::make_file(RootPath const& path, mode_t mode, int links_left) const {

@@ -3,6 +3,7 @@ import errno
 import json
 import os
 import shutil
+import subprocess
 
 import conftest
 import pytest
@@ -167,6 +168,23 @@ def test_nobody_can_write_to_the_runtime_through_its_processes(root_bundle):
         # While the program runs it would be "text file busy"; the attack waits for its end.
         assert refusal_to_write(descriptor) == errno.EROFS
         os.close(descriptor)
+
+
+def test_the_runtime_is_not_executed_twice(root_bundle):
+    """Its mappings are what is replaced, with nothing of the file that can be written to left in them."""
+    name = root_bundle.create("sleep", "1000")
+    log = f"{root_bundle.place}/log"
+    done = subprocess.run(["strace", "-f", "-e", "trace=execve,execveat", "-o", log, conftest.RUNTIME, "--root", root_bundle.root, "exec", name, "true"], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    with open(log) as calls:
+        executed = [line.split('"')[1] for line in calls if "execve" in line and "= 0" in line]
+    assert [os.path.basename(path) for path in executed] == ["bolt-oci", "true"]
+    waiting = root_bundle.state(name)["pid"]
+    with open(f"/proc/{waiting}/maps") as maps:
+        mapped = {line.split()[5] for line in maps if len(line.split()) > 5 and line.split()[5].startswith("/")}
+    assert mapped == {os.readlink(f"/proc/{waiting}/exe")} and os.path.realpath(conftest.RUNTIME) not in mapped
+    with open(f"/proc/{waiting}/cmdline") as words:
+        assert words.read().split("\0")[-2] == name
 
 
 def test_a_users_own_runtime_is_sealed(user_bundle, monkeypatch):

@@ -15,6 +15,16 @@ def process(**values):
     return lambda spec: spec["process"].update(values)
 
 
+def test_what_the_runtime_makes_has_its_modes_under_any_umask(bundle):
+    before = os.umask(0o077)
+    try:
+        done = bundle.run("sh", "-c", "stat -c '%a %n' /dev/pts /dev/null /made /made/inside; umask", change=lambda spec: spec["mounts"].append(
+            {"destination": "/made/inside/here", "type": "tmpfs", "source": "tmpfs"}))
+    finally:
+        os.umask(before)
+    assert done.stdout.splitlines() == ["755 /dev/pts", "666 /dev/null", "755 /made", "755 /made/inside", "0077"], done
+
+
 def test_the_user_groups_and_umask_are_as_configured(root_bundle):
     done = root_bundle.run("sh", "-c", "id -u; id -g; id -G; umask", change=process(user={"uid": 1000, "gid": 1001, "additionalGids": [5, 6], "umask": 0o27}))
     assert done.stdout.split() == ["1000", "1001", "1001", "5", "6", "0027"], done.stderr
