@@ -19,6 +19,11 @@ Result<void> perform(std::string_view what, SystemdManager manager, std::string 
     auto const document = TRY(Json::parse(message->bytes));
     if (what == "attach") return attach_to_unit(manager, unit, static_cast<pid_t>(document.find_integer() ? *document.find_integer() : 0));
     if (what == "stop") return stop_unit(manager, unit);
+    if (what == "adopt") {
+        auto const* const properties = document.find("properties");
+        auto const pid = TRY(document.find_integer("pid"));
+        return move_into_new_scope(manager, static_cast<pid_t>(pid.value_or(0)), unit, TRY(oci::parse_properties(properties ? *properties : Json::array())));
+    }
     auto properties = TRY(oci::parse_properties(document));
     if (what == "set") return set_unit_properties(manager, unit, properties);
     return move_into_new_scope(manager, getpid(), unit, std::move(properties));
@@ -28,8 +33,8 @@ Result<void> perform(std::string_view what, SystemdManager manager, std::string 
 
 int main(int count, char** arguments) {
     std::string_view const what = count == 4 ? arguments[1] : "", manager = count == 4 ? arguments[2] : "";
-    if ((what != "start" && what != "set" && what != "attach" && what != "stop") || (manager != "system" && manager != "user")) {
-        std::fputs("bolt-scope: this is a part of bolt-oci; see bolt-oci(8), --systemd-cgroup\n", stderr);
+    if ((what != "start" && what != "adopt" && what != "set" && what != "attach" && what != "stop") || (manager != "system" && manager != "user")) {
+        std::fputs("bolt-scope: this is a part of bolt and bolt-oci; see bolt-oci(8), --systemd-cgroup\n", stderr);
         return 1;
     }
     (void)set_parent_death_signal(SIGKILL).ok(); // the channel's end says the same a little later, ignoring

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "oci/scope.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"
-#include "sys/systemd.h"
 
 namespace bolt::engine {
 
@@ -78,9 +78,9 @@ Result<std::string> divide_own_group(pid_t deputy, Error const& no_scope, std::v
     return path;
 }
 
-Result<std::string> make_place(std::string_view container_id, pid_t deputy, std::vector<std::string> const& controllers) {
+Result<std::string> make_place(HostPath const& scope_program, std::string_view container_id, pid_t deputy, std::vector<std::string> const& controllers) {
     auto const unit = fmt::format("bolt-{}.scope", container_id);
-    auto const moved = move_into_new_scope(SystemdManager::user, deputy, unit, {{"Description", fmt::format("bolt container {}", container_id.substr(0, 12))}});
+    auto const moved = oci::make_scope_around({scope_program, SystemdManager::user, unit}, deputy, {{"Description", fmt::format("bolt container {}", container_id.substr(0, 12))}});
     if (!moved && moved.error().is(ENOENT)) return divide_own_group(deputy, moved.error(), controllers);
     if (!moved) return moved.error();
     auto path = TRY(cgroup_of(deputy));
@@ -130,7 +130,7 @@ Json with_cgroup(Json request, std::string const& path) {
 }
 
 Result<DelegatedCgroup> DelegatedCgroup::make(std::string_view container_id, std::vector<std::string> const& controllers, HostPath const& program,
-                                              SpawnOptions const& options) {
+                                              SpawnOptions const& options, HostPath const& scope_program) {
     TRY(require_unified_hierarchy());
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto deputy = TRY(clone_process({}, [&ours = ours, &theirs = theirs, &program, &options] {
@@ -138,7 +138,7 @@ Result<DelegatedCgroup> DelegatedCgroup::make(std::string_view container_id, std
         return serve_as_deputy(theirs, program, options);
     }));
     theirs.close();
-    auto path = TRY(make_place(container_id, deputy.pid(), controllers));
+    auto path = TRY(make_place(scope_program, container_id, deputy.pid(), controllers));
     return DelegatedCgroup(std::move(ours), std::move(deputy), std::move(path));
 }
 

@@ -28,10 +28,11 @@ Json with_cgroup(Json request, std::string const& path);
 
 class DelegatedCgroup {
 public:
-    // `options` are those of the program that will begin inside: their descriptors must be open already, since the child that
+    // `scope_program` is bolt-scope. `options` are those of the program that will begin inside: their descriptors must be open already, since the child that
     // will spawn it inherits them here. EOPNOTSUPP on a host without the unified hierarchy, or when a controller is not the
     // user's to set: each names the next step.
-    static Result<DelegatedCgroup> make(std::string_view container_id, std::vector<std::string> const& controllers, HostPath const& program, SpawnOptions const& options);
+    static Result<DelegatedCgroup> make(std::string_view container_id, std::vector<std::string> const& controllers, HostPath const& program, SpawnOptions const& options,
+                                        HostPath const& scope_program);
 
     // As linux.cgroupsPath wants it: below the hierarchy's top.
     std::string container_path() const { return path_ + "/container"; }

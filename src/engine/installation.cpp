@@ -25,8 +25,9 @@ Result<Installation> open_installation() {
     auto monitor = TRY(find_own_part(here, "bolt-monitor"));
     auto transfer = TRY(find_own_part(here, "bolt-transfer"));
     auto init = TRY(find_own_part(here, "bolt-init"));
+    auto scope = TRY(find_own_part(here, "bolt-scope"));
     auto holders = layout.runtime / "userns";
-    return Installation{std::move(layout), std::move(user), std::move(monitor), std::move(transfer), std::move(init), std::move(holders)};
+    return Installation{std::move(layout), std::move(user), std::move(monitor), std::move(transfer), std::move(init), std::move(scope), std::move(holders)};
 }
 
 } // namespace bolt::engine

@@ -11,7 +11,7 @@ namespace bolt::engine {
 struct Installation {
     store::Layout layout;
     CallingUser user;
-    HostPath monitor, transfer, init; // bolt-monitor, bolt-transfer, bolt-init: beside the running program or in ../libexec/bolt
+    HostPath monitor, transfer, init, scope; // bolt-monitor, bolt-transfer, bolt-init, bolt-scope: beside the running program or in ../libexec/bolt
     HostPath user_namespace_holders;  // layout.runtime / "userns"
 };
 // ENOENT names the program that is missing and how to install it.

@@ -57,7 +57,7 @@ Result<Launch> launch(Installation const& here, Record const& record, FdRef lock
         auto monitor = TRY(spawn(here.monitor, options));
         return Launch{std::move(ours), std::move(monitor)};
     }
-    auto place = TRY(DelegatedCgroup::make(record.id, needed_controllers(record.monitor_request), here.monitor, options));
+    auto place = TRY(DelegatedCgroup::make(record.id, needed_controllers(record.monitor_request), here.monitor, options, here.scope));
     TRY(write_request(request, record, with_cgroup(record.monitor_request, place.container_path())));
     TRY(place.spawn_inside());
     return Launch{std::move(ours), Process()};
@@ -84,15 +84,21 @@ Result<std::string> expect(Launch& launch, monitor::Type wanted, StartFailure& f
     return std::move(failed.error);
 }
 
-Result<Started> converse(Launch& launch, Attach attach, std::optional<WindowSize> window, StartFailure& failure) {
-    Started started;
-    auto const created = TRY(Json::parse(TRY(expect(launch, monitor::Type::created, failure))));
-    started.warnings = TRY(created.strings("warnings"));
+Result<void> order(Launch const& launch, Attach attach, std::optional<WindowSize> window) {
     if (attach != Attach::no)
         TRY(monitor::send(launch.channel, monitor::Type::attach, Json().set("input", attach == Attach::input_and_output).set("output", true).dump()));
     // Before the start: a command that asks at once must find it.
     if (window) TRY(monitor::send(launch.channel, monitor::Type::resize, Json().set("rows", window->rows).set("columns", window->columns).dump()));
-    TRY(monitor::send(launch.channel, monitor::Type::start));
+    return monitor::send(launch.channel, monitor::Type::start);
+}
+
+Result<Started> converse(Launch& launch, Attach attach, std::optional<WindowSize> window, StartFailure& failure) {
+    Started started;
+    // Everything at once: the monitor takes it in this order when the container is made. One that is gone is explained below.
+    auto const ordered = order(launch, attach, window);
+    if (!ordered && !ordered.error().is(EPIPE) && !ordered.error().is(ECONNRESET)) return ordered.error();
+    auto const created = TRY(Json::parse(TRY(expect(launch, monitor::Type::created, failure))));
+    started.warnings = TRY(created.strings("warnings"));
     auto const said = TRY(Json::parse(TRY(expect(launch, monitor::Type::started, failure))));
     started.pid = static_cast<pid_t>(TRY(said.integer_or("pid", 0)));
     started.channel = std::move(launch.channel);

@@ -61,6 +61,13 @@ Result<void> stop_scope(ScopeOwner const& owner) {
     return {};
 }
 
+Result<void> make_scope_around(ScopeOwner const& owner, pid_t pid, std::vector<UnitProperty> const& properties) {
+    Json message;
+    message.set("pid", static_cast<std::int64_t>(pid)).set("properties", to_json(properties));
+    TRY(ask(owner.program, "adopt", owner.manager, owner.unit, message));
+    return {};
+}
+
 Result<void> attach_to_scope(ScopeOwner const& owner, pid_t pid) {
     TRY(ask(owner.program, "attach", owner.manager, owner.unit, Json(pid)));
     return {};

@@ -1,8 +1,8 @@
 // A container's scope of systemd's, made by the program bolt-scope: only that one can load libsystemd.
 //
-//     runtime                                   bolt-scope start|set|attach|stop system|user UNIT, the channel on descriptor 3
-//       │ the properties, as JSON ──────────────►  │ (attach: the process id)
-//       │                                          │ start: moves itself into the new scope
+//     runtime                            bolt-scope start|adopt|set|attach|stop system|user UNIT, the channel on descriptor 3
+//       │ the properties, as JSON ──────────────►  │ (attach: the process id; adopt: both)
+//       │                                          │ start: moves itself into the new scope; adopt: the process
 //       │ ◄─────────────────────────── Report ───  │
 //       │ the container is born beside it          │
 //       │ the end of the channel ────────────────► │ ends: an empty scope would be taken away
@@ -44,6 +44,8 @@ struct ScopeOwner {
 Result<SystemdManager> own_systemd();
 Result<void> change_scope(ScopeOwner const& owner, std::vector<UnitProperty> const& properties);
 Result<void> stop_scope(ScopeOwner const& owner);
+// A new scope around a process of the caller's, which stays for as long as somebody is in it. ENOENT when there is no systemd to ask.
+Result<void> make_scope_around(ScopeOwner const& owner, pid_t pid, std::vector<UnitProperty> const& properties);
 // Where the kernel lets only systemd do it (EACCES otherwise).
 Result<void> attach_to_scope(ScopeOwner const& owner, pid_t pid);
 

@@ -69,13 +69,14 @@ Result<void> require_own_directory(HostPath const& directory) {
     return {};
 }
 
-Result<void> check_version(HostPath const& file) {
+// Whether there is a store.
+Result<bool> check_version(HostPath const& file) {
     auto const text = TRY(find_file(file));
-    if (!text) return write_file(file, fmt::format("{}\n", format_version), 0644, Durability::none);
+    if (!text) return false;
     auto const version = TRY(parse_unsigned(trim(*text)).while_doing("read '{}'", file));
     if (version > format_version)
         return Error::of(EPROTO, "the store '{}' is of version {}, this bolt knows versions up to {}; use the newer bolt", file.parent(), version, format_version);
-    return {};
+    return true;
 }
 
 } // namespace
@@ -92,9 +93,12 @@ Result<void> Layout::prepare() const {
     TRY(make_directories(data, 0700));
     TRY(make_directories(runtime, 0700));
     TRY(require_own());
-    for (auto const& directory : {blobs() / "sha256", ingest(), layers(), refs(), images(), containers(), names(), volumes(), tmp(), trash(), run_containers()})
+    TRY(make_directories(run_containers(), 0700)); // gone with every reboot
+    auto const version_file = store() / "VERSION";
+    if (TRY(check_version(version_file))) return {};
+    for (auto const& directory : {blobs() / "sha256", ingest(), layers(), refs(), images(), containers(), names(), volumes(), tmp(), trash()})
         TRY(make_directories(directory, 0700));
-    return check_version(store() / "VERSION");
+    return write_file(version_file, fmt::format("{}\n", format_version), 0644, Durability::none); // last: what it stands for is there
 }
 
 Result<void> Layout::require_own() const {
