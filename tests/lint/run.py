@@ -156,7 +156,8 @@ def options(programs):
                               for shell in ("bash", "zsh", "fish") if os.path.exists(os.path.join(TOP, "contrib/completions", f"{program}.{shell}")))
         for line in text.splitlines():
             command, _, option = line.partition("\t")
-            pages = [page for page in (f"man/{program}-{command.replace(' ', '-')}.1", f"man/{program}.1", f"man/{program}.8") if os.path.exists(os.path.join(TOP, page))]
+            own = f"man/{program}-{command.replace(' ', '-')}" if command else f"man/{program}"
+            pages = [page for page in (f"{own}.1", f"{own}.8") if os.path.exists(os.path.join(TOP, page))]
             plain = option.lstrip("-").replace("-", r"\-")
             page_text = "".join(open(os.path.join(TOP, page), encoding="utf-8").read() for page in pages)
             if not option or option in page_text or plain in page_text or option.lstrip("-") in page_text:
