@@ -55,7 +55,9 @@ struct SortedOptions {
     FilesystemOptions filesystem;
     bool is_bind = false, copies_up = false;
     Depth depth = Depth::top;
-    std::optional<Depth> mapped; // idmap, ridmap
+    std::optional<MappedOption> mapped;
+    SourceLink source_link = SourceLink::followed;
+    bool replaces_link = false;
 };
 
 struct Surroundings {
@@ -81,8 +83,14 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
         sorted.recursive |= below->attributes;
     } else if (option == "tmpcopyup") {
         sorted.copies_up = true;
-    } else if (option == "idmap" || option == "ridmap") {
-        sorted.mapped = option == "ridmap" ? Depth::recursive : Depth::top;
+    } else if (auto const [name, mappings, found] = cut(option, '='); name == "idmap" || name == "ridmap") {
+        sorted.mapped = MappedOption{name == "ridmap" ? Depth::recursive : Depth::top, std::string(mappings)};
+    } else if (option == "copy-symlink") {
+        sorted.source_link = SourceLink::copied;
+    } else if (option == "src-nofollow") {
+        sorted.source_link = SourceLink::mounted;
+    } else if (option == "dest-nofollow") {
+        sorted.replaces_link = true;
     } else if (contains(superblock_flags, option)) {
         sorted.filesystem.emplace_back(option, "");
     } else if (!contains(idle_options, option)) {
@@ -93,37 +101,15 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
     return {};
 }
 
-IdMappings mappings_from(std::vector<spec::IdMapping> const& users, std::vector<spec::IdMapping> const& groups) {
-    IdMappings mappings;
-    for (auto const& map : users) mappings.users.push_back({map.container_id, map.host_id, map.size});
-    for (auto const& map : groups) mappings.groups.push_back({map.container_id, map.host_id, map.size});
-    return mappings;
-}
-
-// config.md, mounts: mappings of the mount's own, else the container's.
-Result<std::optional<MountIds>> plan_ids(spec::Mount const& mount, SortedOptions const& sorted, spec::Linux const& section) {
-    bool const has_own = !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
-    if (!has_own && !sorted.mapped) return std::optional<MountIds>();
-    MountIds ids{.mappings = {}, .user_namespace = {}, .depth = sorted.mapped.value_or(Depth::top)};
-    if (has_own) {
-        if (mount.uid_mappings.empty() || mount.gid_mappings.empty()) return Error::of(EINVAL, "uidMappings and gidMappings stand together, and one is missing");
-        ids.mappings = mappings_from(mount.uid_mappings, mount.gid_mappings);
-        return std::optional(std::move(ids));
-    }
-    auto const* const name_space = section.find(spec::NamespaceType::user);
-    if (!name_space) return Error::of(EINVAL, "option '{}idmap' needs uidMappings and gidMappings, or a user namespace in linux.namespaces", ids.depth == Depth::recursive ? "r" : "");
-    if (name_space->path.empty()) ids.mappings = mappings_from(section.uid_mappings, section.gid_mappings);
-    else ids.user_namespace = name_space->path;
-    return std::optional(std::move(ids));
-}
-
 Result<MountStep> plan_bind(spec::Mount const& mount, RootPath target, SortedOptions sorted, Surroundings const& around) {
     if (mount.source.empty()) return Error::of(EINVAL, "a bind mount needs a source");
     if (!sorted.filesystem.empty()) return Error::of(EINVAL, "'{}' is not an option of bind mounts", sorted.filesystem.front().first);
     if (sorted.copies_up) return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
-    auto ids = TRY(plan_ids(mount, sorted, around.section));
+    bool const copies = sorted.source_link == SourceLink::copied;
+    if (copies && (sorted.replaces_link || sorted.mapped || !mount.uid_mappings.empty())) return Error::of(EINVAL, "'copy-symlink' goes together with neither 'dest-nofollow' nor mapped ids");
+    auto ids = TRY(plan_ids(mount, sorted.mapped, around.section));
     auto const source = mount.source.starts_with('/') ? mount.source : (around.bundle / mount.source).text();
-    return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive, std::move(ids)});
+    return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive, std::move(ids), sorted.source_link, sorted.replaces_link});
 }
 
 Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& around) {
@@ -132,6 +118,7 @@ Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& aroun
     auto target = TRY(RootPath::parse_clamped(mount.destination));
     if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
     if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
+    if (sorted.source_link != SourceLink::followed || sorted.replaces_link) return Error::of(EINVAL, "'copy-symlink', 'src-nofollow' and 'dest-nofollow' are for bind mounts");
     if (sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty()) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
     if (sorted.copies_up && mount.type != "tmpfs") return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
     if (mount.type.empty() || mount.type == "none") return Error::of(EINVAL, "neither a file system type nor a bind mount");
@@ -221,7 +208,7 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
 }
 
 std::vector<std::string> known_mount_options() {
-    std::vector<std::string> names{"bind", "rbind", "idmap", "ridmap", "tmpcopyup"};
+    std::vector<std::string> names{"bind", "rbind", "idmap", "ridmap", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow"};
     for (auto const& option : attribute_options) {
         names.emplace_back(option.name);
         names.push_back(fmt::format("r{}", option.name));
@@ -260,7 +247,8 @@ struct Describe {
     }
     std::string operator()(BindMount const& step) const {
         return fmt::format("{} '{}' on {}: {}{}", step.depth == Depth::recursive ? "rbind" : "bind", step.source, step.target,
-                           describe_attributes(step.attributes, step.recursive), step.ids ? describe_ids(*step.ids) : "");
+                           describe_attributes(step.attributes, step.recursive), step.ids ? describe_ids(*step.ids) : "") +
+               (step.source_link == SourceLink::copied ? " link copied" : step.source_link == SourceLink::mounted ? " link itself" : "") + (step.replaces_link ? " over link" : "");
     }
     std::string operator()(MountCgroup const& step) const { return fmt::format("cgroup{} on {}: {}", step.own_namespace ? " of its own" : "", step.target, describe_attributes(step.attributes, {})); }
     std::string operator()(MakeDevice const& step) const {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "oci/mount_ids.h"
 #include "spec/runtime.h"
 #include "sys/mount.h"
 #include "sys/path.h"
-#include "sys/user_namespace.h"
 
 namespace bolt::oci {
 
@@ -24,11 +24,11 @@ struct MountFilesystem {
     bool shows_own_processes = false; // proc, with a pid namespace of the container's own
     bool copies_up = false;           // begins with what the image has there
 };
-// Whose ids a mount shows as whose: its own mappings, or those of a user namespace that exists.
-struct MountIds {
-    IdMappings mappings;
-    std::string user_namespace; // a path, in place of the mappings
-    Depth depth = Depth::top;
+// A source that is a symbolic link, by crun's options.
+enum class SourceLink {
+    followed,
+    mounted, // src-nofollow: the link itself
+    copied,  // copy-symlink: a link like it is made, and nothing mounted
 };
 struct BindMount {
     std::string source; // an absolute host path
@@ -36,6 +36,8 @@ struct BindMount {
     Depth depth = Depth::top;
     MountAttributes attributes, recursive;
     std::optional<MountIds> ids;
+    SourceLink source_link = SourceLink::followed;
+    bool replaces_link = false; // dest-nofollow: a target that is a link is mounted upon
 };
 // The container's view of the cgroup trees: by version of the host, decided when it is performed.
 struct MountCgroup {

@@ -106,17 +106,32 @@ Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountA
     return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
 }
 
-Result<Mount> copy_source(BindMount const& step, Sources const& sources) {
-    auto const source = TRY(open_file(sources.reachable(TRY(HostPath::parse(step.source))), O_PATH));
-    return Mount::copy(source, step.depth);
+// The link as it is, at the target: nothing is mounted.
+Result<void> copy_link(FdRef link, RootPath const& target, Root const& root) {
+    auto const text = TRY(read_symlink(link));
+    auto const parent = TRY(root.make_directories(target.parent(), 0755));
+    std::string const name(target.name());
+    if (symlinkat(text.c_str(), parent.number(), name.c_str()) == 0) return {};
+    if (errno != EEXIST) return Error::from_errno("make the link");
+    auto const there = open_at(parent, name, O_PATH | O_NOFOLLOW);
+    auto const present = there ? read_symlink(there.value()) : Result<std::string>(there.error());
+    return present && present.value() == text ? Result<void>() : Error::of(EEXIST, "something else than a link to '{}' is there", text);
+}
+
+Result<UniqueFd> bind_target(BindMount const& step, Root const& root, FdRef source) {
+    auto const kind = S_ISDIR(TRY(stat_fd(source)).st_mode) ? TargetKind::directory : TargetKind::file;
+    if (step.replaces_link)
+        if (auto link = root.open_path(step.target, O_PATH | O_NOFOLLOW)) return link;
+    return make_target(root, step.target, kind);
 }
 
 Result<void> bind(BindMount const& step, Root const& root, Sources const& sources) {
     auto const* const mapped = sources.find_mapped(step);
-    auto copied = mapped ? std::optional<Mount>() : std::optional(TRY(copy_source(step, sources)));
+    auto const source = mapped ? UniqueFd() : TRY(sources.open_source(step));
+    if (step.source_link == SourceLink::copied && source.is_open() && S_ISLNK(TRY(stat_fd(source)).st_mode)) return copy_link(source, step.target, root);
+    auto copied = mapped ? std::optional<Mount>() : std::optional(TRY(Mount::copy(source, step.depth)));
     auto const& mount = mapped ? mapped->mount : *copied;
-    auto const kind = S_ISDIR(TRY(stat_fd(mount.top())).st_mode) ? TargetKind::directory : TargetKind::file;
-    auto const target = TRY(make_target(root, step.target, kind));
+    auto const target = TRY(bind_target(step, root, mount.top()));
     auto below = step.recursive;
     auto own = step.attributes;
     if (own.propagation == 0 && below.propagation != 0) own.propagation = below.propagation;

@@ -9,9 +9,18 @@
 
 namespace bolt::oci {
 
-void Sources::open(HostPath const& path) {
+namespace {
+int look_up_flags(BindMount const& step) { return step.source_link == SourceLink::followed ? O_PATH : O_PATH | O_NOFOLLOW; }
+} // namespace
+
+void Sources::open(HostPath const& path, int flags) {
     // What is missing now may be made by a hook; what cannot be opened is told when it is needed.
-    if (auto file = open_file(path, O_PATH)) opened_.emplace_back(path.text(), std::move(file).value());
+    if (auto file = open_file(path, flags)) opened_.push_back({path.text(), flags, std::move(file).value()});
+}
+
+UniqueFd const* Sources::find(std::string const& path, int flags) const {
+    auto const found = std::ranges::find_if(opened_, [&](Opened const& opened) { return opened.path == path && opened.flags == flags; });
+    return found == opened_.end() ? nullptr : &found->file;
 }
 
 Sources Sources::open_all(CreateRequest const& request, std::vector<MountStep> const& mounts) {
@@ -25,13 +34,18 @@ Sources Sources::open_all(CreateRequest const& request, std::vector<MountStep> c
     }
     for (auto const& step : mounts)
         if (auto const* const bind = std::get_if<BindMount>(&step))
-            if (auto const path = HostPath::parse(bind->source)) sources.open(path.value());
+            if (auto const path = HostPath::parse(bind->source)) sources.open(path.value(), look_up_flags(*bind));
     return sources;
 }
 
 HostPath Sources::reachable(HostPath const& path) const {
-    auto const found = std::ranges::find(opened_, path.text(), &std::pair<std::string, UniqueFd>::first);
-    return found == opened_.end() ? path : HostPath() / "proc/self/fd" / fmt::format("{}", found->second.number());
+    auto const* const file = find(path.text(), O_PATH);
+    return file ? HostPath() / "proc/self/fd" / fmt::format("{}", file->number()) : path;
+}
+
+Result<UniqueFd> Sources::open_source(BindMount const& step) const {
+    auto const* const file = find(step.source, look_up_flags(step));
+    return file ? duplicate(*file) : open_file(TRY(HostPath::parse(step.source)), look_up_flags(step));
 }
 
 Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const& mounts) {
@@ -43,7 +57,8 @@ Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const
             auto const& ids = *bind->ids;
             if (geteuid() != 0) return Error::of(EPERM, "mapping a mount's ids needs CAP_SYS_ADMIN over its file system, which an ordinary user has not; leave the mappings out");
             auto const name_space = ids.user_namespace.empty() ? TRY(make_user_namespace(ids.mappings)) : TRY(open_file(TRY(HostPath::parse(ids.user_namespace)), O_RDONLY));
-            auto mount = TRY(Mount::copy(TRY(HostPath::parse(bind->source)), bind->depth));
+            auto const source = TRY(open_file(TRY(HostPath::parse(bind->source)), look_up_flags(*bind)));
+            auto mount = TRY(Mount::copy(source, bind->depth));
             TRY(mount.map_ids(name_space, ids.depth));
             return mount;
         };

@@ -2,6 +2,8 @@
 // directory of mode 0700), so for such a container init opens them while it still has the caller's ids.
 #pragma once
 
+#include <fcntl.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,14 +33,22 @@ public:
 
     // A path that leads to the same file, for the calling process: its own, or that of the open descriptor.
     HostPath reachable(HostPath const& path) const;
+    // The source of a bind mount, opened with O_PATH: a link itself, unless the mount follows it.
+    Result<UniqueFd> open_source(BindMount const& step) const;
 
     // What make_mapped_mounts() made before the clone; it outlives this.
     void lend(std::vector<MappedMount> const& mapped) { mapped_ = &mapped; }
     MappedMount const* find_mapped(BindMount const& step) const;
 
 private:
-    void open(HostPath const& path);
-    std::vector<std::pair<std::string, UniqueFd>> opened_;
+    void open(HostPath const& path, int flags = O_PATH);
+    UniqueFd const* find(std::string const& path, int flags) const;
+    struct Opened {
+        std::string path;
+        int flags;
+        UniqueFd file;
+    };
+    std::vector<Opened> opened_;
     std::vector<MappedMount> const* mapped_ = nullptr;
 };
 

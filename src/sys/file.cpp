@@ -172,6 +172,13 @@ Result<std::string> read_symlink(HostPath const& path) {
     return std::string(target, static_cast<std::size_t>(length));
 }
 
+Result<std::string> read_symlink(FdRef link) {
+    char target[4096];
+    auto const length = readlinkat(link.number(), "", target, sizeof target);
+    if (length < 0) return Error::from_errno("read a link");
+    return std::string(target, static_cast<std::size_t>(length));
+}
+
 Result<HostPath> real_path(HostPath const& path) {
     std::unique_ptr<char, decltype(&free)> const real(realpath(path.c_str(), nullptr), &free);
     if (!real) return Error::from_errno("follow the links of '{}'", path);

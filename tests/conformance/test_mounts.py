@@ -272,7 +272,64 @@ def test_an_id_mapped_bind_mount_with_the_containers_own_mappings(root_bundle):
     assert done.stdout == "5 6\n" and "Read-only" in done.stderr, done.stderr
 
 
+def test_crun_s_mappings_behind_idmap(root_bundle):
+    place = f"{root_bundle.place}/shared"
+    os.makedirs(place)
+    os.chown(place, 1005, 1001)
+    for target in ("one", "two"):
+        os.makedirs(f"{root_bundle.place}/rootfs/{target}", exist_ok=True)
+
+    def change(spec):
+        spec["linux"]["namespaces"].append({"type": "user"})
+        spec["linux"]["uidMappings"] = spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 1000}, {"containerID": 1000, "hostID": 300000, "size": 1000}]
+        spec["linux"].pop("resources", None)
+        for target, option in (("/one", "idmap=uids=0-200000-10#1000-200500-10;gids=1001-200020-1"), ("/two", "idmap=uids=@1000-1100-10;gids=@1001-30-1")):
+            spec["mounts"].append({"destination": target, "type": "bind", "source": place, "options": ["bind", option]})
+
+    done = root_bundle.run("stat", "-c", "%u %g", "/one", "/two", change=change)
+    assert done.stdout == "505 20\n1105 30\n", done
+
+
+def test_a_source_that_is_a_link_is_copied(bundle):
+    """crun's copy-symlink; what is no link is mounted as ever."""
+    os.symlink("usual", f"{bundle.place}/link")
+    with open(f"{bundle.place}/file", "w") as file:
+        file.write("a file\n")
+    os.makedirs(f"{bundle.place}/rootfs/there", exist_ok=True)
+    os.symlink("usual", f"{bundle.place}/rootfs/there/same")
+    os.symlink("other", f"{bundle.place}/rootfs/there/other")
+    for target in ("/new/place/link", "/there/same"):
+        done = bundle.run("readlink", target, change=add_mount(destination=target, type="bind", source=f"{bundle.place}/link", options=["bind", "copy-symlink"]))
+        assert done.stdout == "usual\n", done
+    done = bundle.run("cat", "/plain", change=add_mount(destination="/plain", type="bind", source=f"{bundle.place}/file", options=["bind", "copy-symlink"]))
+    assert done.stdout == "a file\n", done
+    done = bundle.run("true", change=add_mount(destination="/there/other", type="bind", source=f"{bundle.place}/link", options=["bind", "copy-symlink"]))
+    assert done.returncode == 1 and "something else than a link to 'usual' is there" in done.stderr, done
+
+
+def test_links_themselves_are_mounted_and_mounted_upon(bundle):
+    """crun's src-nofollow and dest-nofollow."""
+    os.symlink("leads/nowhere", f"{bundle.place}/link")
+    os.symlink("secret", f"{bundle.place}/rootfs/entry")
+    with open(f"{bundle.place}/rootfs/secret", "w") as file:
+        file.write("the image's\n")
+    with open(f"{bundle.place}/file", "w") as file:
+        file.write("the caller's\n")
+    done = bundle.run("readlink", "/target", change=add_mount(destination="/target", type="bind", source=f"{bundle.place}/link", options=["bind", "src-nofollow"]))
+    assert done.stdout == "leads/nowhere\n", done
+    over = dict(destination="/entry", type="bind", source=f"{bundle.place}/file")
+    done = bundle.run("cat", "/entry", "/secret", change=add_mount(**over, options=["bind", "dest-nofollow"]))
+    assert done.stdout == "the caller's\nthe image's\n", done
+    assert bundle.run("cat", "/secret", change=add_mount(**over, options=["bind"])).stdout == "the caller's\n"
+
+
 @pytest.mark.parametrize("mount, says", [
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=uids=0-1;gids=0-1-1"]), "option 'idmap': '0-1' is not like '0-1000-1'"),
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=uids=0-1-1"]), "'uids=' and 'gids=' stand together"),
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=ids=0-1-1"]), "'ids=0-1-1' begins with neither 'uids=' nor 'gids='"),
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=uids=@0-1-1;gids=0-1-1"]), "the container's user namespace does not map id 1"),
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "copy-symlink", "dest-nofollow"]), "'copy-symlink' goes together with neither"),
+    (dict(destination="/data", type="tmpfs", source="tmpfs", options=["src-nofollow"]), "are for bind mounts"),
     (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap"]), "option 'idmap' needs uidMappings and gidMappings"),
     (dict(destination="/data", type="bind", source="/tmp", options=["bind"], uidMappings=[{"containerID": 0, "hostID": 1, "size": 1}]), "one is missing"),
     (dict(destination="/data", type="tmpfs", source="tmpfs", options=["idmap"]), "only bind mounts can have ids of their own"),
