@@ -106,7 +106,8 @@ struct Tenant {
     Process process; // our child
     UniqueFd console;
 };
-// Returns after exec succeeded; error codes as for start.
+// Returns after exec succeeded; error codes as for start. The caller makes no other children afterwards: the kernel may let it not
+// come back from the container's pid namespace, in which they would be born.
 Result<Tenant> exec(TenantRequest const& request);
 
 // The state document that hooks read and `bolt-oci state` prints (runtime.md, state).

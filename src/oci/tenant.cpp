@@ -143,8 +143,8 @@ Result<Process> make_in_two_steps(TenantRequest const& request, Identity const& 
     return adopt_tenant(ours, stage);
 }
 
-// Who may enter the pid namespace and come back needs no process in between: root, of a container in its own user namespace. systemd
-// moves processes into its scopes from the host's side only.
+// Who has the privilege in the container's user namespace already needs no process in between. systemd moves processes into its scopes
+// from the host's side only.
 bool can_be_made_at_once(TenantRequest const& request, Target const& target) { return !target.own_user_namespace && !request.scope_program; }
 
 // Situation:    the runtime; it is in the container's pid namespace for its next child alone.
@@ -161,7 +161,8 @@ Result<Process> make_at_once(TenantRequest const& request, Identity const& ident
         (void)send_report(channel, without_command_codes(joined.error())).ok();
         return 1;
     });
-    TRY(join_namespace(own, namespace_flag::pid));
+    // A user namespace of our own lets us not come back into the host's; then all our children are the container's.
+    if (auto const back = join_namespace(own, namespace_flag::pid); !back && !back.error().is(EPERM)) return back.error();
     return made;
 }
 
