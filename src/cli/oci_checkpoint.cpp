@@ -121,6 +121,7 @@ Result<int> restore_container(std::string const& id, CheckpointOptions& options)
     auto written = restored ? Result<void>() : Result<void>(restored.error());
     if (restored) {
         making.created = std::move(restored).value();
+        making.is_created = true;
         written = write_down(making, making.created);
         if (written && !options.pid_file.empty()) written = write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644, Durability::none);
     }

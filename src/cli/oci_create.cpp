@@ -85,6 +85,7 @@ Result<void> make(Making& making, CreateOptions const& options) {
         return {};
     };
     making.created = TRY(oci::create(making.request));
+    making.is_created = true;
     tell_warnings(making.created);
     auto const handed = hand_over(making, options);
     if (!handed) return Error(EIO, handed.error().text());
@@ -164,7 +165,9 @@ int start(Command const& command, Words const& words) {
         auto const init = TRY(find_init(record));
         TRY(oci::start_over_socket(directory.start_socket()));
         auto const spec = TRY(directory.read_config());
-        tell(oci::run_poststart_hooks(spec, record.id, record.pid, record.bundle));
+        auto const hooked = oci::run_poststart_hooks(spec, record.id, record.pid, record.bundle);
+        if (!hooked && init) (void)signal_pidfd(*init, SIGKILL).ok(); // it may have ended by itself, ignoring
+        if (!hooked) return Error(EIO, hooked.error().text());
         if (notifications && init) tell(notifications->pass_on_until_ready(*init, record.pid));
         return {};
     }();

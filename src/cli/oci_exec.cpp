@@ -5,6 +5,8 @@
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
 #include "cli/oci_protection.h"
+#include "oci/identity.h"
+#include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -74,8 +76,10 @@ Result<spec::Process> process_of(ExecOptions const& options, Words const& words,
     process.env.insert(process.env.end(), options.environment.begin(), options.environment.end());
     TRY(set_user(process.user, options));
     if (!options.capabilities.empty() && !process.capabilities) process.capabilities.emplace();
-    for (auto const& capability : options.capabilities)
+    for (auto const& capability : options.capabilities) {
+        TRY(parse_capability(capability).while_doing("--cap"));
         for (auto* const set : {&process.capabilities->bounding, &process.capabilities->effective, &process.capabilities->permitted}) set->push_back(capability);
+    }
     if (options.no_new_privileges) process.no_new_privileges = true;
     if (!options.apparmor.empty()) process.apparmor_profile = options.apparmor;
     if (!options.label.empty()) process.selinux_label = options.label;
@@ -118,6 +122,8 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const spec = TRY(directory.read_config());
     auto program = TRY(protect_program(spec, ProgramRuns::shorter));
     auto const process = TRY(process_of(options, words, *spec.process));
+    bool const in_own = spec.linux_.find(spec::NamespaceType::user) != nullptr;
+    for (auto const& warning : oci::warn_of_capabilities(process, in_own ? oci::UserNamespaceOf::container : oci::UserNamespaceOf::runtime)) warn(warning);
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
     auto const cgroup = oci::Cgroup::adopt(TRY(no_command_error(cgroups_below(record.cgroup, options.cgroups))));

@@ -57,7 +57,7 @@ void tell(Result<void> const& done) {
 }
 
 void unmake(Making& making) {
-    tell(oci::remove(making.created, making.request));
+    if (making.is_created) tell(oci::remove(making.created, making.request));
     if (auto const removed = making.directory.remove(); !removed) warn(removed.error().text());
 }
 
@@ -77,7 +77,7 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     auto program = TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
     auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
     TRY(directory.make(document));
-    Making making{std::move(directory), std::move(loaded), {}, {}};
+    Making making{.directory = std::move(directory), .loaded = std::move(loaded), .request = {}, .created = {}};
     making.pidfd_socket = std::move(pidfd_socket);
     making.program = std::move(program);
     making.request.callers_alone = making.program;

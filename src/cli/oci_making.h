@@ -20,6 +20,7 @@ struct Making {
     LoadedBundle loaded;
     oci::CreateRequest request; // its `spec` is the caller's to set, when this is where it stays
     oci::Created created;
+    bool is_created = false;       // else the creation has taken back what it made
     std::string pidfd_socket = {}; // where a pidfd of init goes
     UniqueFd program = {};         // of protect_program, until init is there
 };

@@ -203,7 +203,7 @@ Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources,
     TRY(plan_devices(plan, resources.devices));
     TRY(plan_memory(plan, resources.memory));
     TRY(plan_cpu(plan, resources.cpu));
-    if (is_asked(resources.pids_limit)) {
+    if (resources.pids_limit) { // 0 is a limit
         auto const limit = limit_text(*resources.pids_limit);
         TRY(plan.add("pids", "pids.limit", "pids.max", limit, "pids.max", limit));
     }

@@ -113,6 +113,16 @@ Result<void> Cgroup::add(pid_t pid) const {
     return {};
 }
 
+Result<void> Cgroup::give_to(uid_t user) const {
+    auto const& directory = directories_.front();
+    auto const listed = find_file(TRY(HostPath::parse("/sys/kernel/cgroup/delegate")));
+    auto const names = listed && listed.value() ? *listed.value() : std::string("cgroup.procs\ncgroup.subtree_control\ncgroup.threads\n");
+    if (chown(directory.c_str(), user, static_cast<gid_t>(-1)) < 0) return Error::from_errno("give cgroup '{}' to user {}", directory, user);
+    for (auto const name : split(trim(names), '\n'))
+        if (chown((directory / name).c_str(), user, static_cast<gid_t>(-1)) < 0 && errno != ENOENT) return Error::from_errno("give '{}' of cgroup '{}' to user {}", name, directory, user);
+    return {};
+}
+
 Result<void> Cgroup::add_beside(pid_t pid, pid_t member) const {
     auto const added = add(pid);
     // v2: an init that divides its cgroup among its children (systemd, a nested engine) leaves none for processes but its own.

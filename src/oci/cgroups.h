@@ -53,6 +53,8 @@ public:
     FdRef birthplace() const { return birthplace_; }
     void use_no_birthplace() { birthplace_.close(); }
     Result<void> add(pid_t pid) const;
+    // Version 2: lets a user divide it, cgroups(7), delegation.
+    Result<void> give_to(uid_t user) const;
     // The same, where only the part of it that `member` is in takes processes.
     Result<void> add_beside(pid_t pid, pid_t member) const;
     std::vector<pid_t> members() const; // of the first tree, sub-cgroups included

@@ -63,6 +63,7 @@ struct Created {
     UniqueFd console;  // the terminal's master, with process.terminal
     Channel start;     // to init; not open when there is a start socket
     bool is_told_to_start = false;
+    bool hooks_have_begun = false; // of the creation
     Cgroup cgroup;
     std::string scope_unit;   // systemd's name of the cgroup, with a scope program
     RdtClass rdt;             // of linux.intelRdt
@@ -78,8 +79,9 @@ Result<Created> create(CreateRequest const& request);
 Result<void> start(Created& container, CreateRequest const& request);
 // The same from another process, without the poststart hooks.
 Result<void> start_over_socket(HostPath const& socket);
-// The hooks of the other half of start, and of delete. Every one runs; what they complain of is told and changes nothing.
-ErrorList run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle);
+// The hooks of the other half of start: the first that fails is the caller's reason to end the container.
+Result<void> run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle);
+// Those of delete. Every one runs; what they complain of is told and changes nothing.
 ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle);
 
 // runtime.md, delete: kills and reaps what is left, removes the cgroup, runs the poststop hooks. Goes on after a failure.

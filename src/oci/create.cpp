@@ -107,7 +107,10 @@ Result<void> follow_init(CreateRequest const& request, Created& created) {
             auto const ended = TRY(created.init.wait());
             return Error::of(ECHILD, "init {} while it set up the container", ended.text());
         }
-        if (message->bytes == word_runtime_hooks) {
+        if (message->bytes == word_container_hooks) {
+            created.hooks_have_begun = true;
+        } else if (message->bytes == word_runtime_hooks) {
+            created.hooks_have_begun = true;
             // 4, 5: prestart and createRuntime hooks, in the runtime's namespaces.
             auto const state = state_document(spec, request.id, "creating", created.init.pid(), request.bundle).dump();
             auto const printed = TRY(open_hook_output(TRY(parse_annotations(spec.annotations))));
@@ -149,12 +152,14 @@ namespace {
 Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
     auto const& spec = *request.spec;
     auto plan = TRY(plan_init(request));
-    if (!plan.has_user_namespace) created.warnings = warn_of_capabilities(*spec.process);
+    created.warnings = warn_of_capabilities(*spec.process, plan.has_user_namespace ? UserNamespaceOf::container : UserNamespaceOf::runtime);
     TRY(make_cgroup(request, created, scope));
     if (auto const& rdt = spec.linux_.intel_rdt)
         created.rdt = TRY(make_rdt_class(*rdt, request.id, TRY(resctrl_top().while_doing("linux.intelRdt"))).while_doing("linux.intelRdt"));
     // The kernel lets a user's process into the user's own scopes only from beside them: systemd moves it.
     if (scope && TRY(own_systemd()) == SystemdManager::user) created.cgroup.use_no_birthplace();
+    // Nobody can be born where no process may be made.
+    if (spec.linux_.resources.pids_limit == 0) created.cgroup.use_no_birthplace();
     // Moving a process between cgroups takes the kernel long: init goes on meanwhile, unless its cgroup is what a namespace begins
     // at, or it starts processes.
     bool const is_moved = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
@@ -186,6 +191,8 @@ void undo(CreateRequest const& request, Created& created) {
     (void)created.cgroup.remove();
     (void)remove_rdt_class(created.rdt.own);
     if (request.start_socket) unlink(request.start_socket->c_str());
+    // 13: what the others did is taken back too.
+    if (created.hooks_have_begun) (void)run_poststop_hooks(*request.spec, request.id, request.bundle);
 }
 
 // What cannot be said to init, or done to it, because it has ended: it knows better why.
@@ -243,9 +250,10 @@ Result<void> start(Created& container, CreateRequest const& request) {
     if (!container.is_told_to_start) TRY(container.start.send(word_start).while_doing("start the container"));
     TRY(await_execution(container.start));
     container.start.close();
-    // 10: their failure is told and changes nothing.
-    for (auto const& error : run_poststart_hooks(*request.spec, request.id, container.init.pid(), request.bundle)) container.warnings.push_back(error.text() + ", ignoring");
-    return {};
+    // 9: their failure ends the container.
+    auto hooked = run_poststart_hooks(*request.spec, request.id, container.init.pid(), request.bundle);
+    if (!hooked) (void)container.init.kill(SIGKILL).ok(); // it may have ended by itself, ignoring
+    return hooked ? Result<void>() : without_command_codes(std::move(hooked).error());
 }
 
 Result<void> start_over_socket(HostPath const& path) {
@@ -256,26 +264,21 @@ Result<void> start_over_socket(HostPath const& path) {
     return {};
 }
 
-namespace {
-ErrorList run_late_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, spec::Runtime const& spec, Json const& state) {
+Result<void> run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle) {
+    if (spec.hooks.poststart.empty()) return {};
+    auto const printed = TRY(open_hook_output(TRY(parse_annotations(spec.annotations))));
+    return run_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump(), printed);
+}
+
+ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle) {
     ErrorList errors;
+    if (spec.hooks.poststop.empty()) return errors;
     auto const annotations = parse_annotations(spec.annotations);
     auto printed = annotations ? open_hook_output(annotations.value()) : Result<HookOutput>(annotations.error());
     if (!printed) errors.push_back(printed.error());
     auto const output = printed ? std::move(printed).value() : HookOutput();
-    for (auto& error : run_all_hooks(kind, hooks, state.dump(), output)) errors.push_back(std::move(error));
+    for (auto& error : run_all_hooks("poststop", spec.hooks.poststop, state_document(spec, id, "stopped", 0, bundle).dump(), output)) errors.push_back(std::move(error));
     return errors;
-}
-} // namespace
-
-ErrorList run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle) {
-    if (spec.hooks.poststart.empty()) return {};
-    return run_late_hooks("poststart", spec.hooks.poststart, spec, state_document(spec, id, "running", pid, bundle));
-}
-
-ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle) {
-    if (spec.hooks.poststop.empty()) return {};
-    return run_late_hooks("poststop", spec.hooks.poststop, spec, state_document(spec, id, "stopped", 0, bundle));
 }
 
 ErrorList remove(Created& container, CreateRequest const& request) {

@@ -1,6 +1,7 @@
 #include "oci/identity.h"
 
 #include <climits>
+#include <set>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,20 +19,20 @@ namespace bolt::oci {
 
 namespace {
 
-Result<CapabilitySet> parse_set(std::vector<std::string> const& names, std::string_view which) {
+// Those that nobody knows have been warned of.
+CapabilitySet set_of(std::vector<std::string> const& names) {
     CapabilitySet set = 0;
-    for (auto const& name : names) set |= CapabilitySet{1} << TRY(parse_capability(name).while_doing("process.capabilities.{}", which));
+    for (auto const& name : names)
+        if (auto const number = parse_capability(name)) set |= CapabilitySet{1} << number.value();
     return set;
 }
 
-Result<CapabilitySets> parse_sets(spec::Capabilities const& names) {
-    CapabilitySets sets;
-    sets.bounding = TRY(parse_set(names.bounding, "bounding"));
-    sets.effective = TRY(parse_set(names.effective, "effective"));
-    sets.permitted = TRY(parse_set(names.permitted, "permitted"));
-    sets.inheritable = TRY(parse_set(names.inheritable, "inheritable"));
-    sets.ambient = TRY(parse_set(names.ambient, "ambient"));
-    return sets;
+CapabilitySets sets_of(spec::Capabilities const& names) {
+    return {.bounding = set_of(names.bounding),
+            .effective = set_of(names.effective),
+            .permitted = set_of(names.permitted),
+            .inheritable = set_of(names.inheritable),
+            .ambient = set_of(names.ambient)};
 }
 
 } // namespace
@@ -79,6 +80,8 @@ Result<void> plan_seccomp(IdentityRequest const& request, Identity& identity) {
     auto const& ready = request.ready_program ? request.ready_program : request.annotations.seccomp_program;
     if (ready) identity.seccomp_program = *ready;
     else if (seccomp) identity.seccomp_program = TRY(compile_seccomp(*seccomp, request.annotations.refuses_unknown_calls ? UnknownCalls::refused : UnknownCalls::passed_over));
+    if (seccomp && !seccomp->listener_metadata.empty() && seccomp->listener_path.empty() && request.annotations.seccomp_receiver.empty())
+        return Error::of(EINVAL, "linux.seccomp.listenerMetadata: there is no listenerPath that it could go to");
     if (seccomp) identity.seccomp_flags = TRY(seccomp_flags(*seccomp));
     if (seccomp && !ready && asks_supervisor(*seccomp)) identity.supervisor = TRY(find_supervisor(request).while_doing("linux.seccomp.listenerPath"));
     return {};
@@ -91,7 +94,6 @@ Result<Identity> plan_identity(IdentityRequest const& request) {
     auto const& section = request.section;
     Identity identity{.process = &process};
     identity.keeps_groups = request.annotations.keeps_groups;
-    if (process.capabilities) TRY(parse_sets(*process.capabilities));
     for (auto const& limit : process.rlimits) TRY(parse_rlimit(limit.type).while_doing("process.rlimits"));
     TRY(plan_seccomp(request, identity));
     if (process.scheduler) identity.scheduler = TRY(plan_scheduler(*process.scheduler).while_doing("process.scheduler"));
@@ -106,11 +108,17 @@ Result<Identity> plan_identity(IdentityRequest const& request) {
     return identity;
 }
 
-std::vector<std::string> warn_of_capabilities(spec::Process const& process) {
+std::vector<std::string> warn_of_capabilities(spec::Process const& process, UserNamespaceOf whose) {
     std::vector<std::string> warnings;
     if (!process.capabilities) return warnings;
+    auto const& sets = *process.capabilities;
+    std::set<std::string_view> unknown;
+    for (auto const* const names : {&sets.bounding, &sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient})
+        for (auto const& name : *names)
+            if (!parse_capability(name) && unknown.insert(name).second) warnings.push_back(fmt::format("process.capabilities: '{}' cannot be granted: it is not a capability", name));
+    if (whose == UserNamespaceOf::container) return warnings;
     auto const have = own_bounding_set();
-    for (auto const& name : process.capabilities->permitted)
+    for (auto const& name : sets.permitted)
         if (auto const number = parse_capability(name); number && (have >> number.value() & 1) == 0)
             warnings.push_back(fmt::format("process.capabilities: {} cannot be granted: this process does not have it", name));
     return warnings;
@@ -212,7 +220,7 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     if (identity.personality) TRY(set_personality(*identity.personality).while_doing("linux.personality"));
     if (auto const& policy = identity.memory_policy) TRY(set_memory_policy(policy->mode, policy->nodes).while_doing("linux.memoryPolicy"));
     // None are listed: none are given, not those that the runtime has.
-    auto const sets = TRY(grantable(TRY(parse_sets(process.capabilities.value_or(spec::Capabilities{})))));
+    auto const sets = TRY(grantable(sets_of(process.capabilities.value_or(spec::Capabilities{}))));
     TRY(drop_bounding_capabilities_for_good(sets.bounding).while_doing("process.capabilities.bounding"));
     TRY(keep_capabilities_over_user_change());
     if (process.no_new_privileges) TRY(set_no_new_privileges());

@@ -48,7 +48,8 @@ struct IdentityRequest {
 Result<Identity> plan_identity(IdentityRequest const& request);
 
 // Capabilities that are asked for and that the caller does not have to give: one sentence each.
-std::vector<std::string> warn_of_capabilities(spec::Process const& process);
+enum class UserNamespaceOf { runtime, container }; // whose capabilities they are
+std::vector<std::string> warn_of_capabilities(spec::Process const& process, UserNamespaceOf whose);
 
 // Situation:    in all namespaces and in the container's root, with every privilege that the user namespace gives.
 // Must:         set labels, user, groups, capabilities; load the filter now when no_new_privs does not allow it later.

@@ -194,6 +194,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     auto root = TRY(set_up_mounts(plan, sources, channel));
     TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
+    if (!spec.hooks.create_container.empty()) TRY(channel.send(word_container_hooks));
     TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output));
     TRY(make_working_directory(root, process.cwd));
 

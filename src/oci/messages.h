@@ -8,7 +8,8 @@
 //       │                             │ mounts                                  │
 //       │ ◄──────── runtime hooks ──  │ (with prestart, createRuntime hooks)    │
 //       │ hooks                       │                                         │
-//       │ go ──────────────────────►  │ createContainer hooks                   │
+//       │ go ──────────────────────►  │                                         │
+//       │ ◄────── container hooks ──  │ createContainer hooks (when there are)  │
 //       │ ◄── console, descriptor ──  │ (with a terminal)                       │ ── console ──►
 //       │                             │ enter the root, identity                │
 //       │ ◄──────── Report ─────────  │ the container is `created`              │
@@ -29,7 +30,7 @@
 
 namespace bolt::oci {
 
-constexpr std::string_view word_go = "go", word_start = "start", word_runtime_hooks = "runtime hooks", word_console = "console";
+constexpr std::string_view word_go = "go", word_start = "start", word_runtime_hooks = "runtime hooks", word_container_hooks = "container hooks", word_console = "console";
 // Begins what init wants said to the caller though it goes on; any number of them before its first Report.
 constexpr std::string_view word_warning = "warning: ";
 

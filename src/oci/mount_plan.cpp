@@ -39,9 +39,11 @@ constexpr AttributeOption attribute_options[] = {
 };
 
 // Accepted and without effect, as in runc: defaults, and what the new mount API does not have.
-constexpr std::string_view idle_options[] = {"defaults", "async", "nomand", "loud", "silent", "noiversion"};
+constexpr std::string_view idle_options[] = {"defaults", "loud", "silent"};
 // The superblock's: passed on to the file system as flags.
-constexpr std::string_view superblock_flags[] = {"sync", "dirsync", "lazytime", "mand"};
+constexpr std::string_view superblock_flags[] = {"sync", "dirsync", "lazytime", "mand", "iversion"};
+// Each takes back the other, which nothing has unless it is asked for.
+constexpr std::pair<std::string_view, std::string_view> opposites[] = {{"async", "sync"}, {"nolazytime", "lazytime"}, {"nomand", "mand"}, {"noiversion", "iversion"}};
 
 AttributeOption const* find_attribute(std::string_view name) {
     for (auto const& option : attribute_options)
@@ -53,7 +55,7 @@ AttributeOption const* find_attribute(std::string_view name) {
 struct SortedOptions {
     MountAttributes attributes, recursive;
     FilesystemOptions filesystem;
-    bool is_bind = false, copies_up = false;
+    bool is_bind = false, copies_up = false, is_remount = false;
     Depth depth = Depth::top;
     std::optional<MappedOption> mapped;
     SourceLink source_link = SourceLink::followed;
@@ -91,6 +93,10 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
         sorted.source_link = SourceLink::mounted;
     } else if (option == "dest-nofollow") {
         sorted.replaces_link = true;
+    } else if (option == "remount") {
+        sorted.is_remount = true;
+    } else if (auto const* const pair = std::ranges::find(opposites, option, &std::pair<std::string_view, std::string_view>::first); pair != std::end(opposites)) {
+        std::erase_if(sorted.filesystem, [&](auto const& flag) { return flag.first == pair->second; });
     } else if (contains(superblock_flags, option)) {
         sorted.filesystem.emplace_back(option, "");
     } else if (!contains(idle_options, option)) {
@@ -116,12 +122,15 @@ Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& aroun
     SortedOptions sorted;
     for (auto const& option : mount.options) TRY(sort_option(option, sorted));
     auto target = TRY(RootPath::parse_clamped(mount.destination));
+    if (sorted.is_remount) return MountStep(Remount{std::move(target), std::move(sorted.filesystem), sorted.attributes, sorted.recursive});
     if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
     if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
     if (sorted.source_link != SourceLink::followed || sorted.replaces_link) return Error::of(EINVAL, "'copy-symlink', 'src-nofollow' and 'dest-nofollow' are for bind mounts");
     if (sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty()) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
     if (sorted.copies_up && mount.type != "tmpfs") return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
     if (mount.type.empty() || mount.type == "none") return Error::of(EINVAL, "neither a file system type nor a bind mount");
+    // Those have no versions of inodes to count, and say so.
+    if (mount.type == "tmpfs" || !mount.source.starts_with('/')) std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "iversion"; });
     // devpts is always a new instance since Linux 4.7.
     std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "newinstance"; });
     auto source = mount.source == "none" || mount.source.empty() ? mount.type : mount.source;
@@ -208,7 +217,7 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
 }
 
 std::vector<std::string> known_mount_options() {
-    std::vector<std::string> names{"bind", "rbind", "idmap", "ridmap", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow"};
+    std::vector<std::string> names{"bind", "rbind", "remount", "idmap", "ridmap", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow"};
     for (auto const& option : attribute_options) {
         names.emplace_back(option.name);
         names.push_back(fmt::format("r{}", option.name));
@@ -219,6 +228,7 @@ std::vector<std::string> known_mount_options() {
     }
     names.insert(names.end(), std::begin(idle_options), std::end(idle_options));
     names.insert(names.end(), std::begin(superblock_flags), std::end(superblock_flags));
+    for (auto const& [name, opposite] : opposites) names.emplace_back(name);
     std::sort(names.begin(), names.end());
     return names;
 }
@@ -249,6 +259,11 @@ struct Describe {
         return fmt::format("{} '{}' on {}: {}{}", step.depth == Depth::recursive ? "rbind" : "bind", step.source, step.target,
                            describe_attributes(step.attributes, step.recursive), step.ids ? describe_ids(*step.ids) : "") +
                (step.source_link == SourceLink::copied ? " link copied" : step.source_link == SourceLink::mounted ? " link itself" : "") + (step.replaces_link ? " over link" : "");
+    }
+    std::string operator()(Remount const& step) const {
+        std::string options;
+        for (auto const& [key, value] : step.options) options += fmt::format(" {}{}{}", key, value.empty() ? "" : "=", value);
+        return fmt::format("remount {}:{} {}", step.target, options, describe_attributes(step.attributes, step.recursive));
     }
     std::string operator()(MountCgroup const& step) const { return fmt::format("cgroup{} on {}: {}", step.own_namespace ? " of its own" : "", step.target, describe_attributes(step.attributes, {})); }
     std::string operator()(MakeDevice const& step) const {

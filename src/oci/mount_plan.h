@@ -39,6 +39,12 @@ struct BindMount {
     SourceLink source_link = SourceLink::followed;
     bool replaces_link = false; // dest-nofollow: a target that is a link is mounted upon
 };
+// Other options for what is mounted there already.
+struct Remount {
+    RootPath target;
+    FilesystemOptions options;
+    MountAttributes attributes, recursive;
+};
 // The container's view of the cgroup trees: by version of the host, decided when it is performed.
 struct MountCgroup {
     RootPath target;
@@ -64,7 +70,7 @@ struct SealFilesystem {
 struct MakeReadOnly {
     RootPath path;
 };
-using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevice, MakeLink, MaskPath, MakeReadOnly, SealFilesystem>;
+using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevice, MakeLink, MaskPath, MakeReadOnly, SealFilesystem, Remount>;
 
 // EINVAL names the mount and the option. `bundle` is where relative sources of bind mounts are taken from.
 // `context_type` is the option by which linux.mountLabel is given to file systems that have labels: mount(8).

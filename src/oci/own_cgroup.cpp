@@ -1,5 +1,9 @@
 #include "oci/own_cgroup.h"
 
+#include <algorithm>
+
+#include <unistd.h>
+
 #include "oci/scope_plan.h"
 
 namespace bolt::oci {
@@ -17,6 +21,20 @@ Result<Scope> make_scope(CreateRequest const& request) {
     return Scope::start(*request.scope_program, manager, name, fmt::format("container {}", request.id), std::move(properties));
 }
 
+// config-linux.md, cgroup ownership: the container's user, as the host calls it, where the container can write to the files.
+std::optional<uid_t> delegate_of(spec::Runtime const& spec) {
+    auto const& section = spec.linux_;
+    bool const is_writable = std::ranges::any_of(spec.mounts, [](auto const& mount) {
+        return mount.destination == "/sys/fs/cgroup" && (mount.source == "cgroup" || mount.type == "cgroup" || mount.type == "cgroup2") &&
+               std::ranges::find(mount.options, "ro") == mount.options.end();
+    });
+    if (cgroup_version() != CgroupVersion::v2 || !section.makes(spec::NamespaceType::cgroup) || !is_writable || geteuid() != 0) return std::nullopt;
+    if (!section.find(spec::NamespaceType::user)) return spec.process->user.uid;
+    for (auto const& map : section.uid_mappings)
+        if (auto const uid = spec.process->user.uid; uid >= map.container_id && uid - map.container_id < map.size) return map.host_id + (uid - map.container_id);
+    return std::nullopt;
+}
+
 } // namespace
 
 Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
@@ -28,6 +46,7 @@ Result<void> make_cgroup(CreateRequest const& request, Created& created, std::op
                                        .resources = section.resources,
                                        .use = request.cgroup_use,
                                        .scope_holder = scope ? scope->holder() : 0}));
+    if (auto const user = delegate_of(*request.spec); user && created.cgroup.exists()) TRY(created.cgroup.give_to(*user));
     return {};
 }
 

@@ -331,6 +331,13 @@ Result<void> seal(SealFilesystem const& step, Root const& root) {
     return set_mount(there, {.set = MOUNT_ATTR_RDONLY}, Depth::top);
 }
 
+Result<void> remount(Remount const& step, Root const& root) {
+    auto const there = TRY(root.open_path(step.target, O_PATH));
+    if (step.recursive.any()) TRY(set_mount(there, step.recursive, Depth::recursive));
+    if (step.attributes.any()) TRY(set_mount(there, step.attributes, Depth::top));
+    return step.options.empty() ? Result<void>() : reconfigure_filesystem(there, step.options);
+}
+
 struct Perform {
     Root const& root;
     Sources const& sources;
@@ -342,6 +349,7 @@ struct Perform {
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }
     Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
     Result<void> operator()(SealFilesystem const& step) const { return seal(step, root).while_doing("make '{}' read-only", step.path); }
+    Result<void> operator()(Remount const& step) const { return remount(step, root).while_doing("remount '{}'", step.target); }
     Result<void> operator()(MakeReadOnly const& step) const { return make_read_only(step, root).while_doing("make '{}' read-only", step.path); }
 };
 

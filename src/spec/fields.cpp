@@ -26,6 +26,19 @@ Result<std::string> required_string(Json const& json, std::string_view key) {
     return std::move(*text);
 }
 
+Result<void> require(Json const& json, std::initializer_list<std::string_view> fields) {
+    for (auto const field : fields)
+        if (!json.find(field)) return Error::of(EINVAL, "field '{}' is missing", field);
+    return {};
+}
+
+Result<std::vector<std::string>> absolute_paths(Json const& json, std::string_view key) {
+    auto paths = TRY(json.strings(key));
+    for (auto const& path : paths)
+        if (!path.starts_with('/')) return Error::of(EINVAL, "field '{}': '{}' is not an absolute path", key, path);
+    return paths;
+}
+
 bool is_empty(Json const& value) {
     if (auto const* const list = value.find_array()) return list->empty();
     auto const* const members = value.find_object();

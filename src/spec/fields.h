@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -33,6 +34,11 @@ Result<Number> bounded(Json const& json, std::string_view key, Number fallback) 
         return Error::of(ERANGE, "field '{}': {} is out of range", key, number);
     return static_cast<Number>(number);
 }
+
+// EINVAL when it is absent.
+Result<void> require(Json const& json, std::initializer_list<std::string_view> fields);
+// Every one: EINVAL for a relative path.
+Result<std::vector<std::string>> absolute_paths(Json const& json, std::string_view key);
 
 template <typename Number>
 Result<std::optional<Number>> find_bounded(Json const& json, std::string_view key) {

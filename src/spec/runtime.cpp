@@ -1,5 +1,9 @@
 #include "spec/runtime.h"
 
+#include <algorithm>
+
+#include "base/text.h"
+
 #include "spec/fields.h"
 #include "spec/runtime_parts.h"
 
@@ -31,6 +35,19 @@ Result<std::vector<Hook>> parse_hooks(Json const& json, std::string_view key) {
         hooks.push_back(std::move(hook));
     }
     return hooks;
+}
+
+// https://semver.org: three numbers without needless zeros, then what was before the release, then what was built.
+bool is_semantic_version(std::string_view text) {
+    auto const is_one_of = [](std::string_view part, std::string_view characters) { return !part.empty() && part.find_first_not_of(characters) == part.npos; };
+    constexpr std::string_view digits = "0123456789", all = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-";
+    auto const is_number = [&](std::string_view part) { return is_one_of(part, digits) && (part.size() == 1 || part[0] != '0'); };
+    auto const [version, build, has_build] = cut(text, '+');
+    auto const [core, before, has_before] = cut(version, '-');
+    auto const numbers = split(core, '.');
+    return numbers.size() == 3 && std::ranges::all_of(numbers, is_number) &&
+           (!has_before || std::ranges::all_of(split(before, '.'), [&](auto part) { return is_one_of(part, all) && (!is_one_of(part, digits) || is_number(part)); })) &&
+           (!has_build || std::ranges::all_of(split(build, '.'), [&](auto part) { return is_one_of(part, all); }));
 }
 
 // Others would see what is mounted, and it would stay.
@@ -66,6 +83,7 @@ Result<void> check(Runtime const& spec) {
 Result<Runtime> parse_runtime(Json const& json) {
     Runtime spec;
     spec.oci_version = TRY(required_string(json, "ociVersion"));
+    if (!is_semantic_version(spec.oci_version)) return Error::of(EINVAL, "field 'ociVersion': '{}' is not a version such as 1.2.0", spec.oci_version);
     if (!spec.oci_version.starts_with("1.")) return Error::of(ENOTSUP, "field 'ociVersion': version {} is not 1.x", spec.oci_version);
     TRY(refuse(json, {"vm", "windows", "solaris", "zos"}));
     if (auto const* const process = json.find("process")) spec.process = TRY(parse_process(*process).while_doing("process"));
@@ -86,6 +104,8 @@ Result<Runtime> parse_runtime(Json const& json) {
     spec.hooks.poststop = TRY(parse_hooks(hooks, "poststop"));
     spec.linux_ = TRY(parse_linux(*TRY(object(json, "linux"))).while_doing("linux"));
     spec.annotations = TRY(json.string_map("annotations"));
+    for (auto const& [key, value] : spec.annotations)
+        if (key.empty()) return Error::of(EINVAL, "field 'annotations' has an empty key");
     TRY(check(spec));
     return spec;
 }

@@ -39,6 +39,7 @@ Result<std::vector<Namespace>> parse_namespaces(Json const& json) {
 Result<std::vector<IdMapping>> parse_mappings(Json const& json, std::string_view key) {
     std::vector<IdMapping> mappings;
     for (auto const& entry : *TRY(elements(json, key))) {
+        TRY(require(entry, {"containerID", "hostID", "size"}).while_doing("{}", key));
         IdMapping mapping;
         mapping.container_id = TRY(bounded<std::uint32_t>(entry, "containerID", 0));
         mapping.host_id = TRY(bounded<std::uint32_t>(entry, "hostID", 0));
@@ -60,6 +61,7 @@ Result<Device> parse_device(Json const& json) {
     Device device;
     device.path = TRY(required_string(json, "path").while_doing("devices"));
     device.type = TRY(parse_device_type(json, "bcup", ""));
+    if (device.type != 'p') TRY(require(json, {"major", "minor"}).while_doing("device '{}'", device.path));
     device.major = TRY(json.integer_or("major", 0));
     device.minor = TRY(json.integer_or("minor", 0));
     device.file_mode = TRY(find_bounded<mode_t>(json, "fileMode"));
@@ -111,7 +113,7 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_net_devices(Json 
         for (auto const& text : {name, own})
             if (!is_interface_name(text)) return Error::of(EINVAL, "netDevices: '{}' is not the name of a network interface", text);
         for (auto const& [other, taken] : devices)
-            if (taken == own) return Error::of(EINVAL, "netDevices: '{}' and '{}' cannot both be '{}' in the container", other, name, own);
+            if (taken == own && own.find("%d") == own.npos) return Error::of(EINVAL, "netDevices: '{}' and '{}' cannot both be '{}' in the container", other, name, own);
         devices.emplace_back(name, std::move(own));
     }
     return devices;
@@ -156,8 +158,8 @@ Result<Linux> parse_linux(Json const& json) {
     parsed.rootfs_propagation = TRY(json.string_or("rootfsPropagation", ""));
     if (auto const* const seccomp = json.find("seccomp")) parsed.seccomp = TRY(parse_seccomp(*seccomp).while_doing("seccomp"));
     parsed.sysctl = TRY(json.string_map("sysctl"));
-    parsed.masked_paths = TRY(json.strings("maskedPaths"));
-    parsed.readonly_paths = TRY(json.strings("readonlyPaths"));
+    parsed.masked_paths = TRY(absolute_paths(json, "maskedPaths"));
+    parsed.readonly_paths = TRY(absolute_paths(json, "readonlyPaths"));
     parsed.mount_label = TRY(json.string_or("mountLabel", ""));
     parsed.net_devices = TRY(parse_net_devices(json));
     if (auto const* const personality = json.find("personality"); personality && !is_empty(*personality)) parsed.personality = TRY(parse_personality(*personality).while_doing("personality"));

@@ -10,6 +10,7 @@ namespace {
 
 Result<User> parse_user(Json const& json) {
     User user;
+    if (json.find_object() && !json.find_object()->empty()) TRY(require(json, {"uid", "gid"}));
     user.uid = TRY(bounded<uid_t>(json, "uid", 0));
     user.gid = TRY(bounded<gid_t>(json, "gid", 0));
     user.umask = TRY(find_bounded<mode_t>(json, "umask"));
@@ -34,8 +35,7 @@ Result<Capabilities> parse_capabilities(Json const& json) {
 Result<Rlimit> parse_rlimit(Json const& json) {
     Rlimit limit;
     limit.type = TRY(required_string(json, "type"));
-    for (auto const key : {"soft", "hard"})
-        if (!json.find(key)) return Error::of(EINVAL, "field '{}' of {} is missing", key, limit.type);
+    TRY(require(json, {"soft", "hard"}).while_doing("{}", limit.type));
     limit.soft = TRY(json.unsigned_or("soft", 0));
     limit.hard = TRY(json.unsigned_or("hard", 0));
     return limit;
@@ -56,6 +56,7 @@ Result<Scheduler> parse_scheduler(Json const& json) {
 Result<IoPriority> parse_io_priority(Json const& json) {
     IoPriority wanted;
     wanted.io_class = TRY(required_string(json, "class"));
+    TRY(require(json, {"priority"}));
     wanted.priority = TRY(bounded<std::int32_t>(json, "priority", 0));
     if (wanted.priority < 0 || wanted.priority > 7) return Error::of(EINVAL, "field 'priority' is {}, not between 0 and 7", wanted.priority);
     return wanted;
@@ -66,7 +67,8 @@ Result<IoPriority> parse_io_priority(Json const& json) {
 Result<Process> parse_process(Json const& json) {
     Process process;
     process.terminal = TRY(json.bool_or("terminal", false));
-    if (auto const* const size = json.find("consoleSize")) {
+    if (auto const* const size = json.find("consoleSize"); size && process.terminal) {
+        TRY(require(*size, {"height", "width"}).while_doing("consoleSize"));
         ConsoleSize wanted;
         wanted.height = TRY(bounded<unsigned short>(*size, "height", 0));
         wanted.width = TRY(bounded<unsigned short>(*size, "width", 0));

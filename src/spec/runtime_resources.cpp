@@ -7,6 +7,7 @@ namespace {
 
 Result<DeviceRule> parse_device_rule(Json const& json) {
     DeviceRule rule;
+    TRY(require(json, {"allow"}).while_doing("devices"));
     rule.allow = TRY(json.bool_or("allow", false));
     rule.type = TRY(parse_device_type(json, "abc", "a"));
     rule.major = TRY(json.find_integer("major"));
@@ -46,12 +47,13 @@ Result<Resources::Cpu> parse_cpu(Json const& json) {
     return cpu;
 }
 
-Result<std::vector<Resources::BlockDevice>> parse_block_devices(Json const& json, std::string_view key) {
+// "weight" stands for the two that a device may have a weight by.
+Result<std::vector<Resources::BlockDevice>> parse_block_devices(Json const& json, std::string_view key, std::string_view asked) {
     std::vector<Resources::BlockDevice> devices;
     for (auto const& entry : *TRY(elements(json, key))) {
         Resources::BlockDevice device;
-        for (auto const number : {"major", "minor"})
-            if (!entry.find(number)) return Error::of(EINVAL, "field '{}': a device without '{}'", key, number);
+        TRY(require(entry, {"major", "minor"}).while_doing("{}", key));
+        if (!(asked == "weight" && entry.find("leafWeight"))) TRY(require(entry, {asked}).while_doing("{}", key));
         device.major = TRY(entry.integer_or("major", 0));
         device.minor = TRY(entry.integer_or("minor", 0));
         device.weight = TRY(find_bounded<std::uint16_t>(entry, "weight"));
@@ -66,11 +68,11 @@ Result<Resources::BlockIo> parse_block_io(Json const& json) {
     Resources::BlockIo io;
     io.weight = TRY(find_bounded<std::uint16_t>(json, "weight"));
     io.leaf_weight = TRY(find_bounded<std::uint16_t>(json, "leafWeight"));
-    io.weight_device = TRY(parse_block_devices(json, "weightDevice"));
-    io.throttle_read_bps = TRY(parse_block_devices(json, "throttleReadBpsDevice"));
-    io.throttle_write_bps = TRY(parse_block_devices(json, "throttleWriteBpsDevice"));
-    io.throttle_read_iops = TRY(parse_block_devices(json, "throttleReadIOPSDevice"));
-    io.throttle_write_iops = TRY(parse_block_devices(json, "throttleWriteIOPSDevice"));
+    io.weight_device = TRY(parse_block_devices(json, "weightDevice", "weight"));
+    io.throttle_read_bps = TRY(parse_block_devices(json, "throttleReadBpsDevice", "rate"));
+    io.throttle_write_bps = TRY(parse_block_devices(json, "throttleWriteBpsDevice", "rate"));
+    io.throttle_read_iops = TRY(parse_block_devices(json, "throttleReadIOPSDevice", "rate"));
+    io.throttle_write_iops = TRY(parse_block_devices(json, "throttleWriteIOPSDevice", "rate"));
     return io;
 }
 
@@ -82,6 +84,7 @@ Result<std::vector<Resources::HugepageLimit>> parse_hugepage_limits(Json const& 
         auto const digits = size.find_first_not_of("0123456789");
         if (digits == 0 || digits == size.npos || (size.substr(digits) != "KB" && size.substr(digits) != "MB" && size.substr(digits) != "GB"))
             return Error::of(EINVAL, "'{}' is not the size of a page; write one such as 2MB", size);
+        TRY(require(entry, {"limit"}));
         auto const limit = TRY(entry.unsigned_or("limit", 0));
         limits.push_back({std::move(size), limit});
     }
@@ -94,6 +97,7 @@ Result<std::vector<Resources::Rdma>> parse_rdma(Json const& json) {
         Resources::Rdma limit{.device = device, .hca_handles = {}, .hca_objects = {}};
         limit.hca_handles = TRY(find_bounded<std::uint32_t>(entry, "hcaHandles"));
         limit.hca_objects = TRY(find_bounded<std::uint32_t>(entry, "hcaObjects"));
+        if (!limit.hca_handles && !limit.hca_objects) return Error::of(EINVAL, "device '{}' has neither 'hcaHandles' nor 'hcaObjects'", device);
         limits.push_back(std::move(limit));
     }
     return limits;
@@ -102,8 +106,10 @@ Result<std::vector<Resources::Rdma>> parse_rdma(Json const& json) {
 Result<Resources::Network> parse_network(Json const& json) {
     Resources::Network network;
     network.class_id = TRY(find_bounded<std::uint32_t>(json, "classID"));
-    for (auto const& entry : *TRY(elements(json, "priorities")))
+    for (auto const& entry : *TRY(elements(json, "priorities"))) {
+        TRY(require(entry, {"name", "priority"}).while_doing("priorities"));
         network.priorities.emplace_back(TRY(required_string(entry, "name")), TRY(bounded<std::uint32_t>(entry, "priority", 0)));
+    }
     return network;
 }
 
@@ -144,7 +150,7 @@ bool Resources::BlockIo::limits_anything() const {
 }
 
 bool Resources::limits_anything() const {
-    return memory.limits_anything() || cpu.limits_anything() || any(pids_limit) || block_io.limits_anything() || !hugepage_limits.empty() || !rdma.empty() || network.class_id ||
+    return memory.limits_anything() || cpu.limits_anything() || pids_limit || block_io.limits_anything() || !hugepage_limits.empty() || !rdma.empty() || network.class_id ||
            !network.priorities.empty() || !unified.empty();
 }
 

@@ -12,9 +12,11 @@ Result<Seccomp> parse_seccomp(Json const& json) {
     for (auto const& entry : *TRY(elements(json, "syscalls"))) {
         SeccompRule rule;
         rule.names = TRY(entry.strings("names"));
+        if (rule.names.empty()) return Error::of(EINVAL, "syscalls: field 'names' is missing or empty");
         rule.action = TRY(required_string(entry, "action"));
         rule.errno_return = TRY(find_bounded<unsigned>(entry, "errnoRet"));
         for (auto const& argument : *TRY(elements(entry, "args"))) {
+            TRY(require(argument, {"index", "value", "op"}).while_doing("syscalls: args"));
             SeccompArgument parsed;
             parsed.index = TRY(bounded<unsigned>(argument, "index", 0));
             parsed.value = TRY(argument.unsigned_or("value", 0));

@@ -32,6 +32,12 @@ Result<void> configure(FdRef context, unsigned command, char const* key, char co
     return Error::from_code(code, fmt::format("option '{}{}{}'{}", key, value ? "=" : "", value ? value : "", said));
 }
 
+Result<void> configure_all(FdRef context, FilesystemOptions const& options) {
+    for (auto const& [key, value] : options)
+        TRY(configure(context, value.empty() ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, key.c_str(), value.empty() ? nullptr : value.c_str()));
+    return {};
+}
+
 Result<UniqueFd> copy_tree(int directory, char const* path, Depth depth) {
     unsigned const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (depth == Depth::recursive ? AT_RECURSIVE : 0);
     UniqueFd tree(static_cast<int>(syscall(SYS_open_tree, directory, path, flags)));
@@ -45,8 +51,7 @@ Result<Mount> Mount::make(std::string const& type, std::string const& source, Fi
     UniqueFd const context(static_cast<int>(syscall(SYS_fsopen, type.c_str(), FSOPEN_CLOEXEC)));
     if (!context.is_open()) return Error::from_errno("file system type '{}'", type);
     if (!source.empty()) TRY(configure(context, FSCONFIG_SET_STRING, "source", source.c_str()));
-    for (auto const& [key, value] : options)
-        TRY(configure(context, value.empty() ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, key.c_str(), value.empty() ? nullptr : value.c_str()));
+    TRY(configure_all(context, options));
     TRY(configure(context, FSCONFIG_CMD_CREATE, nullptr, nullptr));
     UniqueFd top(static_cast<int>(syscall(SYS_fsmount, context.number(), FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes))));
     if (!top.is_open()) return Error::from_errno("mount the new file system");
@@ -90,6 +95,13 @@ Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth d
     if (syscall(SYS_mount_setattr, mounted.number(), "", flags, &wanted, sizeof wanted) == 0) return {};
     if (errno == ENOSYS) return Error::of(ENOSYS, "this kernel has no mount_setattr(2): Linux 5.12 or later is needed");
     return Error::from_errno("change the attributes of a mount");
+}
+
+Result<void> reconfigure_filesystem(FdRef mounted, FilesystemOptions const& options) {
+    UniqueFd const context(static_cast<int>(syscall(SYS_fspick, mounted.number(), "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC)));
+    if (!context.is_open()) return Error::from_errno("look at the file system");
+    TRY(configure_all(context, options));
+    return configure(context, FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr);
 }
 
 Result<void> enter_root_by_chroot(FdRef new_root) {

@@ -62,6 +62,9 @@ private:
 // mount_setattr(2) on what is mounted at a descriptor.
 Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth depth);
 
+// fspick(2): new options for the file system that is mounted at a descriptor, wherever else it may be mounted.
+Result<void> reconfigure_filesystem(FdRef mounted, FilesystemOptions const& options);
+
 // pivot_root(2): the directory becomes the calling process's root and working directory, and the old root is gone from the
 // mount namespace.
 Result<void> enter_root_for_good(FdRef new_root);

@@ -102,11 +102,17 @@ Result<std::vector<LastingAddress>> lasting_addresses(FdRef netlink, unsigned in
     return addresses;
 }
 
-// Before the move: afterwards the kernel would leave the interface there under its old name, and end it with the namespace.
-Result<void> check_is_free(FdRef network_namespace, std::string const& name) {
+// Before the move: afterwards the kernel would leave the interface there under its old name, and end it with the namespace. "eth%d" is
+// the first of eth0, eth1, … that is free.
+Result<std::string> find_free(FdRef network_namespace, std::string const& name) {
     TRY(join_namespace(network_namespace, namespace_flag::network));
-    if (if_nametoindex(name.c_str()) == 0) return {};
-    return Error::of(EEXIST, "there is a network interface '{}' already", name);
+    auto const is_free = [](std::string const& candidate) { return if_nametoindex(candidate.c_str()) == 0; };
+    auto const number = name.find("%d");
+    if (number == name.npos) return is_free(name) ? Result<std::string>(name) : Error::of(EEXIST, "there is a network interface '{}' already", name);
+    constexpr int most = 8 * 4096; // the kernel's own limit
+    for (int next = 0; next < most; ++next)
+        if (auto candidate = fmt::format("{}{}{}", name.substr(0, number), next, name.substr(number + 2)); is_free(candidate)) return candidate;
+    return Error::of(EEXIST, "every name '{}' is taken", name);
 }
 
 // Situation:    a child in the other namespace.
@@ -132,7 +138,7 @@ Result<void> settle(std::string const& name, std::vector<LastingAddress> const& 
 
 } // namespace
 
-Result<void> move_interface(std::string const& name, FdRef network_namespace, std::string const& new_name) {
+Result<void> move_interface(std::string const& name, FdRef network_namespace, std::string const& wanted) {
     auto const netlink = TRY(open_netlink());
     auto const index = if_nametoindex(name.c_str());
     if (index == 0) return Error::of(ENODEV, "there is no network interface '{}'", name);
@@ -140,13 +146,16 @@ Result<void> move_interface(std::string const& name, FdRef network_namespace, st
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto settler = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs] {
         ours.close();
-        auto const is_free = check_is_free(network_namespace, new_name);
-        if (!send_report(theirs, is_free) || !is_free) return 1;
+        auto const free = find_free(network_namespace, wanted);
+        if (!send_report(theirs, free ? Result<void>() : free.error()) || !free || !theirs.send(free.value())) return 1;
         auto const word = theirs.receive();
-        return word && word.value() ? run_child(theirs, [&] { return settle(new_name, addresses); }) : 1;
+        return word && word.value() ? run_child(theirs, [&] { return settle(free.value(), addresses); }) : 1;
     }));
     theirs.close();
-    TRY(receive_report(ours, settler, "look at a network namespace").while_doing("move network interface '{}' as '{}'", name, new_name));
+    TRY(receive_report(ours, settler, "look at a network namespace").while_doing("move network interface '{}' as '{}'", name, wanted));
+    auto const found = TRY(ours.receive());
+    if (!found) return Error::of(ECHILD, "the process that looks at a network namespace ended early");
+    auto const& new_name = found->bytes;
     ifinfomsg which{};
     which.ifi_index = static_cast<int>(index);
     Request request(RTM_NEWLINK, NLM_F_ACK, which);

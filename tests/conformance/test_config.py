@@ -43,7 +43,7 @@ def edit(path, value):
     ("linux.namespaces.0.path", "relative", "linux: namespaces"),
     ("linux.rootfsPropagation", "none", "linux.rootfsPropagation"),
     ("process.rlimits", [{"type": "RLIMIT_NOFILE", "soft": 10, "hard": 10}] * 2, "RLIMIT_NOFILE is there twice"),
-    ("process.rlimits", [{"type": "RLIMIT_NOFILE"}], "field 'soft' of RLIMIT_NOFILE is missing"),
+    ("process.rlimits", [{"type": "RLIMIT_NOFILE"}], "RLIMIT_NOFILE: field 'soft' is missing"),
     ("process.oomScoreAdj", 5000, "not between -1000 and 1000"),
     ("process.env", ["PATH"], "'PATH' is not NAME=VALUE"),
     ("linux.sysctl", {"net/../kernel/core_pattern": "x"}, "is not a name"),

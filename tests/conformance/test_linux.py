@@ -299,7 +299,7 @@ def test_a_controller_that_only_the_unified_tree_of_a_hybrid_host_has_is_used_th
 @pytest.mark.parametrize("resources, says", [
     ({"rdma": {"mlx5_1": {"hcaHandles": 3}}}, "resources.rdma: this host has no cgroup tree of the controller 'rdma'"),
     ({"hugepageLimits": [{"pageSize": "2M", "limit": 1}]}, "'2M' is not the size of a page"),
-    ({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "rate": 1}]}}, "field 'throttleReadBpsDevice': a device without 'minor'"),
+    ({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "rate": 1}]}}, "throttleReadBpsDevice: field 'minor' is missing"),
 ])
 def test_limits_that_cannot_be_set_are_refused_by_name(root_bundle, resources, says):
     if "rdma" in resources and (os.path.ismount("/sys/fs/cgroup/rdma") or unified_of_a_hybrid_host_has("rdma") or not is_hybrid()):

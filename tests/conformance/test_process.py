@@ -67,10 +67,39 @@ def test_ambient_capabilities_reach_an_ordinary_user(root_bundle):
     assert int(done.stdout.split()[1], 16) == 1 << 10, done.stderr
 
 
-def test_an_unknown_capability_is_an_error_that_names_the_field(bundle):
-    done = bundle.run("true", change=process(capabilities={"bounding": ["CAP_NO_SUCH"]}))
-    assert done.returncode == 1
-    assert done.stderr == "bolt-oci: process.capabilities.bounding: 'CAP_NO_SUCH' is not a capability\n"
+def test_capabilities_that_cannot_be_mapped_or_granted_are_a_warning(bundle):
+    done = bundle.run("echo", "ran", change=process(capabilities={"bounding": ["CAP_NO_SUCH", "CAP_KILL"], "permitted": ["CAP_NO_SUCH"]}))
+    assert done.returncode == 0 and done.stdout == "ran\n"
+    assert done.stderr == "bolt-oci: process.capabilities: 'CAP_NO_SUCH' cannot be granted: it is not a capability\n"
+
+
+def test_capabilities_that_the_runtime_does_not_have_are_a_warning(root_bundle):
+    root_bundle.spec["process"]["args"] = ["grep", "CapEff", "/proc/self/status"]
+    root_bundle.spec["process"]["capabilities"] = {name: ["CAP_KILL", "CAP_SYSLOG"] for name in ("bounding", "effective", "permitted")}
+    root_bundle.write()
+    done = subprocess.run(["setpriv", "--bounding-set", "-syslog", RUNTIME, "--root", root_bundle.root, "run", root_bundle.new_id()], cwd=root_bundle.place,
+                          capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and int(done.stdout.split()[1], 16) == 1 << 5, done
+    assert "CAP_SYSLOG cannot be granted: this process does not have it" in done.stderr
+
+
+def test_an_unknown_capability_of_exec_is_an_error(bundle):
+    name = bundle.running("sleep", "1000")
+    done = bundle.oci("exec", "--cap", "CAP_NO_SUCH", name, "true")
+    assert done.returncode == 255 and "--cap: 'CAP_NO_SUCH' is not a capability" in done.stderr
+
+
+def test_the_score_for_memory_victims_is_the_callers_unless_another_is_set(bundle):
+    mine = open("/proc/self/oom_score_adj").read()
+    try:
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("321")
+        assert bundle.run("cat", "/proc/self/oom_score_adj").stdout == "321\n"
+        name = bundle.running("sleep", "1000")
+        assert bundle.oci("exec", name, "cat", "/proc/self/oom_score_adj").stdout == "321\n"
+    finally:
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write(mine)
 
 
 def test_no_new_privileges_is_set(bundle):

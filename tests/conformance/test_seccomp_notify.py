@@ -78,4 +78,4 @@ def test_a_supervisor_that_is_not_there_is_an_error(bundle):
     done = bundle.run("true", change=notify(f"{bundle.place}/nobody.sock"))
     assert done.returncode == 1 and "linux.seccomp.listenerPath" in done.stderr and "nobody.sock" in done.stderr
     done = bundle.run("true", change=notify(""))
-    assert done.returncode == 1 and "listenerPath: it is missing" in done.stderr
+    assert done.returncode == 1 and "listenerMetadata: there is no listenerPath" in done.stderr
