@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import wait_until
+from conftest import RUNTIME, wait_until
 
 KINDS = {"pid": "pid", "network": "net", "mount": "mnt", "ipc": "ipc", "uts": "uts", "cgroup": "cgroup", "user": "user", "time": "time"}
 
@@ -352,6 +352,103 @@ def test_a_network_device_is_moved_with_its_addresses(root_bundle, interface):
     assert links["eth7"]["mtu"] == 1300 and "UP" in links["eth7"]["flags"]
     assert {"192.0.2.7", "2001:db8::7"} <= {address["local"] for address in links["eth7"]["addr_info"]}
     assert subprocess.run(["ip", "link", "show", ours], capture_output=True, check=False).returncode != 0
+
+
+def test_network_devices_by_a_template_get_free_names(root_bundle, interface):
+    ours, other = interface
+    pid = str(root_bundle.state(root_bundle.running("sleep", "1000", change=linux(netDevices={ours: {"name": "eth%d"}, other: {"name": "eth%d"}})))["pid"])
+    shown = json.loads(subprocess.run(["nsenter", "-t", pid, "-n", "ip", "-json", "link"], check=True, capture_output=True, text=True).stdout)
+    assert {link["ifname"] for link in shown if "UP" in link["flags"]} == {"lo", "eth0", "eth1"}
+
+
+def test_a_network_device_is_the_containers_own_affair(root_bundle, interface):
+    """Nothing of it is changed afterwards, nor is it moved out at the end: whoever holds the namespace keeps it."""
+    ours, _ = interface
+    holder = subprocess.Popen(["unshare", "--net", "sleep", "1000"])
+    try:
+        wait_until(lambda: os.readlink(f"/proc/{holder.pid}/ns/net") != os.readlink("/proc/self/ns/net"), "the namespace")
+        inside = lambda *command: subprocess.run(["nsenter", "-t", str(holder.pid), "-n", "ip", *command], check=True, capture_output=True, text=True).stdout
+
+        def change(spec):
+            spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != "network"] + [{"type": "network", "path": f"/proc/{holder.pid}/ns/net"}]
+            spec["linux"]["netDevices"] = {ours: {"name": "eth7"}}
+
+        name = root_bundle.running("sleep", "1000", change=change)
+        inside("link", "set", "eth7", "mtu", "1280", "down")
+        for command in (("exec", name, "true"), ("pause", name), ("resume", name), ("update", "--pids-limit", "100", name)):
+            root_bundle.oci(*command).check_returncode()
+            link = json.loads(inside("-json", "link", "show", "eth7"))[0]
+            assert link["mtu"] == 1280 and "UP" not in link["flags"], command
+        root_bundle.oci("delete", "--force", name).check_returncode()
+        assert json.loads(inside("-json", "link", "show", "eth7"))
+        assert subprocess.run(["ip", "link", "show", ours], capture_output=True, check=False).returncode != 0
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_the_default_file_systems_are_there(bundle):
+    done = bundle.run("cat", "/proc/self/mountinfo")
+    types = {line.split()[4]: line.split(" - ")[1].split()[0] for line in done.stdout.splitlines()}
+    assert types["/proc"] == "proc" and types["/dev/pts"] == "devpts" and types["/dev/shm"] == "tmpfs" and types["/sys"] == "sysfs", types
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "time"])
+def test_a_path_that_is_no_namespace_of_its_type_is_an_error(bundle, kind):
+    other = "uts" if kind != "uts" else "ipc"
+    for path, says in ((f"/proc/self/ns/{KINDS[other]}", ""), (f"{bundle.place}/config.json", ""), ("/nonexistent", "No such file")):
+        def change(spec):
+            if kind == "mount":
+                without_mount_namespace(spec)
+            spec.pop("hostname", None)
+            spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != kind] + [{"type": kind, "path": path}]
+
+        done = bundle.run("true", change=change)
+        assert done.returncode == 1 and "linux.namespaces" in done.stderr and says in done.stderr, (kind, path, done)
+        assert not os.path.exists(bundle.root) or os.listdir(bundle.root) == []
+
+
+def test_a_namespace_that_is_listed_twice_is_an_error(bundle):
+    for kind in KINDS:
+        twice = [{"type": kind}, {"type": kind}]
+        done = bundle.run("true", change=lambda spec: linux(namespaces=[entry for entry in namespaces(spec) if entry["type"] != kind] + twice)(spec))
+        assert done.returncode == 1 and f"namespaces: '{kind}' is listed twice" in done.stderr, done
+
+
+def test_a_limit_of_no_processes_is_a_limit(root_bundle):
+    if not is_hybrid():
+        pytest.skip("shown in the virtual host")
+    done = root_bundle.run("sh", "-c", "echo begun; (true); echo went on", change=linux(resources={"pids": {"limit": 0}}))
+    assert "begun" in done.stdout and "went on" not in done.stdout and "fork" in done.stderr, done
+
+
+def test_cgroups_of_version_1_keep_their_owner(root_bundle):
+    if not is_hybrid():
+        pytest.skip("this host has no cgroup trees of version 1")
+
+    def change(spec):
+        spec["process"]["user"] = {"uid": 1000, "gid": 1000}
+        spec["linux"]["resources"] = {"pids": {"limit": 50}}
+        spec["linux"]["cgroupsPath"] = f"/bolt-test-owner-{os.getpid()}"
+        for mount in spec["mounts"]:
+            if mount["destination"] == "/sys/fs/cgroup":
+                mount["options"] = [option for option in mount["options"] if option != "ro"]
+
+    root_bundle.running("sleep", "1000", change=change)
+    group = f"/sys/fs/cgroup/pids/bolt-test-owner-{os.getpid()}"
+    assert {os.lstat(f"{group}/{name}").st_uid for name in [".", *os.listdir(group)]} == {0}
+
+
+def test_intel_rdt_needs_its_file_system_and_nothing_is_touched_without_it(root_bundle):
+    if "resctrl" in read("/proc/mounts"):
+        pytest.skip("this host has a resctrl file system")
+    done = root_bundle.run("true", change=linux(intelRdt={"l3CacheSchema": "L3:0=f"}))
+    assert done.returncode == 1 and "linux.intelRdt" in done.stderr and "resctrl" in done.stderr, done
+    root_bundle.spec["process"]["args"] = ["true"]
+    root_bundle.write()
+    log = f"{root_bundle.place}/log"
+    traced = subprocess.run(["strace", "-f", "-o", log, RUNTIME, "--root", root_bundle.root, "run", root_bundle.new_id()], cwd=root_bundle.place, capture_output=True, check=False)
+    assert traced.returncode == 0 and "resctrl" not in read(log)
 
 
 @pytest.mark.parametrize("devices, says", [

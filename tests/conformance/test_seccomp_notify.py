@@ -17,7 +17,7 @@ class Supervisor:
     """Takes one listener and answers every call that it is asked about with an error."""
 
     def __init__(self, bundle, answer):
-        self.path, self.answer, self.asked, self.states = f"{bundle.place}/agent.sock", answer, [], []
+        self.path, self.answer, self.asked, self.states, self.connections = f"{bundle.place}/agent.sock", answer, [], [], []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.bind(self.path)
         os.chmod(self.path, 0o777)
@@ -31,6 +31,7 @@ class Supervisor:
             text, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(4))
             listener = array.array("i", ancillary[0][2])[0]
             self.states.append(json.loads(text))
+            self.connections.append(connection)
             threading.Thread(target=self.follow, args=(listener,), daemon=True).start()
 
     def follow(self, listener):
@@ -64,6 +65,14 @@ def test_the_supervisor_gets_the_listener_and_the_state_and_is_asked(bundle, nnp
     state = supervisor.states[0]
     assert state["fds"] == ["seccompFd"] and state["metadata"] == "what I am" and state["pid"] == state["state"]["pid"] > 1
     assert state["state"]["status"] == "creating" and state["state"]["id"] == bundle.ids[-1] and state["state"]["bundle"] == bundle.place
+
+
+def test_a_connection_carries_one_state_and_is_closed(bundle):
+    supervisor = Supervisor(bundle, errno.EUCLEAN)
+    name = bundle.running("sleep", "1000", change=notify(supervisor.path))
+    assert len(supervisor.states) == 1 and supervisor.states[0]["ociVersion"] == supervisor.states[0]["state"]["ociVersion"] == bundle.spec["ociVersion"]
+    supervisor.connections[0].settimeout(10)
+    assert supervisor.connections[0].recv(1) == b"" and bundle.status(name) == "running"
 
 
 def test_exec_has_a_listener_of_its_own(bundle):

@@ -72,6 +72,41 @@ out=$(bolt-oci run --bundle /tmp/bundle devices 2>&1)
 [ "$out" = "head: /dev/kmsg: Operation not permitted
 null" ]
 check "device rules are enforced" $? "$out"
+change '.linux.devices = [] | .linux.resources = {pids: {limit: 0}} | .process.args = ["sh", "-c", "echo begun; (true); echo went on"]'
+out=$(bolt-oci run --bundle /tmp/bundle none 2>&1)
+[ "${out#begun}" != "$out" ] && [ "${out#*went on}" = "$out" ]
+check "a limit of no processes is a limit" $? "$out"
+change '.linux.cgroupsPath = "/bolt-test/a/b/deep" | .linux.resources = {unified: {"memory.oom.group": "1", "cgroup.max.depth": "3", "memory.high": "33554432"}} | .process.args = ["sleep", "1000"]'
+detached run --detach --bundle /tmp/bundle unified
+deep=/sys/fs/cgroup/bolt-test/a/b/deep
+[ "$(cat $deep/memory.oom.group $deep/cgroup.max.depth $deep/memory.high 2>&1 | tr '\n' ' ')" = "1 3 33554432 " ]
+check "unified: files that nobody else names are written, their controllers enabled" $? "$out $(cat $deep/memory.oom.group $deep/cgroup.max.depth $deep/memory.high 2>&1)"
+bolt-oci delete --force unified
+out=$(change '.linux.resources = {unified: {"nosuch.max": "1"}}'; bolt-oci run --bundle /tmp/bundle unified 2>&1)
+[ $? = 1 ] && [ "${out#*nosuch.max}" != "$out" ] && [ ! -e $deep ]
+check "unified: a controller that is not there is refused by name" $? "$out"
+rmdir /sys/fs/cgroup/bolt-test/a/b /sys/fs/cgroup/bolt-test/a
+
+# ---- whose the cgroup is: CASE writable|read-only new|shared EXPECTED
+owner() {
+    options='["nosuid","noexec","nodev","relatime"]'
+    [ "$1" = writable ] || options='["nosuid","noexec","nodev","relatime","ro"]'
+    namespaces='map(select(.type != "cgroup"))'
+    [ "$2" = shared ] || namespaces="$namespaces + [{type: \"cgroup\"}]"
+    change ".linux.cgroupsPath = \"/bolt-test/owner\" | .linux.resources = {} | .process.user = {uid: 1000, gid: 1000} | .process.args = [\"sleep\", \"1000\"]
+            | .linux.namespaces |= ($namespaces) | .mounts |= map(if .destination == \"/sys/fs/cgroup\" then .options = $options else . end)"
+    detached run --detach --bundle /tmp/bundle owner
+    group=/sys/fs/cgroup/bolt-test/owner
+    found=$(cd $group && find . -maxdepth 1 -uid 1000 | sort | tr '\n' ' ')
+    bolt-oci delete --force owner
+    [ "$found" = "$3" ]
+    check "the owner of a cgroup that is $1 with a $2 cgroup namespace" $? "$out $found"
+}
+given=". $(for name in $(sort /sys/kernel/cgroup/delegate); do [ ! -e /sys/fs/cgroup/bolt-test/$name ] || echo "./$name"; done | sort | tr '\n' ' ')"
+owner writable new "$given"
+owner read-only new ""
+owner writable shared ""
+change '.process.user = {uid: 0, gid: 0} | .linux.namespaces |= map(select(.type != "cgroup")) + [{type: "cgroup"}]'
 [ -z "$(find /sys/fs/cgroup/bolt-test -mindepth 1 -type d)" ]
 check "no cgroup is left" $? "$(find /sys/fs/cgroup/bolt-test -type d)"
 

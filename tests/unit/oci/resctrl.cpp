@@ -89,3 +89,40 @@ TEST_CASE("schemata are written in the specification's order, a line each", "[oc
     REQUIRE_OK(change_rdt_class(top.path / "c", {.l3_cache_schema = "L3:0=f", .mem_bw_schema = "MB:0=20", .schemata = {"L2:0=1"}}));
     CHECK(contents(top, "c/schemata") == "L2:0=1\n\n"); // over "MB:0=20\n"
 }
+
+TEST_CASE("the cache's schema is written before the bandwidth's", "[oci][rdt]") {
+    test::Scratch const top;
+    fill(top, "c");
+    REQUIRE_OK(change_rdt_class(top.path / "c", {.l3_cache_schema = "L3:0=fffffff", .mem_bw_schema = "MB:0=20"}));
+    CHECK(contents(top, "c/schemata") == "MB:0=20\nffff\n"); // over "L3:0=fffffff\n", which was there first
+}
+
+TEST_CASE("a class that is named and not there is made, and stays", "[oci][rdt]") {
+    test::Scratch const top;
+    // The kernel would fill the new directory; here the schemata cannot be written, and it is taken back.
+    auto const made = make_rdt_class({.clos_id = "gold", .l3_cache_schema = "L3:0=f"}, "id", top.path);
+    REQUIRE_FALSE(made);
+    CHECK(made.error().text().find("gold/schemata") != std::string::npos);
+    CHECK_FALSE(exists(top.path / "gold"));
+}
+
+TEST_CASE("a monitoring group goes with the container, its class stays", "[oci][rdt]") {
+    test::Scratch const top;
+    fill(top, "gold");
+    auto const made = make_rdt_class({.clos_id = "gold", .enable_monitoring = true}, "id", top.path);
+    REQUIRE_OK(made);
+    REQUIRE(exists(top.path / "gold/mon_groups/id"));
+    CHECK(remove_rdt_class(made.value().own).empty());
+    CHECK_FALSE(exists(top.path / "gold/mon_groups/id"));
+    CHECK(exists(top.path / "gold/mon_groups"));
+}
+
+TEST_CASE("a monitoring group that cannot be made is an error", "[oci][rdt]") {
+    test::Scratch const top;
+    top.write("gold/schemata", "");
+    top.write("gold/tasks", "");
+    top.write("gold/mon_groups", "no directory, so none can be made in it");
+    auto const made = make_rdt_class({.clos_id = "gold", .enable_monitoring = true}, "id", top.path);
+    REQUIRE_FALSE(made);
+    CHECK(made.error().text().find("mon_groups") != std::string::npos);
+}
