@@ -55,6 +55,7 @@ AttributeOption const* find_attribute(std::string_view name) {
 struct SortedOptions {
     MountAttributes attributes, recursive;
     FilesystemOptions filesystem;
+    std::vector<std::string_view> taken_back; // for a file system that may have them: async, nolazytime, nomand
     bool is_bind = false, copies_up = false, is_remount = false;
     Depth depth = Depth::top;
     std::optional<MappedOption> mapped;
@@ -83,6 +84,7 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
         (propagation.value().depth == Depth::recursive ? sorted.recursive : sorted.attributes).propagation = propagation.value().type;
     } else if (auto const* const below = option.starts_with('r') ? find_attribute(option.substr(1)) : nullptr) {
         sorted.recursive |= below->attributes;
+        sorted.attributes |= below->attributes; // on top, what is said later wins
     } else if (option == "tmpcopyup") {
         sorted.copies_up = true;
     } else if (auto const [name, mappings, found] = cut(option, '='); name == "idmap" || name == "ridmap") {
@@ -97,6 +99,7 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
         sorted.is_remount = true;
     } else if (auto const* const pair = std::ranges::find(opposites, option, &std::pair<std::string_view, std::string_view>::first); pair != std::end(opposites)) {
         std::erase_if(sorted.filesystem, [&](auto const& flag) { return flag.first == pair->second; });
+        sorted.taken_back.push_back(pair->first);
     } else if (contains(superblock_flags, option)) {
         sorted.filesystem.emplace_back(option, "");
     } else if (!contains(idle_options, option)) {
@@ -107,34 +110,49 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
     return {};
 }
 
+// The kernel counts versions of inodes where it can (ext4, xfs, btrfs), asked or not: no file system has an option for it any more.
+void drop_inode_versions(FilesystemOptions& options) {
+    std::erase_if(options, [](auto const& option) { return option.first == "iversion"; });
+}
+
 Result<MountStep> plan_bind(spec::Mount const& mount, RootPath target, SortedOptions sorted, Surroundings const& around) {
     if (mount.source.empty()) return Error::of(EINVAL, "a bind mount needs a source");
-    if (!sorted.filesystem.empty()) return Error::of(EINVAL, "'{}' is not an option of bind mounts", sorted.filesystem.front().first);
+    drop_inode_versions(sorted.filesystem);
+    std::vector<std::string> left_out;
+    for (auto const& [name, value] : sorted.filesystem) {
+        if (!contains(superblock_flags, name)) return Error::of(EINVAL, "'{}' is not an option of bind mounts", name);
+        left_out.push_back(name);
+    }
     if (sorted.copies_up) return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
     bool const copies = sorted.source_link == SourceLink::copied;
     if (copies && (sorted.replaces_link || sorted.mapped || !mount.uid_mappings.empty())) return Error::of(EINVAL, "'copy-symlink' goes together with neither 'dest-nofollow' nor mapped ids");
     auto ids = TRY(plan_ids(mount, sorted.mapped, around.section));
     auto const source = mount.source.starts_with('/') ? mount.source : (around.bundle / mount.source).text();
-    return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive, std::move(ids), sorted.source_link, sorted.replaces_link});
+    return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive, std::move(ids), sorted.source_link, sorted.replaces_link, std::move(left_out)});
+}
+
+Result<MountStep> plan_remount(RootPath target, SortedOptions sorted) {
+    drop_inode_versions(sorted.filesystem);
+    for (auto const name : sorted.taken_back)
+        if (name != "noiversion") sorted.filesystem.emplace_back(name, "");
+    return MountStep(Remount{std::move(target), std::move(sorted.filesystem), sorted.attributes, sorted.recursive});
 }
 
 Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& around) {
     SortedOptions sorted;
     for (auto const& option : mount.options) TRY(sort_option(option, sorted));
     auto target = TRY(RootPath::parse_clamped(mount.destination));
-    if (sorted.is_remount) return MountStep(Remount{std::move(target), std::move(sorted.filesystem), sorted.attributes, sorted.recursive});
+    if (sorted.is_remount) return plan_remount(std::move(target), std::move(sorted));
     if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
     if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
     if (sorted.source_link != SourceLink::followed || sorted.replaces_link) return Error::of(EINVAL, "'copy-symlink', 'src-nofollow' and 'dest-nofollow' are for bind mounts");
     if (sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty()) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
     if (sorted.copies_up && mount.type != "tmpfs") return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
     if (mount.type.empty() || mount.type == "none") return Error::of(EINVAL, "neither a file system type nor a bind mount");
-    // Those have no versions of inodes to count, and say so.
-    if (mount.type == "tmpfs" || !mount.source.starts_with('/')) std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "iversion"; });
+    drop_inode_versions(sorted.filesystem);
     // devpts is always a new instance since Linux 4.7.
     std::erase_if(sorted.filesystem, [](auto const& option) { return option.first == "newinstance"; });
     auto source = mount.source == "none" || mount.source.empty() ? mount.type : mount.source;
-    sorted.attributes |= sorted.recursive; // nothing is below it yet
     if (!around.section.mount_label.empty() && has_label(mount.type)) sorted.filesystem.emplace_back(around.context_type, around.section.mount_label);
     return MountStep(MountFilesystem{mount.type, std::move(source), std::move(target), std::move(sorted.filesystem), sorted.attributes, false, sorted.copies_up});
 }
@@ -180,11 +198,21 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
 // Mount points and devices are made below a tmpfs after it: its "ro" has to wait for them.
 void seal_filesystems(std::vector<MountStep>& steps) {
     std::vector<RootPath> late;
+    auto const hold_back = [&](RootPath const& target, MountAttributes& attributes) {
+        if ((attributes.set & MOUNT_ATTR_RDONLY) == 0) return;
+        attributes.set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+        late.push_back(target);
+    };
+    std::vector<RootPath> of_tmpfs;
     for (auto& step : steps) {
-        auto* const mount = std::get_if<MountFilesystem>(&step);
-        if (!mount || mount->type != "tmpfs" || (mount->attributes.set & MOUNT_ATTR_RDONLY) == 0) continue;
-        mount->attributes.set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
-        late.push_back(mount->target);
+        if (auto* const mount = std::get_if<MountFilesystem>(&step); mount && mount->type == "tmpfs") {
+            of_tmpfs.push_back(mount->target);
+            hold_back(mount->target, mount->attributes);
+        }
+        auto* const changed = std::get_if<Remount>(&step);
+        if (!changed || std::ranges::find(of_tmpfs, changed->target.text(), &RootPath::text) == of_tmpfs.end()) continue;
+        if ((changed->attributes.clear & MOUNT_ATTR_RDONLY) != 0) std::erase_if(late, [&](RootPath const& path) { return path.text() == changed->target.text(); });
+        hold_back(changed->target, changed->attributes);
     }
     for (auto& path : late) steps.emplace_back(SealFilesystem{std::move(path)});
 }

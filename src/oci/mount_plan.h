@@ -38,6 +38,7 @@ struct BindMount {
     std::optional<MountIds> ids;
     SourceLink source_link = SourceLink::followed;
     bool replaces_link = false; // dest-nofollow: a target that is a link is mounted upon
+    std::vector<std::string> left_out; // what only the file system could be told, which is the host's
 };
 // Other options for what is mounted there already.
 struct Remount {

@@ -97,10 +97,10 @@ Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind 
 
 Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountAttributes const& below, FdRef target) {
     if (below.any()) TRY(mount.set(below, Depth::recursive));
-    auto top = own;
+    auto top = own, same = below;
     // Propagation is set once attached: a mount that is attached below a shared one becomes shared.
-    top.propagation = 0;
-    if (top.any()) TRY(mount.set(top, Depth::top));
+    top.propagation = same.propagation = 0;
+    if (top.any() && top != same) TRY(mount.set(top, Depth::top));
     TRY(mount.attach(target));
     auto const propagation = own.propagation != 0 ? own.propagation : std::uint64_t{MS_PRIVATE};
     return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
@@ -125,7 +125,8 @@ Result<UniqueFd> bind_target(BindMount const& step, Root const& root, FdRef sour
     return make_target(root, step.target, kind);
 }
 
-Result<void> bind(BindMount const& step, Root const& root, Sources const& sources) {
+Result<void> bind(BindMount const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
+    for (auto const& option : step.left_out) warnings.push_back(fmt::format("mount '{}': '{}' is for the whole file system, which is the host's, and is left out", step.target, option));
     auto const* const mapped = sources.find_mapped(step);
     auto const source = mapped ? UniqueFd() : TRY(sources.open_source(step));
     if (step.source_link == SourceLink::copied && source.is_open() && S_ISLNK(TRY(stat_fd(source)).st_mode)) return copy_link(source, step.target, root);
@@ -343,7 +344,7 @@ struct Perform {
     Sources const& sources;
     std::vector<std::string>& warnings;
     Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root, warnings).while_doing("mount {} on '{}'", step.type, step.target); }
-    Result<void> operator()(BindMount const& step) const { return bind(step, root, sources).while_doing("bind '{}' on '{}'", step.source, step.target); }
+    Result<void> operator()(BindMount const& step) const { return bind(step, root, sources, warnings).while_doing("bind '{}' on '{}'", step.source, step.target); }
     Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
     Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, warnings); }
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }

@@ -46,8 +46,8 @@ bool is_semantic_version(std::string_view text) {
     auto const [core, before, has_before] = cut(version, '-');
     auto const numbers = split(core, '.');
     return numbers.size() == 3 && std::ranges::all_of(numbers, is_number) &&
-           (!has_before || std::ranges::all_of(split(before, '.'), [&](auto part) { return is_one_of(part, all) && (!is_one_of(part, digits) || is_number(part)); })) &&
-           (!has_build || std::ranges::all_of(split(build, '.'), [&](auto part) { return is_one_of(part, all); }));
+           (!has_before || (!before.empty() && std::ranges::all_of(split(before, '.'), [&](auto part) { return is_one_of(part, all) && (!is_one_of(part, digits) || is_number(part)); }))) &&
+           (!has_build || (!build.empty() && std::ranges::all_of(split(build, '.'), [&](auto part) { return is_one_of(part, all); })));
 }
 
 // Others would see what is mounted, and it would stay.

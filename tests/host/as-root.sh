@@ -102,7 +102,7 @@ owner() {
     [ "$found" = "$3" ]
     check "the owner of a cgroup that is $1 with a $2 cgroup namespace" $? "$out $found"
 }
-given=". $(for name in $(sort /sys/kernel/cgroup/delegate); do [ ! -e /sys/fs/cgroup/bolt-test/$name ] || echo "./$name"; done | sort | tr '\n' ' ')"
+given=". $(while read -r name; do [ ! -e "/sys/fs/cgroup/bolt-test/$name" ] || echo "./$name"; done </sys/kernel/cgroup/delegate | sort | tr '\n' ' ')"
 owner writable new "$given"
 owner read-only new ""
 owner writable shared ""
