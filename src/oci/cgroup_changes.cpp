@@ -26,7 +26,7 @@ Result<void> check_memory(HostPath const& directory, spec::Resources::Memory con
 // Below the tree's top: v1 and hybrid hosts have a tree a controller, whose name comes first.
 std::string path_in_tree(HostPath const& directory, CgroupVersion version) {
     auto const below = directory.text().substr(cgroup_top().text().size());
-    return version == CgroupVersion::v1 ? below.substr(std::min(below.find('/', 1), below.size())) : below;
+    return version == CgroupVersion::v2 ? below : below.substr(std::min(below.find('/', 1), below.size()));
 }
 
 bool is_same(HostPath const& one, HostPath const& other) {

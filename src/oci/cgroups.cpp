@@ -60,6 +60,18 @@ Result<Plan> plan(CgroupRequest const& request) {
     return plan;
 }
 
+bool is_for_devices(CgroupSetting const& setting) { return setting.version == CgroupVersion::v1 && setting.controller == "devices"; }
+
+Result<void> write_device_rules(Plan const& plan) {
+    if (plan.version == CgroupVersion::v2 && !plan.device_rules.empty() && !plan.directories.empty())
+        return attach_device_filter(plan.directories.front().second, make_device_filter(plan_device_filter(plan.device_rules))).while_doing("resources.devices");
+    auto rules = plan.settings;
+    std::erase_if(rules, [](auto const& setting) { return !is_for_devices(setting); });
+    for (auto const& [tree, directory] : plan.directories)
+        if (tree == "devices") TRY(write_settings(directory, tree, rules, Ancestors::ours));
+    return {};
+}
+
 } // namespace
 
 Result<void> Cgroup::make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<CgroupSetting> const& settings) {
@@ -77,8 +89,11 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
     auto const planned = TRY(plan(request));
     Cgroup cgroup;
     if (planned.directories.empty()) return cgroup;
-    auto made = cgroup.make_directories(request, planned.directories, planned.settings);
-    if (made && planned.version == CgroupVersion::v2) made = cgroup.make_birthplace(request, planned.device_rules);
+    auto at_once = planned.settings;
+    std::erase_if(at_once, is_for_devices);
+    auto made = cgroup.make_directories(request, planned.directories, at_once);
+    if (made && !request.devices_later) made = write_device_rules(planned);
+    if (made && planned.version == CgroupVersion::v2) made = cgroup.make_birthplace(request);
     if (made) return cgroup;
     if (request.scope_holder) cgroup.directories_.clear(); // systemd takes its own away, when the holder is gone
     cgroup.remove();
@@ -87,9 +102,10 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
     return Cgroup(); // an ordinary user without a delegated cgroup, who asked for nothing
 }
 
-Result<void> Cgroup::make_birthplace(CgroupRequest const& request, std::vector<spec::DeviceRule> const& rules) {
+Result<void> Cgroup::restrict_devices(CgroupRequest const& request) { return write_device_rules(TRY(plan(request))); }
+
+Result<void> Cgroup::make_birthplace(CgroupRequest const& request) {
     auto const& directory = directories_.front();
-    if (!rules.empty()) TRY(attach_device_filter(directory, make_device_filter(plan_device_filter(rules))).while_doing("resources.devices"));
     if (request.use == CgroupUse::counted) enable_controllers(cgroup_top(), directory, {"memory", "cpu", "io", "pids"}, request.scope_holder ? Ancestors::systemds : Ancestors::ours);
     birthplace_ = TRY(open_file(directory, O_PATH | O_DIRECTORY));
     return {};

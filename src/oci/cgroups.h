@@ -34,6 +34,7 @@ struct CgroupRequest {
     std::string_view path, id;
     spec::Resources const& resources;
     CgroupUse use = CgroupUse::when_possible;
+    bool devices_later = false; // restrict_devices() follows
     pid_t scope_holder = 0; // systemd made the cgroup, and this process holds it meanwhile
 };
 
@@ -42,6 +43,8 @@ public:
     Cgroup() = default;
     // Makes the directories and writes the settings.
     static Result<Cgroup> make(CgroupRequest const& request);
+    // The rules for devices, of the same request.
+    static Result<void> restrict_devices(CgroupRequest const& request);
     // Removes what a make() with the same request left that was killed half way: empty directories.
     static void remove_remains(CgroupRequest const& request);
     // What make() returned elsewhere, by its paths.
@@ -72,7 +75,7 @@ public:
 
 private:
     Result<void> make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<CgroupSetting> const& settings);
-    Result<void> make_birthplace(CgroupRequest const& request, std::vector<spec::DeviceRule> const& rules);
+    Result<void> make_birthplace(CgroupRequest const& request);
     // The container's directory in a tree, made and entered by all members when there is none yet.
     Result<HostPath> directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings);
     std::vector<HostPath> directories_;

@@ -65,6 +65,7 @@ struct Created {
     bool is_told_to_start = false;
     bool hooks_have_begun = false; // of the creation
     Cgroup cgroup;
+    std::string cgroups_path; // as CgroupRequest has it
     std::string scope_unit;   // systemd's name of the cgroup, with a scope program
     RdtClass rdt;             // of linux.intelRdt
     std::vector<std::string> warnings; // what the specification wants said though it is no failure

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "oci/scope_plan.h"
@@ -35,19 +36,34 @@ std::optional<uid_t> delegate_of(spec::Runtime const& spec) {
     return std::nullopt;
 }
 
+bool is_block_device(std::string const& path) {
+    struct stat status {};
+    return path.starts_with('/') && stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
+}
+
+CgroupRequest cgroup_request(CreateRequest const& request, std::string const& path, pid_t holder) {
+    return {.path = path, .id = request.id, .resources = request.spec->linux_.resources, .use = request.cgroup_use, .devices_later = mounts_block_devices(*request.spec), .scope_holder = holder};
+}
+
 } // namespace
+
+bool mounts_block_devices(spec::Runtime const& spec) {
+    return std::ranges::any_of(spec.mounts, [](auto const& mount) { return mount.type != "bind" && is_block_device(mount.source); });
+}
 
 Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
     auto const& section = request.spec->linux_;
     if (request.scope_program && request.cgroup_use != CgroupUse::never) scope = TRY(make_scope(request));
     if (scope) created.scope_unit = scope->cgroups_path().substr(scope->cgroups_path().rfind('/') + 1);
-    created.cgroup = TRY(Cgroup::make({.path = scope ? scope->cgroups_path() : section.cgroups_path,
-                                       .id = request.id,
-                                       .resources = section.resources,
-                                       .use = request.cgroup_use,
-                                       .scope_holder = scope ? scope->holder() : 0}));
+    created.cgroups_path = scope ? scope->cgroups_path() : section.cgroups_path;
+    created.cgroup = TRY(Cgroup::make(cgroup_request(request, created.cgroups_path, scope ? scope->holder() : 0)));
     if (auto const user = delegate_of(*request.spec); user && created.cgroup.exists()) TRY(created.cgroup.give_to(*user));
     return {};
+}
+
+Result<void> restrict_devices_late(CreateRequest const& request, Created const& created) {
+    if (!created.cgroup.exists() || !mounts_block_devices(*request.spec)) return {};
+    return Cgroup::restrict_devices(cgroup_request(request, created.cgroups_path, 0));
 }
 
 Result<void> enter_cgroup(CreateRequest const& request, Created const& created) {

@@ -11,6 +11,9 @@ namespace bolt::oci {
 
 // Into created.cgroup and created.scope_unit. The scope lasts while `scope` is held, until a process of the container's is in it.
 Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope);
+// The kernel asks the rules for devices also when init mounts one: then they are set when it has.
+bool mounts_block_devices(spec::Runtime const& spec);
+Result<void> restrict_devices_late(CreateRequest const& request, Created const& created);
 // Moves init into it.
 Result<void> enter_cgroup(CreateRequest const& request, Created const& created);
 Result<void> stop_scope_of(CreateRequest const& request, Created const& created);

@@ -266,6 +266,10 @@ Result<void> bind_device(MakeDevice const& step, Root const& root, std::vector<s
         warnings.push_back(fmt::format("device '{}' keeps the host's mode and owner: fileMode, uid and gid cannot be set in a user namespace", asked.path));
     auto const mount = TRY(Mount::copy(source, Depth::top));
     auto const target = TRY(make_target(root, step.target, TargetKind::file));
+    // An empty file is a mount point that an earlier container left.
+    auto const there = TRY(stat_fd(target));
+    bool const is_mount_point = S_ISREG(there.st_mode) && there.st_size == 0, is_it = (there.st_mode & S_IFMT) == file_type(step.device.type) && there.st_rdev == status.st_rdev;
+    if (!is_mount_point && !is_it) return Error::of(EEXIST, "device '{}': something else is there", step.device.path);
     return mount.attach(target);
 }
 

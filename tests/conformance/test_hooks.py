@@ -151,7 +151,7 @@ def test_hooks_are_executed_in_the_namespaces_of_the_specification(bundle):
 
 
 def test_create_hooks_are_called_when_the_environment_is_there_and_its_root_is_not_entered(bundle):
-    look = r"read state; pid=$(echo \"$state\" | sed 's/.*\"pid\":\([0-9]*\).*/\1/'); readlink /proc/$pid/ns/mnt; grep -c ' /data ' /proc/$pid/mountinfo; readlink /proc/$pid/root"
+    look = r"read state; pid=$(echo \"$state\" | sed 's/.*\"pid\":\([0-9]*\).*/\1/'); readlink /proc/$pid/ns/mnt; grep -c '/data ' /proc/$pid/mountinfo; readlink /proc/$pid/root"
     kinds = ("prestart", "createRuntime")
 
     def change(spec):
@@ -163,9 +163,9 @@ def test_create_hooks_are_called_when_the_environment_is_there_and_its_root_is_n
     log = log_of(bundle)
     names = os.readlink(f"/proc/{bundle.state(name)['pid']}/ns/mnt")
     for at, kind in enumerate(kinds):
-        assert log[4 * at:4 * at + 2] == [kind, names] and log[4 * at + 3] == "/", log
+        assert log[4 * at:4 * at + 4] == [kind, names, "1", "/"], log
     # The host's files can be reached still: pivot_root comes later.
-    assert log[8] == "createContainer" and log[-1] == "host", log
+    assert log[8:] == ["createContainer", "1", "host"], log
 
 
 def test_start_container_hooks_are_a_part_of_start(bundle):

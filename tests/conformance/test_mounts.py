@@ -153,6 +153,20 @@ def test_the_default_devices_must_be_supplied(bundle):
     assert links.stdout.split() == ["/proc/self/fd", "/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2", "pts/ptmx"]
 
 
+def test_a_device_is_not_made_over_something_else(bundle):
+    with open(f"{bundle.place}/rootfs/data/node", "w") as file:
+        file.write("the image's\n")
+    device = {"path": "/data/node" if not bundle.uid else "/dev/null", "type": "c", "major": 1, "minor": 3}
+    if bundle.uid:  # its path is also where the host's own is looked for
+        bundle.spec["mounts"] = [mount for mount in bundle.spec["mounts"] if not mount["destination"].startswith("/dev")]
+        bundle.spec["mounts"].append({"destination": "/dev", "type": "bind", "source": f"{bundle.place}/rootfs/data", "options": ["bind"]})
+        os.rename(f"{bundle.place}/rootfs/data/node", f"{bundle.place}/rootfs/data/null")
+    done = bundle.run("true", change=lambda spec: spec["linux"].update(devices=[device]))
+    assert done.returncode == 1 and f"device '{device['path']}': something else is there" in done.stderr, done
+    with open(f"{bundle.place}/rootfs/data/{'null' if bundle.uid else 'node'}") as file:
+        assert file.read() == "the image's\n"
+
+
 def test_listed_devices_are_made_with_their_mode_and_owner(root_bundle):
     device = {"path": "/dev/deep/mine", "type": "c", "major": 1, "minor": 5, "fileMode": 0o640, "uid": 7, "gid": 8}
     done = root_bundle.run("stat", "-c", "%t:%T %a %u %g %F", "/dev/deep/mine", change=lambda spec: spec["linux"].update(devices=[device]))

@@ -297,6 +297,15 @@ def test_exec_runs_on_the_cpus_it_is_told(bundle):
     assert done.stdout.split()[1:] == ["1"], done.stderr
 
 
+def test_exec_stays_on_its_first_cpus_when_no_others_are_told(bundle):
+    name = bundle.running("sleep", "1000")
+    for affinity in ({"initial": "0"}, {"initial": "0", "final": ""}):
+        with open(f"{bundle.place}/process.json", "w") as text:
+            json.dump({"args": ["grep", "Cpus_allowed_list", "/proc/self/status"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}, "execCPUAffinity": affinity}, text)
+        done = bundle.oci("exec", "--process", f"{bundle.place}/process.json", name)
+        assert done.stdout.split()[1:] == ["0"], done.stderr
+
+
 def received_pidfd(bundle, *words):
     """What a command sends to --pidfd-socket: the process id behind it."""
     path = f"{bundle.place}/pidfd.sock"

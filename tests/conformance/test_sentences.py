@@ -6,7 +6,7 @@ import re
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 # Sentences a document, of the specification 1.3: none may be lost.
-EXPECTED = {"runtime.md": 50, "config.md": 100, "config-linux.md": 100}
+EXPECTED = {"runtime.md": 50, "config.md": 170, "config-linux.md": 110}
 
 
 def table():
@@ -23,7 +23,7 @@ def table():
     return found
 
 
-def tests_in(path):
+def functions_of(path):
     with open(path, encoding="utf-8") as file:
         return {node.name for node in ast.walk(ast.parse(file.read())) if isinstance(node, ast.FunctionDef)}
 
@@ -35,7 +35,7 @@ def read(path):
 
 def exists(shown_by):
     if match := re.fullmatch(r"(test_\w+\.py)::(test_\w+)", shown_by):
-        return match[2] in tests_in(f"{HERE}/{match[1]}")
+        return match[2] in functions_of(f"{HERE}/{match[1]}")
     if match := re.fullmatch(r'(tests/[\w/]+\.cpp): "(.*)"', shown_by):
         return f'TEST_CASE("{match[2]}"' in read(match[1])
     if match := re.fullmatch(r"(tests/host/[\w-]+\.sh): (.*)", shown_by):
