@@ -22,7 +22,8 @@ Result<void> perform(std::string_view what, SystemdManager manager, std::string 
     if (what == "adopt") {
         auto const* const properties = document.find("properties");
         auto const pid = TRY(document.find_integer("pid"));
-        return move_into_new_scope(manager, static_cast<pid_t>(pid.value_or(0)), unit, TRY(oci::parse_properties(properties ? *properties : Json::array())));
+        if (pid.value_or(0) <= 0) return Error::of(EPROTO, "nobody says which process the scope is for");
+        return move_into_new_scope(manager, static_cast<pid_t>(*pid), unit, TRY(oci::parse_properties(properties ? *properties : Json::array())));
     }
     auto properties = TRY(oci::parse_properties(document));
     if (what == "set") return set_unit_properties(manager, unit, properties);

@@ -75,6 +75,7 @@ Json to_json(ContainerRecord const& record) {
         .set_unless_empty("resctrl_entered", to_json(record.rdt.entered))
         .set_unless_empty("resctrl_own", to_json(record.rdt.own))
         .set_unless_empty("annotations", std::move(annotations));
+    document.set("poststart_hooks", record.has_poststart_hooks).set("poststop_hooks", record.has_poststop_hooks);
     return document;
 }
 
@@ -98,6 +99,8 @@ Result<ContainerRecord> parse_container_record(std::string_view text) {
     record.owner = TRY(document.string_or("owner", ""));
     record.oci_version = TRY(document.string_or("ociVersion", ""));
     record.scope_unit = TRY(document.string_or("systemd_unit", ""));
+    record.has_poststart_hooks = TRY(document.bool_or("poststart_hooks", true));
+    record.has_poststop_hooks = TRY(document.bool_or("poststop_hooks", true));
     record.annotations = TRY(document.string_map("annotations"));
     record.cgroup = TRY(parse_paths(document, "cgroup_paths"));
     record.rdt.entered = TRY(parse_paths(document, "resctrl_entered"));

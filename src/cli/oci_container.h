@@ -34,6 +34,7 @@ struct ContainerRecord {
     std::vector<HostPath> cgroup;
     std::string scope_unit; // systemd's name of it; "" when systemd did not make it
     oci::RdtClass rdt;
+    bool has_poststart_hooks = false, has_poststop_hooks = false; // else start and delete need not read the document
 };
 // state.json. EINVAL for what is no such document.
 Json to_json(ContainerRecord const& record);

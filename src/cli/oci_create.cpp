@@ -162,11 +162,11 @@ int start(Command const& command, Words const& words) {
         auto const status = TRY(directory.status_of(record));
         if (status != ContainerStatus::created) return Error::of(EINVAL, "container '{}' is {}: only a created one can be started", record.id, to_text(status));
         auto const notifications = TRY(NotifyRelay::open(directory.path()));
-        auto const init = TRY(find_init(record));
+        auto const init = notifications || record.has_poststart_hooks ? TRY(find_init(record)) : std::nullopt;
         TRY(oci::start_over_socket(directory.start_socket()));
-        auto const spec = TRY(directory.read_config());
-        auto const hooked = oci::run_poststart_hooks(spec, record.id, record.pid, record.bundle);
+        auto const hooked = record.has_poststart_hooks ? oci::run_poststart_hooks(TRY(directory.read_config()), record.id, record.pid, record.bundle) : Result<void>();
         if (!hooked && init) (void)signal_pidfd(*init, SIGKILL).ok(); // it may have ended by itself, ignoring
+        if (!hooked) oci::Cgroup::adopt(record.cgroup).kill_all(); // what it has started in a pid namespace of others
         if (!hooked) return Error(EIO, hooked.error().text());
         if (notifications && init) tell(notifications->pass_on_until_ready(*init, record.pid));
         return {};

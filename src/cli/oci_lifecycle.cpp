@@ -100,9 +100,11 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
         }
         return options.force ? Result<void>() : record.error();
     }
-    auto const status = TRY(directory.status_of(record.value()));
-    if (!options.force && (status == ContainerStatus::running || status == ContainerStatus::paused))
-        return Error::of(EBUSY, "container '{}' is {}: stop it first, or use 'delete --force'", id, to_text(status));
+    if (!options.force) {
+        auto const status = TRY(directory.status_of(record.value()));
+        if (status == ContainerStatus::running || status == ContainerStatus::paused)
+            return Error::of(EBUSY, "container '{}' is {}: stop it first, or use 'delete --force'", id, to_text(status));
+    }
     TRY(end_init(record.value()));
     auto cgroup = oci::Cgroup::adopt(record.value().cgroup);
     cgroup.kill_all();
@@ -110,7 +112,7 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
     auto errors = cgroup.remove();
     if (!stopped) errors.push_back(stopped.error());
     for (auto& error : oci::remove_rdt_class(record.value().rdt.own)) errors.push_back(std::move(error));
-    auto const spec = directory.read_config();
+    auto const spec = record.value().has_poststop_hooks ? directory.read_config() : Result<spec::Runtime>(spec::Runtime());
     if (auto removed = directory.remove(); !removed) errors.push_back(std::move(removed).error());
     if (spec)
         for (auto const& error : oci::run_poststop_hooks(spec.value(), id, record.value().bundle)) warn(fmt::format("{}, ignoring", error.text()));

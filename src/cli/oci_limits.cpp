@@ -156,6 +156,7 @@ Result<void> update_container(std::string const& id, UpdateOptions const& option
     auto document = TRY(Json::parse(TRY(read_file(path))).while_doing("read '{}'", path));
     document.merge(Json::object().set("linux", Json::object().set("resources", changes)));
     auto resources = TRY(spec::parse_resources(*document.find("linux")->find("resources")).while_doing("resources"));
+    if (resources.pids_limit == 0) resources.pids_limit.reset(); // as engines say that it stays as it is
     resources.devices.clear();
     // What makes no sense is refused before anything is changed.
     TRY(oci::plan_cgroup(resources, {.version = oci::cgroup_version()}));

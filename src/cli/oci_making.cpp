@@ -30,7 +30,9 @@ Result<ContainerRecord> record_of(Making const& making, oci::Created const& crea
                            .annotations = spec.annotations,
                            .cgroup = created.cgroup.directories(),
                            .scope_unit = created.scope_unit,
-                           .rdt = created.rdt};
+                           .rdt = created.rdt,
+                           .has_poststart_hooks = !spec.hooks.poststart.empty(),
+                           .has_poststop_hooks = !spec.hooks.poststop.empty()};
 }
 
 Result<void> check(CreateOptions const& options, spec::Process const& process, bool detached) {

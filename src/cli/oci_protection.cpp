@@ -3,6 +3,7 @@
 #include "cli/oci_commands.h"
 #include "sys/file.h"
 #include "sys/own_program.h"
+#include "sys/process.h"
 
 namespace bolt::cli {
 
@@ -31,6 +32,10 @@ Result<UniqueFd> protect_program(spec::Runtime const& spec, ProgramRuns runs) {
     auto held = continue_unwritable(oci_command::globals().arguments);
     // ENOENT and EACCES would be said of the container's command.
     if (!held) return Error(EPERM, held.error().text());
+    // Its children close the mount first, and no container's process may look at them before. In a user namespace they cannot be
+    // hidden: there it is let go of at once.
+    if (user) held.value().close();
+    else if (held.value().is_open()) TRY(set_not_dumpable());
     return held;
 }
 

@@ -31,12 +31,10 @@ Result<Surroundings> Surroundings::enter(Request const& request) {
         here.warnings_.emplace_back("published ports are ignored with the host's network: the container's ports are the host's");
     else if (!request.ports.empty())
         here.forwarder_.emplace(TRY(net::Forwarder::listen(request.ports).while_doing("publish ports")));
-    bool const own_network = request.network != net::Mode::host;
-    // The kernel takes as long for a network namespace as newuidmap takes to load: both at once.
-    auto const entry = TRY(enter_user_namespace_of_caller(request.user_namespace_holders, [&] { return own_network ? net::make_network_namespace() : Result<void>(); }));
+    auto const entry = TRY(enter_user_namespace_of_caller(request.user_namespace_holders));
     if (entry.shortage) here.warnings_.push_back(*entry.shortage);
     if (entry.entered) here.holder_.emplace(TRY(UserNamespaceHolder::register_self(request.user_namespace_holders)));
-    if (own_network) TRY(net::open_network_namespace_to_users());
+    if (request.network != net::Mode::host) TRY(net::make_network_namespace());
     if (here.pasta_) TRY(here.pasta_->begin_attaching(getpid()));
     return here;
 }

@@ -63,10 +63,7 @@ std::string_view mode_name(Mode mode) {
 
 Result<void> make_network_namespace() {
     TRY(enter_new_network_namespace());
-    return bring_loopback_up();
-}
-
-Result<void> open_network_namespace_to_users() {
+    TRY(bring_loopback_up());
     TRY(write_network_setting("ipv4/ip_unprivileged_port_start", "0"));
     TRY(write_network_setting("ipv4/ping_group_range", fmt::format("0 {}", TRY(last_mapped_group()))));
     // Nobody else can have an address of ours here: without the wait for that, IPv6 is usable a second earlier.

@@ -25,12 +25,11 @@ enum class Mode {
 Result<Mode> parse_mode(std::string_view text);
 std::string_view mode_name(Mode mode);
 
-// Moves the calling process, which must have no threads, into a new network namespace with lo up. Needs CAP_SYS_ADMIN in the
-// user namespace, whose ids need not be mapped yet; without privilege in the host's namespace there is no way back.
+// Moves the calling process, which must have no threads, into a new network namespace: lo up, every port open to ordinary
+// users (ip_unprivileged_port_start 0) and ping without privilege (ping_group_range), as docker and podman give it. Needs
+// CAP_SYS_ADMIN in the user namespace, whose ids must be mapped already: the kernel gives files of it to their root for good;
+// without privilege in the host's namespace there is no way back.
 Result<void> make_network_namespace();
-// In a new one: every port is open to ordinary users (ip_unprivileged_port_start 0), and ping without privilege (ping_group_range),
-// as docker and podman give it. The ids must be mapped.
-Result<void> open_network_namespace_to_users();
 
 // pasta(1), and the keeper that ends it.
 //

@@ -254,6 +254,7 @@ Result<void> start(Created& container, CreateRequest const& request) {
     // 9: their failure ends the container.
     auto hooked = run_poststart_hooks(*request.spec, request.id, container.init.pid(), request.bundle);
     if (!hooked) (void)container.init.kill(SIGKILL).ok(); // it may have ended by itself, ignoring
+    if (!hooked) container.cgroup.kill_all();             // what it has started in a pid namespace of others
     return hooked ? Result<void>() : without_command_codes(std::move(hooked).error());
 }
 

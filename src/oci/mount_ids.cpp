@@ -29,10 +29,14 @@ Result<IdRange> parse_range(std::string_view text, std::vector<spec::IdMapping> 
     range.inside = TRY(parse_id(numbers[0]));
     range.outside = TRY(parse_id(numbers[1]));
     range.count = TRY(parse_id(numbers[2]));
+    if (range.count == 0 || range.inside + (range.count - 1) < range.inside || range.outside + (range.count - 1) < range.outside)
+        return Error::of(EINVAL, "'{}' goes beyond the last id", text);
     if (!is_relative) return range;
     auto const map = std::ranges::find_if(containers, [&](auto const& one) { return range.outside >= one.container_id && range.outside - one.container_id < one.size; });
     if (map == containers.end()) return Error::of(EINVAL, "'{}': the container's user namespace does not map id {}", text, range.outside);
-    range.outside = map->host_id + (range.outside - map->container_id);
+    auto const skipped = range.outside - map->container_id;
+    if (range.count > map->size - skipped) return Error::of(EINVAL, "'{}' goes beyond a range that the container's user namespace maps; write two", text);
+    range.outside = map->host_id + skipped;
     return range;
 }
 

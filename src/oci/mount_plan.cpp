@@ -135,7 +135,7 @@ Result<MountStep> plan_remount(RootPath target, SortedOptions sorted) {
     drop_inode_versions(sorted.filesystem);
     for (auto const name : sorted.taken_back)
         if (name != "noiversion") sorted.filesystem.emplace_back(name, "");
-    return MountStep(Remount{std::move(target), std::move(sorted.filesystem), sorted.attributes, sorted.recursive});
+    return MountStep(Remount{std::move(target), std::move(sorted.filesystem), sorted.attributes, sorted.recursive, sorted.is_bind, {}});
 }
 
 Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& around) {
@@ -195,24 +195,58 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
     return {};
 }
 
+RootPath const* target_of(MountStep const& step) {
+    if (auto const* const mount = std::get_if<MountFilesystem>(&step)) return &mount->target;
+    if (auto const* const bind = std::get_if<BindMount>(&step)) return &bind->target;
+    auto const* const cgroup = std::get_if<MountCgroup>(&step);
+    return cgroup ? &cgroup->target : nullptr;
+}
+
+// What is mounted at a path when a step is performed; nullptr for nothing of the plan's.
+MountStep* find_mounted_before(std::vector<MountStep>& steps, std::size_t before, RootPath const& path) {
+    for (auto at = before; at-- > 0;)
+        if (auto const* const target = target_of(steps[at]); target && target->text() == path.text()) return &steps[at];
+    return nullptr;
+}
+
+bool is_covered_after(std::vector<MountStep> const& steps, std::size_t after, RootPath const& path) {
+    return std::any_of(steps.begin() + static_cast<std::ptrdiff_t>(after) + 1, steps.end(), [&](auto const& step) {
+        auto const* const target = target_of(step);
+        return target && target->text() == path.text();
+    });
+}
+
+// A file system that the plan did not make is the host's, and its options are not the container's to change.
+void spare_file_systems_of_the_host(std::vector<MountStep>& steps) {
+    for (std::size_t at = 0; at < steps.size(); ++at) {
+        auto* const changed = std::get_if<Remount>(&steps[at]);
+        if (!changed) continue;
+        auto const* const mounted = find_mounted_before(steps, at, changed->target);
+        if (mounted && std::holds_alternative<MountFilesystem>(*mounted) && !changed->is_bind) continue;
+        for (auto& [name, value] : changed->options) changed->left_out.push_back(std::move(name));
+        changed->options.clear();
+    }
+}
+
 // Mount points and devices are made below a tmpfs after it: its "ro" has to wait for them.
 void seal_filesystems(std::vector<MountStep>& steps) {
+    constexpr std::uint64_t read_only = MOUNT_ATTR_RDONLY;
     std::vector<RootPath> late;
+    auto const forget = [&](RootPath const& path) { std::erase_if(late, [&](RootPath const& other) { return other.text() == path.text(); }); };
     auto const hold_back = [&](RootPath const& target, MountAttributes& attributes) {
-        if ((attributes.set & MOUNT_ATTR_RDONLY) == 0) return;
-        attributes.set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
-        late.push_back(target);
+        if ((attributes.set & read_only) != 0) late.push_back(target);
+        attributes.set &= ~read_only;
     };
-    std::vector<RootPath> of_tmpfs;
-    for (auto& step : steps) {
-        if (auto* const mount = std::get_if<MountFilesystem>(&step); mount && mount->type == "tmpfs") {
-            of_tmpfs.push_back(mount->target);
-            hold_back(mount->target, mount->attributes);
-        }
-        auto* const changed = std::get_if<Remount>(&step);
-        if (!changed || std::ranges::find(of_tmpfs, changed->target.text(), &RootPath::text) == of_tmpfs.end()) continue;
-        if ((changed->attributes.clear & MOUNT_ATTR_RDONLY) != 0) std::erase_if(late, [&](RootPath const& path) { return path.text() == changed->target.text(); });
+    for (std::size_t at = 0; at < steps.size(); ++at) {
+        auto* const mount = std::get_if<MountFilesystem>(&steps[at]);
+        if (mount && mount->type == "tmpfs" && !is_covered_after(steps, at, mount->target)) hold_back(mount->target, mount->attributes);
+        auto* const changed = std::get_if<Remount>(&steps[at]);
+        auto* const below = changed ? find_mounted_before(steps, at, changed->target) : nullptr;
+        auto const* const file_system = below ? std::get_if<MountFilesystem>(below) : nullptr;
+        if (!file_system || file_system->type != "tmpfs" || is_covered_after(steps, at, changed->target)) continue;
+        if ((changed->attributes.clear & read_only) != 0) forget(changed->target);
         hold_back(changed->target, changed->attributes);
+        changed->recursive.set &= ~read_only; // the top's attributes have it too
     }
     for (auto& path : late) steps.emplace_back(SealFilesystem{std::move(path)});
 }
@@ -229,6 +263,10 @@ Result<Propagation> parse_propagation(std::string_view text) {
     return Error::of(EINVAL, "'{}' is not a mount propagation", text);
 }
 
+bool is_bind_mount(spec::Mount const& mount) {
+    return mount.type == "bind" || std::ranges::any_of(mount.options, [](auto const& option) { return option == "bind" || option == "rbind"; });
+}
+
 Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string_view context_type) {
     std::vector<MountStep> steps;
     for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, {spec.linux_, bundle, context_type}).while_doing("mount '{}'", mount.destination)));
@@ -238,6 +276,7 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
         if (auto* const mount = std::get_if<MountFilesystem>(&step)) mount->shows_own_processes = mount->type == "proc" && pid && pid->path.empty();
     }
     TRY(plan_devices(spec, steps));
+    spare_file_systems_of_the_host(steps);
     seal_filesystems(steps);
     for (auto const& path : spec.linux_.readonly_paths) steps.emplace_back(MakeReadOnly{TRY(RootPath::parse_clamped(path))});
     for (auto const& path : spec.linux_.masked_paths) steps.emplace_back(MaskPath{TRY(RootPath::parse_clamped(path))});

@@ -45,6 +45,8 @@ struct Remount {
     RootPath target;
     FilesystemOptions options;
     MountAttributes attributes, recursive;
+    bool is_bind = false;
+    std::vector<std::string> left_out; // what only the file system could be told, which is the host's
 };
 // The container's view of the cgroup trees: by version of the host, decided when it is performed.
 struct MountCgroup {
@@ -76,6 +78,8 @@ using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevi
 // EINVAL names the mount and the option. `bundle` is where relative sources of bind mounts are taken from.
 // `context_type` is the option by which linux.mountLabel is given to file systems that have labels: mount(8).
 Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string_view context_type = "context");
+// By its type or by its options.
+bool is_bind_mount(spec::Mount const& mount);
 // One line a step, for golden files.
 std::string describe(MountStep const& step);
 

@@ -22,14 +22,23 @@ Result<Scope> make_scope(CreateRequest const& request) {
     return Scope::start(*request.scope_program, manager, name, fmt::format("container {}", request.id), std::move(properties));
 }
 
+// Whether the container sees its cgroups, and not read-only: what is said last counts.
+bool writes_to_cgroups(spec::Runtime const& spec) {
+    bool is_there = false, is_writable = false;
+    for (auto const& mount : spec.mounts) {
+        auto const target = RootPath::parse_clamped(mount.destination);
+        if (!target || target.value().text() != "sys/fs/cgroup") continue;
+        bool const is_remount = std::ranges::find(mount.options, "remount") != mount.options.end();
+        if (!is_remount) is_there = is_writable = mount.type == "cgroup" || mount.type == "cgroup2";
+        for (auto const& option : mount.options) is_writable = option == "ro" || option == "rro" ? false : option == "rw" || option == "rrw" ? is_there : is_writable;
+    }
+    return is_writable;
+}
+
 // config-linux.md, cgroup ownership: the container's user, as the host calls it, where the container can write to the files.
 std::optional<uid_t> delegate_of(spec::Runtime const& spec) {
     auto const& section = spec.linux_;
-    bool const is_writable = std::ranges::any_of(spec.mounts, [](auto const& mount) {
-        return mount.destination == "/sys/fs/cgroup" && (mount.source == "cgroup" || mount.type == "cgroup" || mount.type == "cgroup2") &&
-               std::ranges::find(mount.options, "ro") == mount.options.end();
-    });
-    if (cgroup_version() != CgroupVersion::v2 || !section.makes(spec::NamespaceType::cgroup) || !is_writable || geteuid() != 0) return std::nullopt;
+    if (cgroup_version() != CgroupVersion::v2 || !section.makes(spec::NamespaceType::cgroup) || geteuid() != 0 || !writes_to_cgroups(spec)) return std::nullopt;
     if (!section.find(spec::NamespaceType::user)) return spec.process->user.uid;
     for (auto const& map : section.uid_mappings)
         if (auto const uid = spec.process->user.uid; uid >= map.container_id && uid - map.container_id < map.size) return map.host_id + (uid - map.container_id);
@@ -48,7 +57,7 @@ CgroupRequest cgroup_request(CreateRequest const& request, std::string const& pa
 } // namespace
 
 bool mounts_block_devices(spec::Runtime const& spec) {
-    return std::ranges::any_of(spec.mounts, [](auto const& mount) { return mount.type != "bind" && is_block_device(mount.source); });
+    return std::ranges::any_of(spec.mounts, [](auto const& mount) { return !is_bind_mount(mount) && is_block_device(mount.source); });
 }
 
 Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {

@@ -125,8 +125,12 @@ Result<UniqueFd> bind_target(BindMount const& step, Root const& root, FdRef sour
     return make_target(root, step.target, kind);
 }
 
+void warn_of_left_out(RootPath const& target, std::vector<std::string> const& options, std::vector<std::string>& warnings) {
+    for (auto const& option : options) warnings.push_back(fmt::format("mount '{}': '{}' is for the whole file system, which is the host's, and is left out", target, option));
+}
+
 Result<void> bind(BindMount const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
-    for (auto const& option : step.left_out) warnings.push_back(fmt::format("mount '{}': '{}' is for the whole file system, which is the host's, and is left out", step.target, option));
+    warn_of_left_out(step.target, step.left_out, warnings);
     auto const* const mapped = sources.find_mapped(step);
     auto const source = mapped ? UniqueFd() : TRY(sources.open_source(step));
     if (step.source_link == SourceLink::copied && source.is_open() && S_ISLNK(TRY(stat_fd(source)).st_mode)) return copy_link(source, step.target, root);
@@ -336,7 +340,8 @@ Result<void> seal(SealFilesystem const& step, Root const& root) {
     return set_mount(there, {.set = MOUNT_ATTR_RDONLY}, Depth::top);
 }
 
-Result<void> remount(Remount const& step, Root const& root) {
+Result<void> remount(Remount const& step, Root const& root, std::vector<std::string>& warnings) {
+    warn_of_left_out(step.target, step.left_out, warnings);
     auto const there = TRY(root.open_path(step.target, O_PATH));
     if (step.recursive.any()) TRY(set_mount(there, step.recursive, Depth::recursive));
     if (step.attributes.any()) TRY(set_mount(there, step.attributes, Depth::top));
@@ -354,7 +359,7 @@ struct Perform {
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }
     Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
     Result<void> operator()(SealFilesystem const& step) const { return seal(step, root).while_doing("make '{}' read-only", step.path); }
-    Result<void> operator()(Remount const& step) const { return remount(step, root).while_doing("remount '{}'", step.target); }
+    Result<void> operator()(Remount const& step) const { return remount(step, root, warnings).while_doing("remount '{}'", step.target); }
     Result<void> operator()(MakeReadOnly const& step) const { return make_read_only(step, root).while_doing("make '{}' read-only", step.path); }
 };
 

@@ -21,7 +21,9 @@ Result<Asked> ask(HostPath const& program, std::string_view what, SystemdManager
     options.inherited = {{theirs.fd().number(), Scope::channel_number}};
     auto const null = TRY(open_null());
     options.input = null;
-    auto process = TRY(spawn(program, options).while_doing("ask systemd for a scope"));
+    auto spawned = spawn(program, options).while_doing("ask systemd for a scope");
+    if (!spawned) return Error(EIO, spawned.error().text()); // ENOENT is for a systemd that is not there
+    auto process = std::move(spawned).value();
     theirs.close();
     TRY(ours.send(message.dump()));
     TRY(receive_report(ours, process, "ask systemd for a scope"));

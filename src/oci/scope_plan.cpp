@@ -90,7 +90,8 @@ Result<std::vector<UnitProperty>> plan_scope(spec::Resources const& resources, C
         auto mask = TRY(bytes_of_list(resources.cpu.mems).while_doing("resources.cpu.mems"));
         properties.push_back({"AllowedMemoryNodes", std::move(mask)});
     }
-    if (is_asked(resources.pids_limit)) properties.push_back({"TasksMax", limit_of(*resources.pids_limit)});
+    // systemd knows no limit of 0, which the cgroup's file has.
+    if (resources.pids_limit) properties.push_back({"TasksMax", std::max(limit_of(*resources.pids_limit), std::uint64_t{1})});
     return properties;
 }
 

@@ -50,6 +50,11 @@ bool is_semantic_version(std::string_view text) {
            (!has_build || (!build.empty() && std::ranges::all_of(split(build, '.'), [&](auto part) { return is_one_of(part, all); })));
 }
 
+bool is_before_1_3(std::string_view version) {
+    auto const minor = parse_unsigned(split(version, '.')[1]);
+    return minor && minor.value() < 3;
+}
+
 // Others would see what is mounted, and it would stay.
 Result<void> check_mount_namespace(Runtime const& spec) {
     if (spec.linux_.makes(NamespaceType::mount)) return {};
@@ -103,6 +108,8 @@ Result<Runtime> parse_runtime(Json const& json) {
     spec.hooks.poststart = TRY(parse_hooks(hooks, "poststart"));
     spec.hooks.poststop = TRY(parse_hooks(hooks, "poststop"));
     spec.linux_ = TRY(parse_linux(*TRY(object(json, "linux"))).while_doing("linux"));
+    // Until 1.3 the field had to be there, and engines wrote 0 for no limit.
+    if (spec.linux_.resources.pids_limit == 0 && is_before_1_3(spec.oci_version)) spec.linux_.resources.pids_limit.reset();
     spec.annotations = TRY(json.string_map("annotations"));
     for (auto const& [key, value] : spec.annotations)
         if (key.empty()) return Error::of(EINVAL, "field 'annotations' has an empty key");

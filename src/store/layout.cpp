@@ -95,10 +95,10 @@ Result<void> Layout::prepare() const {
     TRY(require_own());
     TRY(make_directories(run_containers(), 0700)); // gone with every reboot
     auto const version_file = store() / "VERSION";
-    if (TRY(check_version(version_file))) return {};
+    bool const is_there = TRY(check_version(version_file));
     for (auto const& directory : {blobs() / "sha256", ingest(), layers(), refs(), images(), containers(), names(), volumes(), tmp(), trash()})
-        TRY(make_directories(directory, 0700));
-    return write_file(version_file, fmt::format("{}\n", format_version), 0644, Durability::none); // last: what it stands for is there
+        if (!is_there || !exists(directory)) TRY(make_directories(directory, 0700));
+    return is_there ? Result<void>() : write_file(version_file, fmt::format("{}\n", format_version), 0644, Durability::none); // last: what it stands for is there
 }
 
 Result<void> Layout::require_own() const {

@@ -80,7 +80,7 @@ Result<void> make_anonymous(Segment const& segment) {
 }
 
 // The kernel takes all of mm(5)'s numbers together, so the others are said as they are.
-Result<void> set_own_link(Program const& program, FdRef file, char* const* arguments) {
+Result<void> set_own_link(Program const& program, FdRef link, char* const* arguments) {
     prctl_mm_map map{};
     for (auto const& segment : program.segments) {
         if ((segment.protection & PROT_EXEC) != 0) map.start_code = segment.begin, map.end_code = segment.end();
@@ -93,19 +93,19 @@ Result<void> set_own_link(Program const& program, FdRef file, char* const* argum
     map.arg_start = address_of(arguments[0]);
     map.arg_end = map.env_start = address_of(last) + std::strlen(last) + 1;
     map.env_end = getauxval(AT_EXECFN); // the kernel puts it behind the environment
-    map.exe_fd = static_cast<std::uint32_t>(file.number());
+    map.exe_fd = static_cast<std::uint32_t>(link.number());
     return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0) < 0 ? Result<void>(Error::from_errno("PR_SET_MM_MAP")) : Result<void>();
 }
 
 } // namespace
 
-Result<void> map_own_program_from(FdRef file, char* const* arguments) {
+Result<void> map_own_program_from(FdRef file, FdRef link, char* const* arguments) {
     if (!arguments[0]) return Error(EINVAL, "the program has no name");
     Program program;
     dl_iterate_phdr(collect, &program);
     for (auto const& segment : program.segments) TRY(segment.is_writable() ? make_anonymous(segment) : map_again(segment, file));
     if (program.sealed && mprotect(at(program.sealed->begin), program.sealed->size, PROT_READ) < 0) return Error::from_errno("mprotect");
-    return set_own_link(program, file, arguments);
+    return set_own_link(program, link, arguments);
 }
 
 } // namespace bolt

@@ -35,18 +35,19 @@ Result<UniqueFd> mount_read_only() {
     return copy.take_top();
 }
 
-Result<void> stay_in_memory(FdRef mount, char* const* arguments) {
-    auto const file = TRY(open_again(mount, O_RDONLY));
-    return map_own_program_from(file, arguments);
+
+Result<UniqueFd> make_executable_memory() {
+    constexpr unsigned to_be_executed = 0x10; // MFD_EXEC, which older headers lack
+    UniqueFd memory(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING | to_be_executed));
+    // Before Linux 6.3, where every one can be executed.
+    if (!memory.is_open() && errno == EINVAL) memory = UniqueFd(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!memory.is_open()) return Error::from_errno("copy the program");
+    return memory;
 }
 
 Result<UniqueFd> copy_and_seal() {
     auto const file = TRY(open_file(TRY(HostPath::parse(own_link)), O_RDONLY));
-    constexpr unsigned to_be_executed = 0x10; // MFD_EXEC, which older headers lack
-    UniqueFd copy(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING | to_be_executed));
-    // Before Linux 6.3, where every one can be executed.
-    if (!copy.is_open() && errno == EINVAL) copy = UniqueFd(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!copy.is_open()) return Error::from_errno("copy the program");
+    auto copy = TRY(make_executable_memory());
     for (;;) {
         auto const copied = sendfile(copy.number(), file.number(), nullptr, 1u << 30);
         if (copied == 0) break;
@@ -54,6 +55,14 @@ Result<UniqueFd> copy_and_seal() {
     }
     if (fcntl(copy.number(), F_ADD_SEALS, seals) < 0) return Error::from_errno("seal the program's copy");
     return copy;
+}
+
+// Not the mount's file: through a descriptor of the mount its read-only flag could be taken off.
+Result<void> stay_in_memory(FdRef mount, char* const* arguments) {
+    auto const file = TRY(open_again(mount, O_RDONLY));
+    auto const link = TRY(make_executable_memory());
+    if (fcntl(link.number(), F_ADD_SEALS, seals) < 0) return Error::from_errno("seal the program's link");
+    return map_own_program_from(file, link, arguments);
 }
 
 } // namespace

@@ -16,11 +16,11 @@ Result<UniqueFd> open_own_program();
 // shows the file to the container's processes, and root there may write to it: CVE-2019-5736. While the program runs, the
 // kernel refuses that (ETXTBSY; not Linux 6.11 and 6.12): this says whether it does.
 bool own_program_is_busy();
-// Goes on from a copy of the file that nobody can write to: a read-only mount, or a sealed memfd(2) before Linux 5.12 and where
-// mounts are not ours to make. Where the kernel lets us, the program stays what it is and only its file is another one; else it is
-// executed again with the same arguments, so this is to be called while nothing has been done yet. Returns the mount, if it made
-// one: its last holder waits a tenth of a millisecond when it lets go, which is best done while others work. Nothing is done
-// where we may not write to the file.
+// Goes on where /proc/self/exe leads to no file that anybody could write to. Where the kernel lets us, the program stays what it is,
+// mapped by a mount of its own that no path and no link leads to, and its link is an empty sealed memfd(2). Else it is executed again
+// with the same arguments, from a read-only mount or a sealed copy, so this is to be called while nothing has been done yet. Returns
+// the mount, if it made one: its last holder waits a tenth of a millisecond when it lets go, which is best done while others work,
+// but who gets hold of it can make it writable. Nothing is done where we may not write to the file.
 Result<UniqueFd> continue_unwritable(char* const* arguments);
 
 } // namespace bolt

@@ -147,7 +147,7 @@ Result<bool> join_a_holder(HostPath const& holders, IdMappings const& wanted) {
     return false;
 }
 
-Result<void> make_own(IdMappings const& mappings, std::function<Result<void>()> const& inside) {
+Result<void> make_own(IdMappings const& mappings) {
     auto const caller = getpid();
     auto [ours, theirs] = TRY(Channel::make_pair());
     // The maps must be written from outside, and newuidmap can only be run there: a child stays behind for it.
@@ -163,7 +163,6 @@ Result<void> make_own(IdMappings const& mappings, std::function<Result<void>()> 
                                                                  ? " (see the sysctls user.max_user_namespaces and kernel.unprivileged_userns_clone; in a chroot(8) the kernel refuses it always)"
                                                                  : "");
     TRY(ours.send("go"));
-    TRY(inside());
     TRY(receive_report(ours, mapper, "map user ids"));
     TRY(mapper.wait());
     return become_namespace_root();
@@ -171,14 +170,10 @@ Result<void> make_own(IdMappings const& mappings, std::function<Result<void>()> 
 
 } // namespace
 
-Result<UserNamespaceEntry> enter_user_namespace_of_caller(HostPath const& holders, std::function<Result<void>()> const& inside) {
-    if (geteuid() == 0) {
-        TRY(inside());
-        return UserNamespaceEntry{};
-    }
+Result<UserNamespaceEntry> enter_user_namespace_of_caller(HostPath const& holders) {
+    if (geteuid() == 0) return UserNamespaceEntry{};
     auto mappings = TRY(mappings_of(TRY(calling_user())));
-    bool const joined = TRY(join_a_holder(holders, mappings));
-    TRY(joined ? inside() : make_own(mappings, inside));
+    if (!TRY(join_a_holder(holders, mappings))) TRY(make_own(mappings));
     return UserNamespaceEntry{true, std::move(mappings.shortage)};
 }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,9 +36,8 @@ struct UserNamespaceEntry {
 };
 // Puts the calling process, which must have no threads, into the user's namespace as its uid and gid 0. `holders` is the
 // directory where processes that stay in one are registered; one of theirs is joined when its mappings are what they
-// should be, else a new one is made. As root it does nothing. `inside` is called once the namespace's capabilities are there, for a
-// new one while its ids are being mapped.
-Result<UserNamespaceEntry> enter_user_namespace_of_caller(HostPath const& holders, std::function<Result<void>()> const& inside = [] { return Result<void>(); });
+// should be, else a new one is made. As root it does nothing.
+Result<UserNamespaceEntry> enter_user_namespace_of_caller(HostPath const& holders);
 
 // While this lives, others may join the calling process's user namespace.
 class UserNamespaceHolder {

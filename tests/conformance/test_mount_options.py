@@ -153,6 +153,25 @@ def test_an_option_of_the_file_system_does_not_keep_a_bind_mount_from_being_made
     assert shown(bundle, bound(f"{bundle.place}/tree", "bind", "noexec", *options))["/data"].options >= {"noexec"}
 
 
+@pytest.mark.parametrize("mounts", [[], [{"destination": "/data", "type": "none", "source": "PLACE", "options": ["bind"]}]])
+def test_a_remount_does_not_change_a_file_system_of_the_hosts(root_bundle, mounts):
+    """The root's own file system, and that of a bind mount, have other users."""
+    where = mounts[0]["destination"] if mounts else "/"
+    mounts = [{**mount, "source": root_bundle.place} for mount in mounts] + [{"destination": where, "type": "none", "options": ["remount", "sync", "noexec"] if mounts else ["remount", "sync"]}]
+    with open("/proc/self/mountinfo") as lines:
+        before = sorted(line.split(" - ")[1] for line in lines)
+    done = root_bundle.run("true", change=lambda spec: spec["mounts"].extend(mounts))
+    assert done.returncode == 0 and f"mount '{where}': 'sync' is for the whole file system, which is the host's, and is left out" in done.stderr, done
+    with open("/proc/self/mountinfo") as lines:
+        assert before == sorted(line.split(" - ")[1] for line in lines)
+
+
+def test_a_tmpfs_that_is_covered_is_read_only_at_once(bundle):
+    found = bundle.run("sh", "-c", "grep ' /data ' /proc/self/mountinfo; touch /data/x && echo written", change=lambda spec: spec["mounts"].extend([tmpfs("ro"), tmpfs("size=64k")]))
+    lines = found.stdout.splitlines()
+    assert lines[0].split()[5].startswith("ro") and lines[1].split()[5].startswith("rw") and lines[2] == "written", found
+
+
 @pytest.mark.parametrize("option", ["sync", "dirsync", "lazytime"])
 def test_what_a_bind_mount_cannot_tell_its_file_system_is_a_warning(bundle, option):
     os.makedirs(f"{bundle.place}/tree")

@@ -342,6 +342,7 @@ def test_links_themselves_are_mounted_and_mounted_upon(bundle):
     (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=uids=0-1-1"]), "'uids=' and 'gids=' stand together"),
     (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=ids=0-1-1"]), "'ids=0-1-1' begins with neither 'uids=' nor 'gids='"),
     (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=uids=@0-1-1;gids=0-1-1"]), "the container's user namespace does not map id 1"),
+    (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap=uids=4294967290-1-10;gids=0-1-1"]), "goes beyond the last id"),
     (dict(destination="/data", type="bind", source="/tmp", options=["bind", "copy-symlink", "dest-nofollow"]), "'copy-symlink' goes together with neither"),
     (dict(destination="/data", type="tmpfs", source="tmpfs", options=["src-nofollow"]), "are for bind mounts"),
     (dict(destination="/data", type="bind", source="/tmp", options=["bind", "idmap"]), "option 'idmap' needs uidMappings and gidMappings"),

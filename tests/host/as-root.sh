@@ -72,7 +72,7 @@ out=$(bolt-oci run --bundle /tmp/bundle devices 2>&1)
 [ "$out" = "head: /dev/kmsg: Operation not permitted
 null" ]
 check "device rules are enforced" $? "$out"
-change '.linux.devices = [] | .linux.resources = {pids: {limit: 0}} | .process.args = ["sh", "-c", "echo begun; (true); echo went on"]'
+change '.ociVersion = "1.3.0" | .linux.devices = [] | .linux.resources = {pids: {limit: 0}} | .process.args = ["sh", "-c", "echo begun; (true); echo went on"]'
 out=$(bolt-oci run --bundle /tmp/bundle none 2>&1)
 [ "${out#begun}" != "$out" ] && [ "${out#*went on}" = "$out" ]
 check "a limit of no processes is a limit" $? "$out"

@@ -101,10 +101,7 @@ Result<void> run(std::span<char*> arguments) {
     if (wishes.pasta) pasta.emplace(TRY(net::Pasta::prepare()));
     if (wishes.holders) TRY(enter_user_namespace_of_caller(*wishes.holders));
     auto forwarder = TRY(net::Forwarder::listen(std::move(wishes.ports), wishes.limits));
-    if (!wishes.same_namespace) {
-        TRY(net::make_network_namespace());
-        TRY(net::open_network_namespace_to_users());
-    }
+    if (!wishes.same_namespace) TRY(net::make_network_namespace());
     if (pasta) TRY(pasta->begin_attaching(getpid()));
     if (pasta) TRY(pasta->finish_attaching());
     for (auto const& port : forwarder.ports()) say(fmt::format("port {}", net::format_published(port)));
