@@ -35,7 +35,6 @@ Result<UniqueFd> mount_read_only() {
     return copy.take_top();
 }
 
-
 Result<UniqueFd> make_executable_memory() {
     constexpr unsigned to_be_executed = 0x10; // MFD_EXEC, which older headers lack
     UniqueFd memory(memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING | to_be_executed));
