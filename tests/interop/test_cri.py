@@ -6,31 +6,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 import pytest
 
 sys.path[:0] = [os.path.dirname(__file__), os.path.join(os.path.dirname(__file__), "../../images")]
 import cri  # noqa: E402
 import make_layout  # noqa: E402
+from patience import PATIENCE, wait_until  # noqa: E402
 
 RUNTIME = os.environ.get("BOLT_OCI", "bolt-oci")
-PATIENCE = 60
 RUNNING, EXITED = 1, 2
 POD, CONTAINER, NODE = 0, 1, 2
 UNCONFINED = 1
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="containerd runs as root here")
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
 
 
 @pytest.fixture(scope="module")

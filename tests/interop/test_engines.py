@@ -11,25 +11,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 import pytest
 
+from patience import PATIENCE, wait_until
+
 RUNTIME = os.environ.get("BOLT_OCI", "bolt-oci")
-PATIENCE = 60
 APPLETS = "sh true cat id ls ps sleep echo touch mkdir tail date tty test rm".split()
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="engines that run as root are started")
-
-
-def wait_until(condition, what):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
 
 
 @pytest.fixture(scope="module")
