@@ -7,6 +7,20 @@
 
 namespace bolt {
 
+bool is_utf8(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        auto const first = static_cast<unsigned char>(text[at]);
+        std::size_t const length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+        if (length == 0 || at + length > text.size()) return false;
+        for (std::size_t next = 1; next < length; ++next)
+            if ((static_cast<unsigned char>(text[at + next]) & 0xc0) != 0x80) return false;
+        auto const second = length > 2 ? static_cast<unsigned char>(text[at + 1]) : 0U;
+        if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) return false;
+        at += length;
+    }
+    return true;
+}
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
     if (text.empty()) return parts;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace bolt::cli {
 
 namespace {
@@ -35,6 +37,12 @@ public:
     Reader(Command const& command, Words const& arguments, void* options) : command_(command), arguments_(arguments), options_(options) {}
 
     CommandLine read() {
+        // Everything is kept as JSON, which has no other bytes.
+        for (auto const& argument : arguments_)
+            if (!is_utf8(argument)) {
+                line_.refusal = CommandLine::Refusal{wrong_option, fmt::format("the argument '{}' is not valid UTF-8", argument)};
+                return std::move(line_);
+            }
         while (at_ < arguments_.size() && !line_.refusal && !line_.asks_for_help) {
             std::string_view const word = arguments_[at_++];
             if (word == "--") return take_rest();

@@ -83,7 +83,7 @@ Result<int> exec(ExecOptions& options, Words const& words) {
     auto const here = TRY(engine::open_installation());
     auto const container = TRY(engine::find_container(here, words[0]));
     monitor::ExecRequest request{.arguments = {words.begin() + 1, words.end()}, .user = options.user, .working_directory = options.working_directory,
-                                 .terminal = options.terminal && !options.detached, .privileged = options.privileged};
+                                 .terminal = options.terminal && !options.detached, .privileged = options.privileged, .detached = options.detached};
     request.environment = TRY(variables_for(container, options));
     forget_home(request.environment, options);
     auto streams = request.terminal ? Streams{} : TRY(streams_for(takes_input, options.detached)); // with a terminal none are sent

@@ -146,7 +146,7 @@ Result<std::vector<std::string>> parse_environment_file(std::string_view text) {
 
 Result<std::vector<std::string>> read_environment_file(std::string const& file) {
     auto const text = TRY(read_file(TRY(HostPath::absolute(file))).while_doing("--env-file"));
-    if (text.find('\0') != text.npos) return Error::of(EINVAL, "--env-file: '{}' is not a text file", file);
+    if (text.find('\0') != text.npos || !is_utf8(text)) return Error::of(EINVAL, "--env-file: '{}' is not a text file in UTF-8", file);
     return parse_environment_file(text).while_doing("--env-file '{}'", file);
 }
 

@@ -127,8 +127,8 @@ Result<ExecStarted> exec_in_container(Installation const& here, Container const&
         if (!incoming) return Error::of(ESRCH, "{} ended before the command was started in it", title_of(container));
         if (incoming->type == monitor::Type::failed) {
             auto failed = parse_failure(incoming->payload);
-            failure.exit_code = failed.exit_code;
             if (failed.error.is(ESRCH)) return not_running(container); // the monitor does not know its name
+            failure.exit_code = failed.exit_code == failure.exit_code ? 126 : failed.exit_code; // the command could not be made to run
             return std::move(failed.error);
         }
         if (incoming->type != monitor::Type::exec_started) continue;

@@ -194,7 +194,7 @@ Result<monitor::Request> plan_request(Installation const& here, ContainerOptions
 std::vector<HostPath> paths_to_remove(Installation const& here, Record const& record) {
     std::vector<HostPath> paths{here.layout.names() / record.name, here.layout.containers() / record.id};
     for (auto const& volume : record.anonymous_volumes) paths.push_back(here.layout.volumes() / volume);
-    paths.push_back(here.layout.run_containers() / record.id);
+    paths.push_back(run_directory_of(here.layout, record));
     return paths;
 }
 

@@ -11,16 +11,16 @@ namespace bolt::engine {
 namespace {
 
 // After a reboot, or before the first start, there is no state file; the exit record then says how the last run ended.
-Result<monitor::State> find_current_state(store::Layout const& layout, std::string const& id) {
-    if (auto state = TRY(monitor::find_state(layout.run_containers() / id))) return std::move(*state);
-    if (auto ended = TRY(monitor::find_exit_record(layout.containers() / id))) return std::move(*ended);
+Result<monitor::State> find_current_state(store::Layout const& layout, Record const& record) {
+    if (auto state = TRY(monitor::find_state(run_directory_of(layout, record)))) return std::move(*state);
+    if (auto ended = TRY(monitor::find_exit_record(layout.containers() / record.id))) return std::move(*ended);
     return monitor::State{};
 }
 
 Result<std::optional<Container>> find_by_id(Installation const& here, std::string const& id) {
     auto record = TRY(find_record(here.layout, id));
     if (!record) return std::optional<Container>();
-    auto state = TRY(find_current_state(here.layout, id));
+    auto state = TRY(find_current_state(here.layout, *record));
     return std::optional(Container{std::move(*record), std::move(state)});
 }
 

@@ -90,8 +90,8 @@ Result<TailStart> find_tail(FdRef file, std::uint64_t lines) {
         auto text = std::string_view(line->second);
         if (text.ends_with('\n')) text.remove_suffix(1);
         auto const entry = parse_log_line(text);
-        // A part belongs to the line that follows it.
-        if (!entry || !entry.value().is_partial) {
+        // A part belongs to the line that follows it; behind the last part none may follow.
+        if (!entry || !entry.value().is_partial || offset == size) {
             if (found == lines) return TailStart{offset, 0};
             ++found;
         }

@@ -1,12 +1,14 @@
 #include "engine/monitor_calls.h"
 
+#include "engine/record.h"
+
 #include <csignal>
 
 #include "sys/process.h"
 
 namespace bolt::engine {
 
-HostPath run_directory_of(Installation const& here, Container const& container) { return here.layout.run_containers() / container.record.id; }
+HostPath run_directory_of(Installation const& here, Container const& container) { return run_directory_of(here.layout, container.record); }
 
 std::string title_of(Container const& container) { return fmt::format("container '{}'", container.record.name); }
 

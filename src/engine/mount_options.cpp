@@ -1,4 +1,5 @@
 // How mounts are asked for: docker's -v, --mount and --tmpfs.
+#include <algorithm>
 #include <set>
 
 #include "base/ids.h"
@@ -64,8 +65,10 @@ Result<MountOption> parse_volume_option(std::string_view text) {
     TRY(set_source(mount, parts[0], text));
     mount.makes_source = mount.kind == MountKind::bind;
     mount.target = TRY(parse_target(parts[1], text));
-    if (parts.size() == 3)
-        for (auto const word : split(parts[2], ',')) TRY(set_volume_word(mount, word, text));
+    auto const words = parts.size() == 3 ? split(parts[2], ',') : std::vector<std::string_view>();
+    for (auto const word : words) TRY(set_volume_word(mount, word, text));
+    bool const reads = std::ranges::find(words, "ro") != words.end() || std::ranges::find(words, "readonly") != words.end();
+    if (reads && std::ranges::find(words, "rw") != words.end()) return Error::of(EINVAL, "'{}' says both ro and rw", text);
     TRY(check_combination(mount, text));
     return mount;
 }
@@ -146,9 +149,17 @@ Result<void> check_fields(MountFields const& fields, std::string_view whole) {
 } // namespace
 
 Result<MountOption> parse_mount_option(std::string_view text) {
+    if (text.empty()) return Error::of(EINVAL, "a mount is written type=bind|volume|tmpfs,source=SOURCE,target=PATH");
     MountFields fields;
     fields.mount.kind = MountKind::volume; // docker's default
-    for (auto const& field : TRY(split_quoted(text))) TRY(set_mount_field(fields, cut(field, '='), text));
+    std::set<std::string_view> seen;
+    auto const parts = TRY(split_quoted(text));
+    for (auto const& part : parts) {
+        auto const field = cut(part, '=');
+        auto const key = field.before == "src" ? "source" : field.before == "dst" || field.before == "destination" ? "target" : field.before == "ro" ? "readonly" : field.before;
+        if (!seen.insert(key).second) return Error::of(EINVAL, "'{}' is there twice in '{}'", key, text);
+        TRY(set_mount_field(fields, field, text));
+    }
     TRY(check_fields(fields, text));
     fields.mount.source = fields.mount.kind == MountKind::bind ? TRY(HostPath::absolute(fields.source)).text() : fields.source;
     return fields.mount;

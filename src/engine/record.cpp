@@ -44,9 +44,17 @@ Result<Record> parse_record(Json const& document) {
     return record;
 }
 
+HostPath run_directory_of(store::Layout const& layout, Record const& record) {
+    auto const text = record.monitor_request.string_or("run_directory", "");
+    auto path = HostPath::parse(text ? text.value() : "");
+    return path ? std::move(path).value() : layout.run_containers() / record.id;
+}
+
 Result<void> write_record(store::Layout const& layout, Record const& record) {
     auto const file = layout.containers() / record.id / "config.json";
-    return write_file(file, to_json(record).dump(), 0600, record.remove ? Durability::none : Durability::synced);
+    auto const text = to_json(record).dump();
+    if (!is_utf8(text)) return Error(EINVAL, "an environment variable or a label of the container is not valid UTF-8");
+    return write_file(file, text, 0600, record.remove ? Durability::none : Durability::synced);
 }
 
 Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id) {

@@ -12,6 +12,8 @@ namespace bolt::engine {
 Json to_json(Record const& record);
 Result<Record> parse_record(Json const& document);
 
+// Where its state and its monitor's socket are: where they were to be when it was made, whatever the caller's $XDG_RUNTIME_DIR is now.
+HostPath run_directory_of(store::Layout const& layout, Record const& record);
 // Durable unless it is removed at its end anyway.
 Result<void> write_record(store::Layout const& layout, Record const& record);
 // None when there is no such container (any more). EINVAL for a damaged record, naming the file.

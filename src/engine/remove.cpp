@@ -65,7 +65,7 @@ Result<void> remove_container(Installation const& here, Container const& contain
     lock->release();
     remove_control_groups(container);
     Result<void> outcome;
-    note(outcome, remove_tree(here.layout.run_containers() / id));
+    note(outcome, remove_tree(run_directory_of(here, container)));
     note(outcome, remove_tree_of_container(here, trash));
     if (volumes == Volumes::remove_anonymous)
         for (auto const& volume : container.record.anonymous_volumes) note(outcome, remove_volume(here, volume));

@@ -45,7 +45,8 @@ bool is_domain(std::string_view domain) {
     auto const colon = domain.find(':', bracket == domain.npos ? 0 : bracket);
     if (colon == domain.npos) return is_host_name(domain);
     auto const port = domain.substr(colon + 1);
-    return is_host_name(domain.substr(0, colon)) && !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == port.npos;
+    auto const number = port.size() <= 5 ? parse_unsigned(port) : Result<std::uint64_t>(Error(ERANGE, ""));
+    return is_host_name(domain.substr(0, colon)) && number && number.value() <= 65535;
 }
 
 bool is_tag(std::string_view tag) {

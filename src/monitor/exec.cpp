@@ -138,7 +138,7 @@ Result<void> Monitor::exec(ClientPtr const& client, Incoming& incoming) {
     auto process = TRY(clone_process({}, [&, &theirs = theirs] { return run_maker({*runtime_, document_, request, ends}, theirs); }));
     auto const pid = process.pid();
     TRY(loop_.watch(ours.fd(), EPOLLIN, [this, pid](std::uint32_t) { maker_spoke(pid); }));
-    makers_.emplace(pid, Maker{std::move(process), std::move(ours), client});
+    makers_.emplace(pid, Maker{std::move(process), std::move(ours), client, !request.detached && !request.terminal});
     return {};
 }
 
@@ -148,7 +148,7 @@ void Monitor::take_over(Maker const& maker, std::optional<Error> const& why_sile
     auto const client = maker.client.lock();
     auto tenant = take_tenant(maker.channel);
     auto const told = tenant ? (client ? tell_of_tenant(client, tenant.value()) : Result<void>()) : Result<void>(why_silent.value_or(tenant.error()));
-    if (told) tenants_.push_back({std::move(tenant->process), client});
+    if (told) tenants_.push_back({std::move(tenant->process), client, maker.hangs_up});
     else if (client) clients_.post_failure(client, told.error(), exit_code_of_failure(told.error()));
 }
 

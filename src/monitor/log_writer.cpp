@@ -74,11 +74,11 @@ Result<void> LogWriter::append(std::string_view entries) {
 }
 
 void LogWriter::write(std::string_view bytes, Stream stream, Time time) {
-    if (lost_ > 0) {
-        auto const notice = fmt::format("bolt: {} bytes of output could not be written to this log\n", lost_);
-        if (append(format_log_entries(notice, Stream::error_output, time)).ok()) lost_ = 0;
-    }
-    if (lost_ > 0 || !append(format_log_entries(bytes, stream, time)).ok()) lost_ += bytes.size();
+    auto entries = format_log_entries(bytes, stream, time);
+    // One notice a gap: with the first output that fits again.
+    if (lost_ > 0) entries = format_log_entries(fmt::format("bolt: {} bytes of output could not be written to this log\n", lost_), Stream::error_output, time) + entries;
+    if (append(entries).ok()) lost_ = 0;
+    else lost_ += bytes.size();
 }
 
 } // namespace bolt::monitor

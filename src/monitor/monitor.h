@@ -102,6 +102,7 @@ private:
         Process process;
         Channel channel;
         std::weak_ptr<Client> client;
+        bool hangs_up = false; // the tenant, with its client
     };
     void maker_spoke(pid_t pid);
     Maker let_go(pid_t maker);
@@ -128,6 +129,7 @@ private:
     struct RunningTenant {
         Process process;
         std::weak_ptr<Client> client;
+        bool hangs_up = false; // with its client
     };
     std::vector<RunningTenant> tenants_;
     std::vector<std::weak_ptr<Client>> stop_askers_, restart_askers_;

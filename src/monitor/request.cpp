@@ -202,7 +202,7 @@ Json to_json(ExecRequest const& request) {
     document.set_unless_empty("environment", request.environment);
     if (request.user) document.set("user", *request.user);
     if (request.working_directory) document.set("working_directory", *request.working_directory);
-    document.set("terminal", request.terminal).set("privileged", request.privileged);
+    document.set("terminal", request.terminal).set("privileged", request.privileged).set("detached", request.detached);
     document.set("rows", int{request.rows}).set("columns", int{request.columns});
     return document;
 }
@@ -216,6 +216,7 @@ Result<ExecRequest> parse_exec_request(Json const& document) {
     request.working_directory = TRY(document.find_string("working_directory"));
     request.terminal = TRY(document.bool_or("terminal", false));
     request.privileged = TRY(document.bool_or("privileged", false));
+    request.detached = TRY(document.bool_or("detached", false));
     request.rows = TRY(number_or<unsigned short>(document, "rows", 0, 0, 65535));
     request.columns = TRY(number_or<unsigned short>(document, "columns", 0, 0, 65535));
     return request;

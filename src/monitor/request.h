@@ -68,6 +68,7 @@ struct ExecRequest {
     std::optional<std::string> working_directory;    // absent: the container's
     bool terminal = false;
     bool privileged = false;
+    bool detached = false;                           // it goes on when whoever asked for it is gone
     unsigned short rows = 0, columns = 0;            // with terminal
 };
 Json to_json(ExecRequest const& request);

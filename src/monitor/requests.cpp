@@ -158,6 +158,10 @@ void Monitor::end_early() {
 
 void Monitor::client_gone(ClientPtr const& client) {
     dismiss_makers(client.get());
+    // Its streams are the client's own, and whoever reads them waits for their end: what a terminal would say to it. In a session of its
+    // own it leads a process group.
+    for (auto const& tenant : tenants_)
+        if (tenant.hangs_up && tenant.client.lock() == client) ::kill(-tenant.process.pid(), SIGHUP);
     // Nobody is left who would start what was created.
     if (client->foreground && phase_ == Phase::created) begin_stop(SIGKILL, std::chrono::milliseconds(0));
 }

@@ -122,7 +122,12 @@ Result<UniqueFd> bind_target(BindMount const& step, Root const& root, FdRef sour
     auto const kind = S_ISDIR(TRY(stat_fd(source)).st_mode) ? TargetKind::directory : TargetKind::file;
     if (step.replaces_link)
         if (auto link = root.open_path(step.target, O_PATH | O_NOFOLLOW)) return link;
-    return make_target(root, step.target, kind);
+    auto target = TRY(make_target(root, step.target, kind));
+    bool const is_directory = S_ISDIR(TRY(stat_fd(target)).st_mode);
+    if (is_directory != (kind == TargetKind::directory))
+        return Error::of(is_directory ? EISDIR : ENOTDIR, "the source is {} and the target {}; name {} as the target", is_directory ? "a file" : "a directory",
+                         is_directory ? "a directory" : "a file", is_directory ? "a file" : "a directory");
+    return target;
 }
 
 void warn_of_left_out(RootPath const& target, std::vector<std::string> const& options, std::vector<std::string>& warnings) {

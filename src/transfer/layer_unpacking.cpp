@@ -66,7 +66,9 @@ void LayerUnpacking::unpack_all() {
 Result<image::Unpacked> LayerUnpacking::unpack_and_verify() {
     image::HashingSource hashed(queue_, plan_.diff_id.algorithm());
     auto const root = TRY(Root::open(staged_.files()));
-    auto unpacked = TRY(image::unpack_layer(hashed, root, options_));
+    auto done = image::unpack_layer(hashed, root, options_);
+    if (!done && done.error().is(EINVAL)) return Error::of(EBADMSG, "layer {} is damaged ({}): tell whoever made the image", plan_.blob, done.error().text());
+    auto unpacked = TRY(std::move(done));
     auto const digest = TRY(hashed.finish());
     if (digest != plan_.diff_id)
         return Error::of(EBADMSG, "layer {} unpacks to {}, but the image's configuration says {}; the image is damaged: tell whoever made it", plan_.blob, digest, plan_.diff_id);

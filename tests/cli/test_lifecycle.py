@@ -268,3 +268,69 @@ def test_a_command_in_a_container_does_not_get_the_users_terminal(bolt):
     os.close(ours)
     assert seen.count(b"pipe:[") == 3 and b"got word" in seen and b"/dev/" not in seen, seen
     bolt.ok("rm", "-f", "apart")
+
+
+def test_a_container_is_found_whatever_the_callers_runtime_directory_is(bolt):
+    begin(bolt, "elsewhere", "sleep", "1000")
+    usual = bolt.environment["BOLT_RUNTIME_DIR"]
+    os.mkdir(f"{bolt.top}/other")
+    os.chown(f"{bolt.top}/other", bolt.user, bolt.user)
+    bolt.environment["BOLT_RUNTIME_DIR"] = f"{bolt.top}/other/bolt"
+    try:
+        assert status(bolt, "elsewhere") == "running" and bolt.ok("exec", "elsewhere", "echo", "inside") == "inside"
+        bolt.ok("stop", "-t", "0", "elsewhere")
+        assert status(bolt, "elsewhere") == "exited"
+        bolt.ok("start", "elsewhere")
+        assert status(bolt, "elsewhere") == "running"
+        bolt.ok("rm", "-f", "elsewhere")
+    finally:
+        bolt.environment["BOLT_RUNTIME_DIR"] = usual
+    assert glob.glob(f"{bolt.top}/run/bolt/containers/*") == []
+
+
+def test_a_command_hears_that_its_caller_has_hung_up(bolt):
+    """Whoever reads its output is not kept waiting; one that is detached goes on."""
+    begin(bolt, "caller", "sleep", "1000")
+    bolt.ok("exec", "-d", "caller", "sleep", "2000")
+    process = bolt.begin("exec", "caller", "sleep", "3000")
+    wait_until(lambda: "sleep 3000" in bolt("exec", "caller", "ps").out, "the command")
+    process.kill()
+    begun = time.monotonic()
+    assert process.communicate(timeout=20)[0] == "" and time.monotonic() - begun < 20
+    left = bolt("exec", "caller", "ps").out
+    assert "sleep 3000" not in left and "sleep 2000" in left
+    bolt.ok("rm", "-f", "caller")
+
+
+def test_exec_that_cannot_begin_is_no_exit_code_of_the_commands(bolt):
+    begin(bolt, "codes", "sleep", "1000")
+    for options in (("-w", "/nope"), ("-w", "relative"), ("-u", "nosuch")):
+        assert bolt("exec", *options, "codes", "pwd").code == 126, options
+    bolt.ok("stop", "-t", "0", "codes")
+    assert bolt("exec", "codes", "true").code == 1
+    bolt.ok("rm", "codes")
+
+
+def test_the_tail_of_a_log_whose_last_line_has_no_end(bolt):
+    bolt.ok("run", "--name", "tail", "--network", "none", IMAGE, "sh", "-c", "printf 'a\\nb\\nc'")
+    assert [bolt("logs", "--tail", str(count), "tail").out for count in (1, 2, 3)] == ["c", "b\nc", "a\nb\nc"]
+    bolt.ok("rm", "tail")
+
+
+def test_bytes_that_cannot_be_kept_are_refused(bolt):
+    for words in (("create", "-e", b"A=\xff", IMAGE), ("create", IMAGE, "echo", b"\xff"), ("create", "-l", b"a=\xed\xa0\x80", IMAGE), ("exec", "any", b"\xc0\x80")):
+        done = subprocess.run(bolt.arguments(list(words)), env=bolt.environment, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 125 and b"is not valid UTF-8" in done.stderr, done
+    assert bolt.entries("containers") == [] and bolt.run("--", "echo", "gr\u00fc\u00df \U0001f600").out == "gr\u00fc\u00df \U0001f600\n"
+
+
+def test_what_contradicts_itself_is_refused(bolt):
+    place = f"{bolt.top}/home"
+    with open(f"{place}/file", "w"):
+        pass
+    for options, says in ((("--mount", "type=tmpfs,target=/d,dst=/e"), "'target' is there twice"), (("--mount", ""), "type=bind|volume|tmpfs"), (("-v", f"{place}:/d:ro,rw"), "both ro and rw"),
+                          (("-v", f"{place}/file:/etc"), "the source is a file and the target a directory")):
+        outcome = bolt.run(*options, "--", "true")
+        assert outcome.code == 125 and says in outcome.err, outcome
+    assert "published ports are ignored without a network" in bolt.run("-p", "18080:80", "--", "true").err
+    assert "99999" in bolt("pull", "127.0.0.1:99999/x").err and "URL" not in bolt("pull", "127.0.0.1:99999/x").err
