@@ -15,6 +15,7 @@ std::string title_of(Container const& container) { return fmt::format("container
 Result<void> end_orphan(monitor::State const& state) {
     if (TRY(find_process(state.monitor_pid, state.monitor_start_time))) return {};
     if (auto const init = TRY(find_process(state.pid, state.start_time))) (void)signal_pidfd(*init, SIGKILL).ok(); // ended a moment ago, ignoring
+    if (auto const network = TRY(find_process(state.network_pid, state.network_start_time))) (void)signal_pidfd(*network, SIGKILL).ok(); // likewise
     return {};
 }
 

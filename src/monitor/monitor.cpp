@@ -26,6 +26,7 @@ State went_down_with_the_host(State state) {
     state.error = "the host went down while it ran";
     state.pid = state.monitor_pid = 0;
     state.start_time = state.monitor_start_time = 0;
+    state.network_pid = 0;
     return state;
 }
 
@@ -108,6 +109,10 @@ Result<void> Monitor::prepare() {
     log_.emplace(TRY(LogWriter::open(request_.log.file, {request_.log.largest_file, request_.log.files})));
     TRY(make_container(request_));
     if (auto completed = surroundings_->complete(); !completed) return oci::without_command_codes(std::move(completed).error());
+    if (auto const* const pasta = surroundings_->pasta(); pasta && pasta->pid() > 0) {
+        state_.network_pid = pasta->pid();
+        state_.network_start_time = TRY(start_time_of(pasta->pid()));
+    }
     if (auto* const pasta = surroundings_->pasta()) TRY(loop_.watch(pasta->poll_fd(), EPOLLIN, [this](std::uint32_t) { pasta_ended(); }));
     return clients_.listen(TRY(listen_for_clients(request_.run_directory)));
 }

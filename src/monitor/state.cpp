@@ -51,6 +51,7 @@ Json to_json(State const& state) {
     Json document;
     document.set("status", to_text(state.status));
     document.set("monitor_pid", state.monitor_pid).set("monitor_start_time", state.monitor_start_time);
+    document.set("network_pid", state.network_pid).set("network_start_time", state.network_start_time);
     document.set("pid", state.pid).set("start_time", state.start_time);
     document.set_unless_empty("started_at", time_json(state.started_at)).set_unless_empty("finished_at", time_json(state.finished_at));
     document.set("exit_code", state.exit_code).set("oom_killed", state.oom_killed).set("stopped_by_user", state.stopped_by_user);
@@ -64,6 +65,8 @@ Result<State> parse_state(Json const& document) {
     state.status = TRY(parse_status(document));
     state.monitor_pid = TRY(pid_member(document, "monitor_pid"));
     state.monitor_start_time = static_cast<std::uint64_t>(TRY(document.integer_or("monitor_start_time", 0)));
+    state.network_pid = static_cast<pid_t>(TRY(document.integer_or("network_pid", 0)));
+    state.network_start_time = static_cast<std::uint64_t>(TRY(document.integer_or("network_start_time", 0)));
     state.pid = TRY(pid_member(document, "pid"));
     state.start_time = static_cast<std::uint64_t>(TRY(document.integer_or("start_time", 0)));
     state.started_at = TRY(find_time(document, "started_at"));

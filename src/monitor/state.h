@@ -25,6 +25,8 @@ struct State {
     std::uint64_t monitor_start_time = 0; // as sys/process.h start_time_of
     pid_t pid = 0;                        // init's, while running
     std::uint64_t start_time = 0;
+    pid_t network_pid = 0;                // pasta's, which outlives a monitor and its keeper that are killed together
+    std::uint64_t network_start_time = 0;
     std::optional<Time> started_at, finished_at;
     int exit_code = 0;                    // docker's: the command's own, 128 + signal, 125…127
     bool oom_killed = false;

@@ -62,6 +62,8 @@ public:
     FdRef poll_fd() const { return channel_.fd(); }
     // Our child, for who reaps children: it is reaped by stop() and find_end() only.
     pid_t keeper_pid() const { return keeper_.pid(); }
+    // pasta's, once it is attached.
+    pid_t pid() const { return pid_; }
     // None while it runs. After it ended: one sentence.
     std::optional<std::string> find_end();
     // Tells pasta and the keeper to end, without waiting: the kernel takes some 20 ms to remove the interface.
@@ -73,6 +75,7 @@ private:
     Pasta(Channel channel, Process keeper) : channel_(std::move(channel)), keeper_(std::move(keeper)) {}
     Channel channel_;
     Process keeper_;
+    pid_t pid_ = 0;
     UniqueFd pasta_; // its pidfd, for the case that the keeper was killed
 };
 

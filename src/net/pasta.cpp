@@ -15,7 +15,7 @@ namespace bolt::net {
 namespace {
 
 // How the keeper's messages begin.
-constexpr std::string_view go = "go", ready = "ready", failed = "failed ", ended = "ended ";
+constexpr std::string_view go = "go", ready = "ready ", failed = "failed ", ended = "ended ";
 constexpr std::size_t longest_complaint = 2048;
 
 // What pasta says, without what it says about itself: syslog is mostly missing in containers and test machines.
@@ -102,7 +102,8 @@ bool Keeper::read_complaints() {
         said_.clear();
         is_ready_ = true;
         int const pidfd = pasta_.pidfd().number();
-        auto const told = pasta_.pidfd().is_open() ? channel_.send(ready, std::span(&pidfd, 1)) : channel_.send(ready);
+        auto const word = fmt::format("{}{}", ready, pasta_.pid());
+        auto const told = pasta_.pidfd().is_open() ? channel_.send(word, std::span(&pidfd, 1)) : channel_.send(word);
         if (!told) return true; // the channel has hung up, which the loop sees next
     }
 }
@@ -172,7 +173,8 @@ Result<void> Pasta::begin_attaching(pid_t owner_of_namespaces) {
 Result<void> Pasta::finish_attaching() {
     auto answer = TRY(channel_.receive().while_doing("wait for pasta"));
     if (!answer) return Error::of(EPIPE, "pasta's keeper has ended; see whether it was killed for want of memory");
-    if (answer->bytes == ready) {
+    if (answer->bytes.starts_with(ready)) {
+        pid_ = static_cast<pid_t>(TRY(parse_unsigned(std::string_view(answer->bytes).substr(ready.size()))));
         if (!answer->descriptors.empty()) pasta_ = std::move(answer->descriptors[0]);
         return {};
     }

@@ -334,3 +334,18 @@ def test_what_contradicts_itself_is_refused(bolt):
         assert outcome.code == 125 and says in outcome.err, outcome
     assert "published ports are ignored without a network" in bolt.run("-p", "18080:80", "--", "true").err
     assert "99999" in bolt("pull", "127.0.0.1:99999/x").err and "URL" not in bolt("pull", "127.0.0.1:99999/x").err
+
+
+def test_pasta_of_a_monitor_that_was_killed_with_its_keeper_ends_with_the_next_command(bolt):
+    bolt.ok("run", "-d", "--name", "netted", IMAGE, "sleep", "1000")
+    wait_until(lambda: state_of(bolt, "netted")["network_pid"] > 0, "pasta")
+    state = state_of(bolt, "netted")
+    with open(f"/proc/{state['network_pid']}/comm", encoding="ascii") as file:
+        assert file.read().startswith(("pasta", "passt"))
+    with open(f"/proc/{state['network_pid']}/stat", encoding="ascii") as file:
+        keeper = int(file.read().rsplit(")", 1)[1].split()[1])
+    for pid in (keeper, state["monitor_pid"]):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: status(bolt, "netted") == "exited", "its end")
+    bolt.ok("rm", "-f", "netted")
+    wait_until(lambda: not os.path.exists(f"/proc/{state['network_pid']}/exe"), "the end of pasta")
