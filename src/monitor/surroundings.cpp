@@ -29,8 +29,6 @@ Result<Surroundings> Surroundings::enter(Request const& request) {
     if (request.network == net::Mode::pasta) here.pasta_.emplace(TRY(net::Pasta::prepare()));
     if (!request.ports.empty() && request.network == net::Mode::host)
         here.warnings_.emplace_back("published ports are ignored with the host's network: the container's ports are the host's");
-    else if (!request.ports.empty() && request.network == net::Mode::none)
-        here.warnings_.emplace_back("published ports are ignored without a network: nobody in the container could answer from outside its own");
     else if (!request.ports.empty())
         here.forwarder_.emplace(TRY(net::Forwarder::listen(request.ports).while_doing("publish ports")));
     auto const entry = TRY(enter_user_namespace_of_caller(request.user_namespace_holders));
