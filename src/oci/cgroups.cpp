@@ -114,7 +114,11 @@ Result<void> Cgroup::make_birthplace(CgroupRequest const& request) {
 void Cgroup::remove_remains(CgroupRequest const& request) {
     auto const planned = plan(request);
     if (!planned) return;
-    for (auto const& [tree, directory] : planned.value().directories) rmdir(directory.c_str()); // not where somebody is
+    // Not where somebody is; an init whose runtime was killed is about to end.
+    Backoff backoff;
+    constexpr int tries = 20; // of 50 ms at most
+    for (auto const& [tree, directory] : planned.value().directories)
+        for (int left = tries; rmdir(directory.c_str()) < 0 && errno == EBUSY && left > 0; --left) backoff.wait();
 }
 
 namespace {
