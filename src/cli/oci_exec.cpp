@@ -5,7 +5,6 @@
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
 #include "cli/oci_protection.h"
-#include "oci/identity.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -122,8 +121,6 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const spec = TRY(directory.read_config());
     auto program = TRY(protect_program(spec, ProgramRuns::shorter));
     auto const process = TRY(process_of(options, words, *spec.process));
-    bool const in_own = spec.linux_.find(spec::NamespaceType::user) != nullptr;
-    for (auto const& warning : oci::warn_of_capabilities(process, in_own ? oci::UserNamespaceOf::container : oci::UserNamespaceOf::runtime)) warn(warning);
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
     auto const cgroup = oci::Cgroup::adopt(TRY(no_command_error(cgroups_below(record.cgroup, options.cgroups))));

@@ -1,9 +1,8 @@
 #include "engine/monitor_calls.h"
 
-#include "engine/record.h"
-
 #include <csignal>
 
+#include "engine/record.h"
 #include "sys/process.h"
 
 namespace bolt::engine {

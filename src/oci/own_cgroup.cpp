@@ -38,7 +38,8 @@ bool writes_to_cgroups(spec::Runtime const& spec) {
 // config-linux.md, cgroup ownership: the container's user, as the host calls it, where the container can write to the files.
 std::optional<uid_t> delegate_of(spec::Runtime const& spec) {
     auto const& section = spec.linux_;
-    if (cgroup_version() != CgroupVersion::v2 || !section.makes(spec::NamespaceType::cgroup) || geteuid() != 0 || !writes_to_cgroups(spec)) return std::nullopt;
+    // What asks the kernel comes last: this is on the way of every start.
+    if (!section.makes(spec::NamespaceType::cgroup) || !writes_to_cgroups(spec) || geteuid() != 0 || cgroup_version() != CgroupVersion::v2) return std::nullopt;
     if (!section.find(spec::NamespaceType::user)) return spec.process->user.uid;
     for (auto const& map : section.uid_mappings)
         if (auto const uid = spec.process->user.uid; uid >= map.container_id && uid - map.container_id < map.size) return map.host_id + (uid - map.container_id);

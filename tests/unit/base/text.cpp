@@ -54,3 +54,9 @@ TEST_CASE("names and ids") {
     CHECK_FALSE(ContainerId::parse("abc").ok());
     CHECK(ContainerId::parse(std::string(64, 'a')).value().brief() == std::string(12, 'a'));
 }
+
+TEST_CASE("UTF-8 has one form of each character") {
+    for (auto const* const text : {"", "plain", "gr\u00fc\u00df", "\u20ac", "\U0001f600", "\xf4\x8f\xbf\xbf"}) CHECK(is_utf8(text));
+    // Not begun, cut off, overlong, a surrogate, beyond the last.
+    for (auto const* const text : {"\x80", "a\xff", "\xc3", "\xe2\x82", "\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3("}) CHECK_FALSE(is_utf8(text));
+}
