@@ -17,13 +17,13 @@ Result<void> perform(std::string_view what, SystemdManager manager, std::string 
     auto const message = TRY(channel.receive());
     if (!message) return Error::of(EPROTO, "nobody says what the scope is to be");
     auto const document = TRY(Json::parse(message->bytes));
-    if (what == "attach") return attach_to_unit(manager, unit, static_cast<pid_t>(document.find_integer() ? *document.find_integer() : 0));
     if (what == "stop") return stop_unit(manager, unit);
-    if (what == "adopt") {
+    if (what == "attach" || what == "adopt") {
+        auto const pid = static_cast<pid_t>(TRY(document.integer_or("pid", 0)));
+        if (pid <= 0) return Error::of(EPROTO, "nobody says which process the scope is for");
+        if (what == "attach") return attach_to_unit(manager, unit, TRY(document.string_or("subgroup", "")), pid);
         auto const* const properties = document.find("properties");
-        auto const pid = TRY(document.find_integer("pid"));
-        if (pid.value_or(0) <= 0) return Error::of(EPROTO, "nobody says which process the scope is for");
-        return move_into_new_scope(manager, static_cast<pid_t>(*pid), unit, TRY(oci::parse_properties(properties ? *properties : Json::array())));
+        return move_into_new_scope(manager, pid, unit, TRY(oci::parse_properties(properties ? *properties : Json::array())));
     }
     auto properties = TRY(oci::parse_properties(document));
     if (what == "set") return set_unit_properties(manager, unit, properties);

@@ -20,9 +20,7 @@ Reading read_arguments(Command const& command, Words const& arguments, void* opt
 
 int finish(Command const& command, Result<int> outcome) {
     if (outcome) return outcome.value();
-    auto const& error = outcome.error();
-    bool const is_of_store = error.text().find("/store/") != std::string::npos && error.text().find("BOLT_DATA_DIR") == std::string::npos;
-    say(error.is(ENOSPC) && is_of_store ? error.text() + "; free some space there, or choose another place with BOLT_DATA_DIR" : error.text());
+    say(outcome.error().text());
     return command.failure;
 }
 

@@ -116,7 +116,7 @@ Result<ContainerIds> claim_ids(Installation const& here, ContainerId const& id, 
     auto const lock = TRY(FileLock::acquire(claims / "lock", LockMode::exclusive, std::chrono::seconds(10)));
     auto const block = find_free_block(TRY(claimed(here, claims)), pool.count, count);
     if (!block)
-        return Error::of(ENOSPC, "--userns=auto needs {} ids that no other container has, and of your {} not enough are free; remove containers, or add a range to /etc/subuid and /etc/subgid",
+        return Error::of(EUSERS, "--userns=auto needs {} ids that no other container has, and of your {} not enough are free; remove containers, or add a range to /etc/subuid and /etc/subgid",
                          count, pool.count);
     TRY(open_file(claims / fmt::format("{}-{}-{}", block->first, block->count, id.text()), O_WRONLY | O_CREAT | O_EXCL, 0600));
     return ContainerIds{{{0, pool.users_first + block->first, block->count}}, {{0, pool.groups_first + block->first, block->count}},

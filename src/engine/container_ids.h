@@ -38,7 +38,7 @@ std::optional<IdBlock> find_free_block(std::vector<IdBlock> in_use, std::uint32_
 std::uint32_t ids_needed(std::string_view passwd, std::string_view group, std::uint32_t user);
 
 // auto: ids that no other container has, from the calling user's ranges (root: those of the user "containers" in /etc/subuid and
-// /etc/subgid), claimed for the container for as long as its directory exists. ENOSPC when all are in use.
+// /etc/subgid), claimed for the container for as long as its directory exists. EUSERS when all are in use.
 Result<ContainerIds> claim_ids(Installation const& here, ContainerId const& id, std::uint32_t count);
 
 } // namespace bolt::engine

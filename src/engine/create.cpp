@@ -268,20 +268,26 @@ Result<Record> make_record(Installation const& here, ContainerOptions const& opt
     return record;
 }
 
-} // namespace
-
-Result<Made> create_container(Installation const& here, ContainerOptions const& options) {
-    TRY(check(options));
-    auto security = TRY(parse_security_options(options.security_options));
-    TRY(here.layout.prepare());
-    auto image = TRY(get_image(here, options));
-    auto const hold = TRY(store::LayerHold::acquire(here.layout, image));
+Result<Record> write_down(Installation const& here, ContainerOptions const& options, store::Image image, SecurityOptions security) {
     auto container = TRY(UnfinishedContainer::make(here));
     auto const from = TRY(open_sources(here, options, std::move(image), std::move(security), container.id()));
     auto record = TRY(make_record(here, options, from, container));
     TRY(write_record(here.layout, record));
     container.keep();
-    return Made{std::move(record), {}};
+    return record;
+}
+
+} // namespace
+
+Result<Made> create_container(Installation const& here, ContainerOptions const& options) {
+    TRY(check(options));
+    auto security = TRY(parse_security_options(options.security_options));
+    if (auto const prepared = here.layout.prepare(); !prepared) return store::explain_full(prepared.error(), here.layout);
+    auto image = TRY(get_image(here, options));
+    auto const hold = TRY(store::LayerHold::acquire(here.layout, image));
+    auto record = write_down(here, options, std::move(image), std::move(security));
+    if (!record) return store::explain_full(record.error(), here.layout);
+    return Made{std::move(record).value(), {}};
 }
 
 } // namespace bolt::engine

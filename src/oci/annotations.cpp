@@ -37,6 +37,12 @@ Result<void> set_context_type(std::string& type, std::string const& value) {
     return Error::of(EINVAL, "'{}' is not one of context, fscontext, defcontext, rootcontext", value);
 }
 
+Result<void> set_group(std::string& group, std::string const& value) {
+    if (value == "." || value == ".." || value.find('/') != value.npos) return Error::of(EINVAL, "'{}' is not the name of a cgroup", value);
+    group = value;
+    return {};
+}
+
 Result<void> refuse(std::string const& value) {
     if (value.empty()) return {}; // the same as none
     return Error::of(ENOTSUP, "bolt does not do this");
@@ -52,7 +58,9 @@ Result<void> take(Annotations& asked, std::string_view name, std::string const& 
     if (name == "run.oci.hooks.stderr") return set_path(asked.hook_error, value);
     if (name == "run.oci.mount_context_type") return set_context_type(asked.context_type, value);
     if (name == "org.criu.config") return set_path(asked.criu_config, value);
-    constexpr std::string_view refused[] = {"run.oci.handler", "run.oci.seccomp.plugins", "run.oci.systemd.force_cgroup_v1", "run.oci.systemd.subgroup", "run.oci.delegate-cgroup"};
+    if (name == "run.oci.systemd.subgroup") return set_group(asked.subgroup, value);
+    if (name == "run.oci.delegate-cgroup") return set_group(asked.delegated_group, value);
+    constexpr std::string_view refused[] = {"run.oci.handler", "run.oci.seccomp.plugins", "run.oci.systemd.force_cgroup_v1"};
     return std::ranges::find(refused, name) != std::end(refused) ? refuse(value) : Result<void>();
 }
 

@@ -20,6 +20,8 @@ struct Annotations {
     std::string hook_output, hook_error;  // run.oci.hooks.stdout, run.oci.hooks.stderr
     std::string context_type = "context"; // run.oci.mount_context_type
     std::string criu_config;              // org.criu.config
+    std::string subgroup;                 // run.oci.systemd.subgroup: below the scope; the cgroup manager cgroupfs has none
+    std::string delegated_group;          // run.oci.delegate-cgroup: below the container's cgroup
 };
 // EINVAL for a value that makes no sense, ENOTSUP for what bolt does not do; both name the annotation. Names that no runtime gives
 // a meaning are passed over, as config.md wants.

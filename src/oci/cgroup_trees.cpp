@@ -119,10 +119,11 @@ std::vector<std::string> controllers_of(std::vector<CgroupSetting> const& settin
 
 void enable_controllers(HostPath const& tree, HostPath const& directory, std::vector<std::string> const& wanted, Ancestors whose) {
     // These systemd does not know.
-    auto const is_ours = [&](std::string_view name) { return whose == Ancestors::ours || name == "hugetlb" || name == "rdma" || name == "misc"; };
+    auto const is_ours = [&whose](std::string_view name) { return whose == Ancestors::ours || name == "hugetlb" || name == "rdma" || name == "misc"; };
     std::vector<HostPath> ancestors;
     for (auto up = directory.parent(); up.text().size() >= tree.text().size(); up = up.parent()) ancestors.push_back(up);
     for (auto it = ancestors.rbegin(); it != ancestors.rend(); ++it) {
+        if (it->name().ends_with(".scope")) whose = Ancestors::ours; // delegated
         auto const fd = open_file(*it / "cgroup.subtree_control", O_WRONLY);
         // Ancestors that are not ours were set up by whoever delegated: the setting itself reports what is missing. One by one: a
         // controller that is not there takes the others along.

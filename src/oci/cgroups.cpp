@@ -20,6 +20,12 @@ void add_counting_trees(std::vector<std::string>& trees) {
         if (std::ranges::find(trees, name) == trees.end() && exists(top_of(name) / "cgroup.procs")) trees.emplace_back(name);
 }
 
+// Where systemd looks for the scope's processes: version 1's name=systemd, and on a hybrid host version 2's as well.
+void add_systemds_trees(std::vector<std::string>& trees) {
+    if (bolt::exists(top_of("") / "cgroup.procs") && std::ranges::find(trees, "") == trees.end()) trees.insert(trees.begin(), "");
+    trees.insert(trees.begin(), "systemd");
+}
+
 } // namespace
 
 Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
@@ -52,6 +58,7 @@ Result<Plan> plan(CgroupRequest const& request) {
     plan.settings = TRY(plan_cgroup(resources, host));
     plan.device_rules = std::move(resources.devices);
     auto trees = trees_for(plan.settings, plan.version);
+    if (request.scope_holder && plan.version == CgroupVersion::v1) add_systemds_trees(trees);
     if (request.use == CgroupUse::counted && plan.version == CgroupVersion::v1) add_counting_trees(trees);
     for (auto& tree : trees) {
         auto directory = TRY(HostPath::parse(top_of(tree).text() + TRY(place(request.path, request.id, tree, plan.caller))));
@@ -95,7 +102,8 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
     if (made && !request.devices_later) made = write_device_rules(planned);
     if (made && planned.version == CgroupVersion::v2) made = cgroup.make_birthplace(request);
     if (made) return cgroup;
-    if (request.scope_holder) cgroup.directories_.clear(); // systemd takes its own away, when the holder is gone
+    // systemd takes its own away, when the holder is gone.
+    if (request.scope_holder) std::erase_if(cgroup.directories_, [](auto const& directory) { return !Cgroup::adopt({directory}).members().empty(); });
     cgroup.remove();
     if (request.resources.limits_anything() || planned.caller == Caller::host_root)
         return std::move(made).while_doing("make the cgroup{}", planned.caller == Caller::host_root ? "" : " (an ordinary user needs a delegated cgroup v2 tree for limits)").error();

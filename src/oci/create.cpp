@@ -1,6 +1,8 @@
 // runtime.md's lifecycle as the runtime sees it; the numbers are its steps.
 #include "oci/container.h"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -208,7 +210,8 @@ Error find_reason(CreateRequest const& request, Created& created, Error failure)
 // Nothing else is said to init that could come after it.
 bool may_start_early(CreateRequest const& request, InitPlan const& plan) {
     auto const& hooks = request.spec->hooks;
-    return request.starts_at_once && !request.start_socket && !mounts_block_devices(*request.spec) && !plan.limited_from_outside && hooks.prestart.empty() && hooks.create_runtime.empty();
+    bool const moves_on = std::ranges::any_of(request.spec->annotations, [](auto const& annotation) { return annotation.first == "run.oci.delegate-cgroup"; });
+    return request.starts_at_once && !moves_on && !request.start_socket && !mounts_block_devices(*request.spec) && !plan.limited_from_outside && hooks.prestart.empty() && hooks.create_runtime.empty();
 }
 
 } // namespace
@@ -229,6 +232,7 @@ Result<Created> create(CreateRequest const& request) {
     if (made && may_start_early(request, plan.value())) created.is_told_to_start = created.start.send(word_start).ok();
     if (made) made = follow_init(request, created);
     if (made) made = restrict_devices_late(request, created);
+    if (made) made = enter_delegated_group(request, created);
     if (made && plan.value().limited_from_outside) {
         auto const proc = Procfs::open();
         made = proc ? set_limits_and_score_of(created.init.pid(), plan.value().identity, proc.value()) : Result<void>(proc.error());

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "oci/annotations.h"
 #include "oci/scope_plan.h"
+#include "sys/file.h"
 
 namespace bolt::oci {
 
@@ -13,11 +15,11 @@ namespace {
 
 Result<Scope> make_scope(CreateRequest const& request) {
     auto const& spec = *request.spec;
-    if (cgroup_version() != CgroupVersion::v2)
-        return Error::of(ENOTSUP, "the cgroup manager systemd needs a host with cgroup v2 alone; use cgroupfs (leave '--systemd-cgroup' out), or boot with systemd.unified_cgroup_hierarchy=1");
     auto const manager = TRY(own_systemd());
+    if (cgroup_version() != CgroupVersion::v2 && manager == SystemdManager::user)
+        return Error::of(ENOTSUP, "a user's systemd has no controllers of cgroup v1; use cgroupfs (leave '--systemd-cgroup' out), or boot with systemd.unified_cgroup_hierarchy=1");
     auto const name = TRY(parse_scope_name(spec.linux_.cgroups_path, request.id, manager));
-    auto properties = TRY(plan_scope(spec.linux_.resources, CgroupVersion::v2));
+    auto properties = TRY(plan_scope(spec.linux_.resources, cgroup_version()));
     for (auto& property : TRY(properties_of_annotations(spec.annotations))) properties.push_back(std::move(property));
     return Scope::start(*request.scope_program, manager, name, fmt::format("container {}", request.id), std::move(properties));
 }
@@ -46,6 +48,16 @@ std::optional<uid_t> delegate_of(spec::Runtime const& spec) {
     return std::nullopt;
 }
 
+// A cgroup with processes in it cannot divide itself, so the scope's holder goes ahead.
+Result<std::string> make_subgroup(Scope const& scope, std::string const& name) {
+    auto const path = fmt::format("{}/{}", scope.cgroups_path(), name);
+    if (cgroup_version() != CgroupVersion::v2) return path;
+    auto const directory = TRY(HostPath::parse("/sys/fs/cgroup" + path));
+    TRY(make_directory(directory, 0755));
+    TRY(Cgroup::adopt({directory}).add(scope.holder()));
+    return path;
+}
+
 bool is_block_device(std::string const& path) {
     struct stat status {};
     return path.starts_with('/') && stat(path.c_str(), &status) == 0 && S_ISBLK(status.st_mode);
@@ -64,8 +76,12 @@ bool mounts_block_devices(spec::Runtime const& spec) {
 Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope) {
     auto const& section = request.spec->linux_;
     if (request.scope_program && request.cgroup_use != CgroupUse::never) scope = TRY(make_scope(request));
-    if (scope) created.scope_unit = scope->cgroups_path().substr(scope->cgroups_path().rfind('/') + 1);
-    created.cgroups_path = scope ? scope->cgroups_path() : section.cgroups_path;
+    created.cgroups_path = section.cgroups_path;
+    if (scope) {
+        auto const subgroup = TRY(parse_annotations(request.spec->annotations)).subgroup;
+        created.scope_unit = scope->unit();
+        created.cgroups_path = subgroup.empty() ? scope->cgroups_path() : TRY(make_subgroup(*scope, subgroup).while_doing("annotation 'run.oci.systemd.subgroup'"));
+    }
     created.cgroup = TRY(Cgroup::make(cgroup_request(request, created.cgroups_path, scope ? scope->holder() : 0)));
     if (auto const user = delegate_of(*request.spec); user && created.cgroup.exists()) TRY(created.cgroup.give_to(*user));
     return {};
@@ -79,7 +95,24 @@ Result<void> restrict_devices_late(CreateRequest const& request, Created const& 
 Result<void> enter_cgroup(CreateRequest const& request, Created const& created) {
     if (created.scope_unit.empty()) return created.cgroup.add(created.init.pid());
     auto const manager = TRY(own_systemd());
-    return attach_to_scope({*request.scope_program, manager, created.scope_unit}, created.init.pid());
+    TRY(attach_to_scope({*request.scope_program, manager, created.scope_unit}, created.cgroups_path, created.init.pid()));
+    // Version 1 has trees that systemd does not know.
+    return cgroup_version() == CgroupVersion::v2 ? Result<void>() : created.cgroup.add(created.init.pid());
+}
+
+Result<void> enter_delegated_group(CreateRequest const& request, Created const& created) {
+    auto const name = TRY(parse_annotations(request.spec->annotations)).delegated_group;
+    if (name.empty()) return {};
+    auto const enter = [&]() -> Result<void> {
+        if (cgroup_version() != CgroupVersion::v2) return Error::of(ENOTSUP, "cgroup v1 cannot be delegated");
+        if (!created.cgroup.exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own");
+        auto const directory = created.cgroup.directories().front() / name;
+        TRY(make_directory(directory, 0755));
+        auto const group = Cgroup::adopt({directory});
+        if (auto const user = delegate_of(*request.spec)) TRY(group.give_to(*user));
+        return group.add(created.init.pid());
+    };
+    return enter().while_doing("annotation 'run.oci.delegate-cgroup'");
 }
 
 Result<void> stop_scope_of(CreateRequest const& request, Created const& created) {

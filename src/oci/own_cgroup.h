@@ -16,6 +16,8 @@ bool mounts_block_devices(spec::Runtime const& spec);
 Result<void> restrict_devices_late(CreateRequest const& request, Created const& created);
 // Moves init into it.
 Result<void> enter_cgroup(CreateRequest const& request, Created const& created);
+// Moves init on into run.oci.delegate-cgroup, once its cgroup namespace begins at the container's cgroup.
+Result<void> enter_delegated_group(CreateRequest const& request, Created const& created);
 Result<void> stop_scope_of(CreateRequest const& request, Created const& created);
 
 } // namespace bolt::oci

@@ -47,8 +47,9 @@ Result<Scope> Scope::start(HostPath const& program, SystemdManager manager, Scop
     properties.push_back({"Slice", name.slice});
     properties.push_back({"DefaultDependencies", false});
     auto asked = TRY(ask_until_free(program, manager, name.unit, properties));
-    auto path = TRY(unified_cgroup_of(asked.process.pid()));
-    return Scope(std::move(asked.process), std::move(asked.channel), std::move(path));
+    auto path = TRY(find_cgroup_ending(asked.process.pid(), "/" + name.unit));
+    if (!path) return Error::of(EIO, "systemd has made '{}', and it is not where the program is that asked for it", name.unit);
+    return Scope(std::move(asked.process), std::move(asked.channel), name.unit, std::move(*path));
 }
 
 Result<SystemdManager> own_systemd() { return geteuid() == 0 && TRY(in_initial_user_namespace()) ? SystemdManager::system : SystemdManager::user; }
@@ -70,8 +71,12 @@ Result<void> make_scope_around(ScopeOwner const& owner, pid_t pid, std::vector<U
     return {};
 }
 
-Result<void> attach_to_scope(ScopeOwner const& owner, pid_t pid) {
-    TRY(ask(owner.program, "attach", owner.manager, owner.unit, Json(pid)));
+Result<void> attach_to_scope(ScopeOwner const& owner, std::string_view cgroups_path, pid_t pid) {
+    auto const scope = cgroups_path.rfind("/" + owner.unit);
+    Json message;
+    message.set("pid", static_cast<std::int64_t>(pid));
+    if (scope != cgroups_path.npos) message.set("subgroup", std::string(cgroups_path.substr(scope + 1 + owner.unit.size())));
+    TRY(ask(owner.program, "attach", owner.manager, owner.unit, message));
     return {};
 }
 

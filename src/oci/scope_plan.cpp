@@ -26,15 +26,17 @@ std::uint64_t quota_a_second(std::int64_t quota, std::int64_t period) {
     return static_cast<std::uint64_t>((exact + step - 1) / step * step);
 }
 
-Result<void> add_cpu(spec::Resources::Cpu const& cpu, std::vector<UnitProperty>& properties) {
+void add_cpu_quota(spec::Resources::Cpu const& cpu, std::vector<UnitProperty>& properties) {
+    if (!is_asked(cpu.quota) && !is_asked(cpu.period)) return;
+    auto const period = is_asked(cpu.period) ? *cpu.period : 100'000;
+    properties.push_back({"CPUQuotaPeriodUSec", static_cast<std::uint64_t>(period)});
+    properties.push_back({"CPUQuotaPerSecUSec", quota_a_second(is_asked(cpu.quota) ? *cpu.quota : -1, period)});
+}
+
+Result<void> add_cpu_weight(spec::Resources::Cpu const& cpu, std::vector<UnitProperty>& properties) {
     auto const settings = TRY(plan_cgroup({.cpu = cpu}, {.version = CgroupVersion::v2}));
     for (auto const& setting : settings) // the conversion is there
         if (auto const weight = parse_unsigned(setting.value); weight && setting.file == "cpu.weight") properties.push_back({"CPUWeight", weight.value()});
-    if (is_asked(cpu.quota) || is_asked(cpu.period)) {
-        auto const period = is_asked(cpu.period) ? *cpu.period : 100'000;
-        properties.push_back({"CPUQuotaPeriodUSec", static_cast<std::uint64_t>(period)});
-        properties.push_back({"CPUQuotaPerSecUSec", quota_a_second(is_asked(cpu.quota) ? *cpu.quota : -1, period)});
-    }
     return {};
 }
 
@@ -57,6 +59,29 @@ Result<UnitValue> parse_value(std::string_view text) {
     return Error::of(EINVAL, "'{}' is no value: write true, false, 'text', a number, or uint64 and a number", text);
 }
 
+void add_properties_of_v1(spec::Resources const& resources, std::vector<UnitProperty>& properties) {
+    if (is_asked(resources.memory.limit)) properties.push_back({"MemoryLimit", limit_of(*resources.memory.limit)});
+    if (resources.cpu.shares.value_or(0) > 0) properties.push_back({"CPUShares", static_cast<std::uint64_t>(*resources.cpu.shares)});
+    if (resources.block_io.weight.value_or(0) != 0) properties.push_back({"BlockIOWeight", std::uint64_t{*resources.block_io.weight}});
+}
+
+Result<void> add_properties_of_v2(spec::Resources const& resources, std::vector<UnitProperty>& properties) {
+    auto const& memory = resources.memory;
+    if (is_asked(memory.limit)) properties.push_back({"MemoryMax", limit_of(*memory.limit)});
+    if (is_asked(memory.reservation)) properties.push_back({"MemoryLow", limit_of(*memory.reservation)});
+    if (is_asked(memory.swap)) properties.push_back({"MemorySwapMax", *memory.swap < 0 ? no_limit : limit_of(std::max<std::int64_t>(0, *memory.swap - memory.limit.value_or(0)))});
+    TRY(add_cpu_weight(resources.cpu, properties));
+    if (!resources.cpu.cpus.empty()) {
+        auto mask = TRY(bytes_of_list(resources.cpu.cpus).while_doing("resources.cpu.cpus"));
+        properties.push_back({"AllowedCPUs", std::move(mask)});
+    }
+    if (!resources.cpu.mems.empty()) {
+        auto mask = TRY(bytes_of_list(resources.cpu.mems).while_doing("resources.cpu.mems"));
+        properties.push_back({"AllowedMemoryNodes", std::move(mask)});
+    }
+    return {};
+}
+
 } // namespace
 
 Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_view id, SystemdManager manager) {
@@ -76,20 +101,9 @@ Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_vi
 Result<std::vector<UnitProperty>> plan_scope(spec::Resources const& resources, CgroupVersion version) {
     std::vector<UnitProperty> properties;
     for (char const* const name : {"MemoryAccounting", "CPUAccounting", "IOAccounting", "TasksAccounting"}) properties.push_back({name, true});
-    if (version != CgroupVersion::v2) return properties;
-    auto const& memory = resources.memory;
-    if (is_asked(memory.limit)) properties.push_back({"MemoryMax", limit_of(*memory.limit)});
-    if (is_asked(memory.reservation)) properties.push_back({"MemoryLow", limit_of(*memory.reservation)});
-    if (is_asked(memory.swap)) properties.push_back({"MemorySwapMax", *memory.swap < 0 ? no_limit : limit_of(std::max<std::int64_t>(0, *memory.swap - memory.limit.value_or(0)))});
-    TRY(add_cpu(resources.cpu, properties));
-    if (!resources.cpu.cpus.empty()) {
-        auto mask = TRY(bytes_of_list(resources.cpu.cpus).while_doing("resources.cpu.cpus"));
-        properties.push_back({"AllowedCPUs", std::move(mask)});
-    }
-    if (!resources.cpu.mems.empty()) {
-        auto mask = TRY(bytes_of_list(resources.cpu.mems).while_doing("resources.cpu.mems"));
-        properties.push_back({"AllowedMemoryNodes", std::move(mask)});
-    }
+    if (version == CgroupVersion::v2) TRY(add_properties_of_v2(resources, properties));
+    else add_properties_of_v1(resources, properties);
+    add_cpu_quota(resources.cpu, properties);
     // systemd knows no limit of 0, which the cgroup's file has.
     if (resources.pids_limit) properties.push_back({"TasksMax", std::max(limit_of(*resources.pids_limit), std::uint64_t{1})});
     return properties;

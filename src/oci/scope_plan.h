@@ -20,8 +20,8 @@ struct ScopeName {
 // form.
 Result<ScopeName> parse_scope_name(std::string_view cgroups_path, std::string_view id, SystemdManager manager);
 
-// What systemd is to know of the limits, so that it does not take them back; the others are written to the cgroup's files. On a
-// host with cgroup v1 none are. Annotations org.systemd.property.NAME are taken over: EINVAL for a value that is no boolean,
+// What systemd is to know of the limits, so that it does not take them back; the others are written to the cgroup's files.
+// Annotations org.systemd.property.NAME are taken over: EINVAL for a value that is no boolean,
 // number or text in quotes.
 Result<std::vector<UnitProperty>> plan_scope(spec::Resources const& resources, CgroupVersion version);
 Result<std::vector<UnitProperty>> properties_of_annotations(std::vector<std::pair<std::string, std::string>> const& annotations);

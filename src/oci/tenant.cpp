@@ -85,7 +85,7 @@ Result<void> enter_cgroup(TenantRequest const& request) {
     auto entered = request.cgroup->add_beside(getpid(), request.init_pid);
     if (entered || !entered.error().is(EACCES) || !request.scope_program) return entered;
     auto const manager = TRY(own_systemd());
-    return attach_to_scope({*request.scope_program, manager, request.scope_unit}, getpid());
+    return attach_to_scope({*request.scope_program, manager, request.scope_unit}, request.cgroup->directories().front().text(), getpid());
 }
 
 // What needs the host's privileges or its trees; versions 1 and 2 of cgroups alike.

@@ -113,4 +113,9 @@ HostPath Layout::blob(image::Digest const& digest) const {
 
 HostPath Layout::image_file(image::Digest const& id) const { return images() / fmt::format("{}.json", id.hex()); }
 
+Error explain_full(Error error, Layout const& layout) {
+    if (!error.is(ENOSPC) && !error.is(EDQUOT)) return error;
+    return Error::of(error.code(), "no space left in '{}' ({}); free some, or choose another place with BOLT_DATA_DIR", layout.store(), error.text());
+}
+
 } // namespace bolt::store

@@ -43,6 +43,10 @@ struct Layout {
     HostPath layer_lock(std::string_view key) const { return layers() / key / "lock"; }
 };
 
+// An error of something that writes to the store: says, when the file system or a quota is full (ENOSPC, EDQUOT), where and what
+// is to be done about it; every other error stays as it is.
+Error explain_full(Error error, Layout const& layout);
+
 // What VERSION says.
 inline constexpr int format_version = 1;
 

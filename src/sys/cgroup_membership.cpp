@@ -23,6 +23,14 @@ Result<std::vector<CgroupMembership>> cgroup_memberships_of(pid_t pid) {
     return parse_cgroup_memberships(TRY(read_file(TRY(HostPath::parse(fmt::format("/proc/{}/cgroup", pid))))));
 }
 
+Result<std::optional<std::string>> find_cgroup_ending(pid_t pid, std::string_view end) {
+    for (auto& membership : TRY(cgroup_memberships_of(pid))) {
+        bool const is_systemds = membership.is_unified() || membership.controllers.front() == "name=systemd";
+        if (is_systemds && membership.path.ends_with(end)) return std::optional(std::move(membership.path));
+    }
+    return std::optional<std::string>();
+}
+
 Result<std::string> unified_cgroup_of(pid_t pid) {
     for (auto& membership : TRY(cgroup_memberships_of(pid)))
         if (membership.is_unified()) return std::move(membership.path);

@@ -21,6 +21,8 @@ struct CgroupMembership {
 
 std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view text);
 Result<std::vector<CgroupMembership>> cgroup_memberships_of(pid_t pid);
+// Where systemd has put a process, in the tree of version 2 or version 1's name=systemd, if that path ends so: "/NAME.scope".
+Result<std::optional<std::string>> find_cgroup_ending(pid_t pid, std::string_view end);
 // The path in the tree of version 2; ENOENT without one.
 Result<std::string> unified_cgroup_of(pid_t pid);
 

@@ -165,10 +165,10 @@ Result<void> call_manager(SystemdManager manager, char const* method, std::strin
 }
 
 // The job runs on after the call: the kernel's word is what counts.
-Result<void> await_scope(pid_t pid, std::string const& unit) {
+Result<void> await_scope(pid_t pid, std::string const& unit, std::string const& subgroup) {
     auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     Backoff backoff;
-    while (!TRY(unified_cgroup_of(pid)).ends_with("/" + unit)) {
+    while (!TRY(find_cgroup_ending(pid, fmt::format("/{}{}", unit, subgroup)))) {
         if (std::chrono::steady_clock::now() >= end) return Error::of(ETIMEDOUT, "systemd took longer than 5 seconds to make '{}'; look at `systemctl status`", unit);
         backoff.wait();
     }
@@ -188,13 +188,21 @@ Result<void> start_transient_unit(SystemdManager manager, std::string const& uni
     });
 }
 
+namespace {
+Result<void> get_unit(SystemdManager manager, std::string const& unit) {
+    return call_manager(manager, "GetUnit", unit, [&](Filling& filling) { filling(unit); });
+}
+} // namespace
+
 Result<void> set_unit_properties(SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties) {
     // SetUnitProperties(name, runtime, properties a(sv)).
-    return call_manager(manager, "SetUnitProperties", unit, [&](Filling& filling) {
+    TRY(call_manager(manager, "SetUnitProperties", unit, [&](Filling& filling) {
         filling(unit);
         filling(true);
         filling.add(properties);
-    });
+    }));
+    // It answers first and writes to the cgroup before it looks at its next message: this one.
+    return get_unit(manager, unit);
 }
 
 Result<void> stop_unit(SystemdManager manager, std::string const& unit) {
@@ -206,20 +214,20 @@ Result<void> stop_unit(SystemdManager manager, std::string const& unit) {
     if (!stopped) return stopped.error().is(ENOENT) ? Result<void>() : stopped;
     auto const end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     for (Backoff backoff; std::chrono::steady_clock::now() < end; backoff.wait()) {
-        auto const there = call_manager(manager, "GetUnit", unit, [&](Filling& filling) { filling(unit); });
+        auto const there = get_unit(manager, unit);
         if (!there) return there.error().is(ENOENT) ? Result<void>() : there;
     }
     return Error::of(ETIMEDOUT, "systemd does not let go of '{}'; look at `systemctl status`", unit);
 }
 
-Result<void> attach_to_unit(SystemdManager manager, std::string const& unit, pid_t pid) {
+Result<void> attach_to_unit(SystemdManager manager, std::string const& unit, std::string const& subgroup, pid_t pid) {
     // AttachProcessesToUnit(name, subcgroup, PIDs).
     TRY(call_manager(manager, "AttachProcessesToUnit", unit, [&](Filling& filling) {
         filling(unit);
-        filling(std::string());
+        filling(subgroup);
         filling(std::vector{static_cast<std::uint32_t>(pid)});
     }));
-    return await_scope(pid, unit);
+    return await_scope(pid, unit, subgroup);
 }
 
 Result<void> move_into_new_scope(SystemdManager manager, pid_t pid, std::string const& unit, std::vector<UnitProperty> properties) {
@@ -228,7 +236,7 @@ Result<void> move_into_new_scope(SystemdManager manager, pid_t pid, std::string 
     // A scope that failed would stand in the way of the next of its name.
     properties.push_back({"CollectMode", std::string("inactive-or-failed")});
     TRY(start_transient_unit(manager, unit, properties));
-    return await_scope(pid, unit);
+    return await_scope(pid, unit, "");
 }
 
 } // namespace bolt

@@ -32,7 +32,7 @@ struct UnitProperty {
 // ENOENT when there is no systemd that could be asked, or no libsystemd; EEXIST when a unit of the name is there; EPROTO with
 // systemd's own words for what it refuses.
 Result<void> start_transient_unit(SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties);
-// Until the next start of the unit.
+// Until the next start of the unit. Returns when systemd has changed the unit's cgroup too.
 Result<void> set_unit_properties(SystemdManager manager, std::string const& unit, std::vector<UnitProperty> const& properties);
 
 // Returns when the unit is gone, or was not there. Without this one whose processes ended and whose cgroup was taken away at once may
@@ -40,8 +40,8 @@ Result<void> set_unit_properties(SystemdManager manager, std::string const& unit
 Result<void> stop_unit(SystemdManager manager, std::string const& unit);
 
 // Moves a process of this user into a unit's cgroup: systemd may do it where the kernel refuses its owner, since the two cgroups have
-// no common one that is the owner's.
-Result<void> attach_to_unit(SystemdManager manager, std::string const& unit, pid_t pid);
+// no common one that is the owner's. `subgroup` is "" or a path below the unit's cgroup: "/container".
+Result<void> attach_to_unit(SystemdManager manager, std::string const& unit, std::string const& subgroup, pid_t pid);
 
 // A transient scope with Delegate=yes for `pid`, which must be a process of this user; returns when the kernel says that it is
 // there. ETIMEDOUT when systemd does not do it.

@@ -41,12 +41,6 @@ store::ImageRecord record_of(ResolvedImage const& resolved, std::vector<PulledLa
     return record;
 }
 
-// Disk errors say where; what is to be done about them is the same everywhere.
-Error explain_disk(Error error, store::Layout const& layout) {
-    if (!error.is(ENOSPC) && !error.is(EDQUOT)) return error;
-    return Error::of(error.code(), "no space left in '{}' ({}); free some, or choose another place with BOLT_DATA_DIR", layout.store(), error.text());
-}
-
 bool is_same(std::optional<store::Image> const& known, ResolvedImage const& resolved, image::Reference const& reference) {
     return known && known->id == resolved.config && known->manifest == resolved.manifest && known->repository_digest == resolved.repository &&
            !known->references.empty() && known->references.front() == reference.text();
@@ -100,7 +94,7 @@ Result<Pulled> pull(store::Layout const& layout, image::Reference const& referen
     else if (reference.was_short() || reference.is_shipped())
         progress.note(fmt::format("the name has no registry: taking '{}'", source.reference.text()));
     auto pulled = pull_from(layout, source, options, wanted, progress);
-    if (!pulled) return explain_disk(pulled.error(), layout);
+    if (!pulled) return store::explain_full(pulled.error(), layout);
     return pulled;
 }
 

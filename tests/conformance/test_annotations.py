@@ -18,8 +18,8 @@ def test_unknown_annotations_are_no_error(bundle):
 
 
 @pytest.mark.parametrize("name, value", [
-    ("run.oci.handler", "krun"), ("run.oci.seccomp.plugins", "p.so"), ("run.oci.systemd.force_cgroup_v1", "/x"), ("run.oci.systemd.subgroup", "x"),
-    ("run.oci.delegate-cgroup", "x"), ("run.oci.hooks.stdout", "relative"), ("run.oci.seccomp_bpf_data", "%%"), ("run.oci.mount_context_type", "none")])
+    ("run.oci.handler", "krun"), ("run.oci.seccomp.plugins", "p.so"), ("run.oci.systemd.force_cgroup_v1", "/x"), ("run.oci.systemd.subgroup", "x/y"),
+    ("run.oci.delegate-cgroup", "x/y"), ("run.oci.delegate-cgroup", ".."), ("run.oci.hooks.stdout", "relative"), ("run.oci.seccomp_bpf_data", "%%"), ("run.oci.mount_context_type", "none")])
 def test_what_is_not_done_is_refused_by_name(bundle, name, value):
     done = bundle.run("true", change=lambda spec: spec.setdefault("annotations", {}).update({name: value}))
     assert done.returncode == 1 and f"annotation '{name}'" in done.stderr and done.stderr.count("\n") == 1

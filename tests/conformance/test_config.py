@@ -120,12 +120,12 @@ def test_features_describes_the_runtime(bundle):
 
 def test_the_cgroup_manager_systemd_needs_a_host_that_runs_it(bundle):
     """The other side is tested in tests/host."""
-    if os.path.exists("/run/systemd/private") and not os.path.isdir("/sys/fs/cgroup/memory"):
-        pytest.skip("this host runs systemd with cgroup v2 alone")
+    if os.path.exists("/run/systemd/private"):
+        pytest.skip("this host runs systemd")
     bundle.write()
     for option in (["--systemd-cgroup"], ["--cgroup-manager", "systemd"]):
         done = bundle.oci(*option, "run", bundle.new_id())
-        assert done.returncode == 1 and ("needs a host with cgroup v2 alone" in done.stderr or "does not run systemd" in done.stderr or "no systemd of this user" in done.stderr)
+        assert done.returncode == 1 and ("has no controllers of cgroup v1" in done.stderr or "does not run systemd" in done.stderr or "no systemd of this user" in done.stderr)
 
 
 def test_every_option_is_in_the_help(bundle):

@@ -36,6 +36,27 @@ out=$(bolt-oci --systemd-cgroup run --bundle /tmp/bundle three 2>&1)
 [ $? = 1 ] && [ "${out#*SLICE:PREFIX:NAME}" != "$out" ]
 check "a path that is no scope's name is refused" $? "$out"
 
+# ---- cgroups below the scope
+change '.linux.cgroupsPath = "machine.slice:test:one" | .linux.namespaces |= map(select(.type != "cgroup")) + [{type: "cgroup"}]
+        | .annotations = {"run.oci.systemd.subgroup": "inner"} | .process.args = ["sleep", "1000"]'
+detached --systemd-cgroup run --detach --bundle /tmp/bundle one
+[ "$(cat $scope/inner/cgroup.procs)" = "$(bolt-oci state one | jq .pid)" ] && [ "$(cat $scope/inner/memory.max $scope/memory.max | tr '\n' ' ')" = "67108864 67108864 " ]
+check "the container is in the sub-cgroup that it asks for, with its limits" $? "$out $(cat $scope/cgroup.procs $scope/inner/cgroup.procs $scope/inner/memory.max 2>&1)"
+out=$(bolt-oci exec one cat /proc/self/cgroup 2>&1)
+[ "$out" = 0::/ ] && bolt-oci delete --force one && [ ! -e $scope ]
+check "and exec's processes too; delete leaves nothing" $? "$out"
+change '.annotations += {"run.oci.delegate-cgroup": "payload"}'
+detached --systemd-cgroup run --detach --bundle /tmp/bundle one
+out="$out$(bolt-oci exec one sh -c 'cat /proc/1/cgroup' 2>&1)"
+[ "$(cat $scope/inner/payload/cgroup.procs)" = "$(bolt-oci state one | jq .pid)" ] && [ "$out" = 0::/payload ]
+check "a delegated cgroup is below where the cgroup namespace begins" $? "$out"
+bolt-oci delete --force one
+change '.linux.cgroupsPath = "/bolt-test/delegated" | .annotations = {"run.oci.delegate-cgroup": "payload"} | .linux.resources = {} | .process.args = ["cat", "/proc/self/cgroup"]'
+out=$(bolt-oci run --bundle /tmp/bundle two 2>&1)
+[ "$out" = 0::/payload ] && [ ! -e /sys/fs/cgroup/bolt-test/delegated ]
+check "a delegated cgroup without systemd" $? "$out"
+change '.annotations = {}'
+
 # ---- limits of cgroup v2 are enforced
 change '.linux.cgroupsPath = "/bolt-test/late" | .linux.resources = {} | .process.args = ["sleep", "1000"]'
 detached run --detach --bundle /tmp/bundle late

@@ -35,7 +35,7 @@ def run():
     if built.returncode:
         return [case("virtual host", failure="it could not be made: " + built.stderr[-1500:])]
     stage = os.path.join(TOP, "build/stage")
-    for script in ("checks.sh", "as-user.sh", "as-root.sh", "as-root-criu.sh"):
+    for script in ("checks.sh", "as-user.sh", "as-root.sh", "as-root-v1.sh", "as-root-criu.sh"):
         shutil.copy(os.path.join(HERE, script), stage)
     carry_libraries(os.path.join(stage, "libexec/bolt/bolt-transfer"), os.path.join(stage, "host-libraries"))
     criu = shutil.which("criu", path="/usr/sbin:/usr/bin:/sbin:/bin")
@@ -44,24 +44,31 @@ def run():
         shutil.copy(criu, os.path.join(stage, "criu"))
         carry_libraries(criu, os.path.join(stage, "host-libraries"))
     cases = run_script(vm, stage, "as-user.sh", ["--user"]) + run_script(vm, stage, "as-root.sh", [])
+    for name, words in V1_HOSTS:
+        cases += run_script(vm, stage, "as-root-v1.sh", ["--kernel", words], name + ": ")
     return cases + (run_script(vm, stage, "as-root-criu.sh", []) if criu else [case("criu", skipped="criu is not installed")])
 
 
-def run_script(vm, stage, script, options):
+# systemd's two ways to use version 1's trees: with version 2's for its own work, and without.
+V1_HOSTS = [("hybrid cgroups", "systemd.unified_cgroup_hierarchy=0"),
+            ("cgroup v1", "systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=1")]
+
+
+def run_script(vm, stage, script, options, prefix=""):
     done = subprocess.run([vm, "run", *options, "--src", stage, "--timeout", "400", "--", "sh", f"/src/{script}"],
                           capture_output=True, text=True, check=False, timeout=900)
     cases = []
     for line in done.stdout.splitlines():
         if line.startswith("ok "):
-            cases.append(case(line[3:]))
+            cases.append(case(prefix + line[3:]))
         elif line.startswith("skip "):
-            cases.append(case(line[5:], skipped=line[5:].partition(": ")[2]))
+            cases.append(case(prefix + line[5:], skipped=line[5:].partition(": ")[2]))
         elif line.startswith("not ok "):
             name, _, reason = line[7:].partition(": ")
-            cases.append(case(name, failure=reason or "failed"))
+            cases.append(case(prefix + name, failure=reason or "failed"))
     print(done.stdout)
     if not cases or done.returncode:
-        cases.append(case(f"{script} runs to its end", failure=f"exit {done.returncode}: {done.stderr[-1500:]}"))
+        cases.append(case(f"{prefix}{script} runs to its end", failure=f"exit {done.returncode}: {done.stderr[-1500:]}"))
     return cases
 
 
