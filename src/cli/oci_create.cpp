@@ -152,25 +152,29 @@ int run(Command const& command, Words const& words) {
     return ended ? ended.value().shell_code() : complain(ended.error());
 }
 
+namespace {
+Result<void> start_container(std::string const& id) {
+    auto const directory = TRY(ContainerDirectory::of(globals().root, id));
+    auto const record = TRY(directory.read());
+    auto const status = TRY(directory.status_of(record));
+    if (status != ContainerStatus::created) return Error::of(EINVAL, "container '{}' is {}: only a created one can be started", record.id, to_text(status));
+    auto const notifications = TRY(NotifyRelay::open(directory.path()));
+    auto const init = notifications ? TRY(find_init(record)) : std::nullopt;
+    TRY(oci::start_over_socket(directory.start_socket()));
+    if (record.has_poststart_hooks) TRY(oci::run_poststart_hooks(TRY(directory.read_config()), record.id, record.pid, record.bundle));
+    if (notifications && init) tell(notifications->pass_on_until_ready(*init, record.pid));
+    return {};
+}
+} // namespace
+
 int start(Command const& command, Words const& words) {
     NoOptions options;
     auto const parsed = parse(command, words, &options);
     if (parsed.exit_code) return *parsed.exit_code;
-    auto const started = [&]() -> Result<void> {
-        auto const directory = TRY(ContainerDirectory::of(globals().root, parsed.words[0]));
-        auto const record = TRY(directory.read());
-        auto const status = TRY(directory.status_of(record));
-        if (status != ContainerStatus::created) return Error::of(EINVAL, "container '{}' is {}: only a created one can be started", record.id, to_text(status));
-        auto const notifications = TRY(NotifyRelay::open(directory.path()));
-        auto const init = notifications || record.has_poststart_hooks ? TRY(find_init(record)) : std::nullopt;
-        TRY(oci::start_over_socket(directory.start_socket()));
-        auto const hooked = record.has_poststart_hooks ? oci::run_poststart_hooks(TRY(directory.read_config()), record.id, record.pid, record.bundle) : Result<void>();
-        if (!hooked && init) (void)signal_pidfd(*init, SIGKILL).ok(); // it may have ended by itself, ignoring
-        if (!hooked) oci::Cgroup::adopt(record.cgroup).kill_all(); // what it has started in a pid namespace of others
-        if (!hooked) return Error(EIO, hooked.error().text());
-        if (notifications && init) tell(notifications->pass_on_until_ready(*init, record.pid));
-        return {};
-    }();
+    auto const started = start_container(parsed.words[0]);
+    // A hook has failed: runtime.md goes on with steps 12 and 13.
+    if (!started && started.error().is(ECANCELED))
+        if (auto const destroyed = delete_container(parsed.words[0], {.force = true}); !destroyed) warn(fmt::format("{}, ignoring", destroyed.error().text()));
     return started ? 0 : complain(started.error(), exit_code_of(started.error(), failed));
 }
 

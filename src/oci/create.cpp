@@ -259,7 +259,7 @@ Result<void> start(Created& container, CreateRequest const& request) {
     auto hooked = run_poststart_hooks(*request.spec, request.id, container.init.pid(), request.bundle);
     if (!hooked) (void)container.init.kill(SIGKILL).ok(); // it may have ended by itself, ignoring
     if (!hooked) container.cgroup.kill_all();             // what it has started in a pid namespace of others
-    return hooked ? Result<void>() : without_command_codes(std::move(hooked).error());
+    return hooked;
 }
 
 Result<void> start_over_socket(HostPath const& path) {

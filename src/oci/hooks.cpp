@@ -81,7 +81,8 @@ Result<HookOutput> open_hook_output(Annotations const& annotations) {
 }
 
 Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed) {
-    for (auto const& hook : hooks) TRY(run_hook(hook, state, printed).while_doing("{} hook '{}'", kind, hook.path));
+    for (auto const& hook : hooks)
+        if (auto const ran = run_hook(hook, state, printed); !ran) return Error::of(ECANCELED, "{} hook '{}': {}", kind, hook.path, ran.error().text());
     return {};
 }
 

@@ -19,7 +19,8 @@ struct HookOutput {
 // Both are appended to, and made with mode 0644 when they are missing.
 Result<HookOutput> open_hook_output(Annotations const& annotations);
 
-// In order, each to its end; the first that fails ends it. The error names the hook and shows the end of what it printed.
+// In order, each to its end; the first that fails ends it. The error is always ECANCELED, which says that the container must go
+// (runtime.md, lifecycle), names the hook and shows the end of what it printed.
 Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed);
 // All of them, whatever fails.
 ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed);
