@@ -199,6 +199,20 @@ def test_run_and_its_exit_codes(engine):
     assert codes == [9, 127, 127, 126]
 
 
+def test_an_engine_lives_with_a_container_that_a_failed_hook_has_destroyed(podman, place):
+    for stage in ("startContainer", "poststart"):
+        hooks = f"{place}/{stage}"
+        os.makedirs(hooks)
+        with open(f"{hooks}/fail.json", "w", encoding="ascii") as file:
+            json.dump({"version": "1.0.0", "hook": {"path": "/bin/false"}, "when": {"always": True}, "stages": [stage]}, file)
+        failed = run(*podman, "--hooks-dir", hooks, "run", "--rm", "--name", stage, *LIMITS, "bb:1", "sleep", "1000")
+        assert failed.returncode == 126 and f"{stage} hook '/bin/false'" in failed.stderr, failed
+        assert ok(*podman, "ps", "--all", "--quiet") == ""
+        failed = run(*podman, "--hooks-dir", hooks, "run", "-d", "--name", stage, *LIMITS, "bb:1", "sleep", "1000")
+        assert failed.returncode == 126, failed
+        ok(*podman, "rm", "--force", "--time", "0", stage)
+
+
 def test_a_user_a_read_only_root_and_a_tmpfs(engine):
     done = run(*engine, "run", "--rm", *LIMITS, "--user", "1000:1001", "--read-only", "--tmpfs", "/tmp", "bb:1", "sh", "-c", "id -u; id -g; echo x > /tmp/y; cat /tmp/y; touch /bin/z")
     assert done.stdout == "1000\n1001\nx\n" and "Read-only file system" in done.stderr
