@@ -3,6 +3,7 @@
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
 #include "cli/oci_making.h"
+#include "cli/oci_notify.h"
 #include "oci/annotations.h"
 #include "oci/checkpoint.h"
 #include "sys/file.h"
@@ -99,7 +100,8 @@ Result<void> checkpoint_container(std::string const& id, CheckpointOptions& opti
     auto const record = TRY(directory.read());
     auto const status = TRY(directory.status_of(record));
     if (status != ContainerStatus::running && status != ContainerStatus::paused) return Error::of(EINVAL, "container '{}' is {}: only a running one can be checkpointed", id, to_text(status));
-    auto const spec = TRY(directory.read_config());
+    auto spec = TRY(directory.read_config());
+    if (has_notification(directory.path())) TRY(add_notification_mount(directory.path(), spec));
     options.criu.config = TRY(oci::parse_annotations(spec.annotations)).criu_config;
     TRY(oci::checkpoint({.spec = spec, .bundle = record.bundle, .init_pid = record.pid, .cgroup = record.cgroup, .options = options.criu}).while_doing("checkpoint container '{}'", id));
     return options.criu.leave_running || options.criu.pre_dump ? Result<void>() : delete_container(id, {.force = true});
@@ -109,6 +111,11 @@ Result<int> restore_container(std::string const& id, CheckpointOptions& options)
     TRY(place(options));
     auto making = TRY(prepare(id, {.bundle = options.bundle, .pid_file = options.pid_file, .detach = options.detach, .keep = options.keep}, StartedBy::this_process));
     making.request.spec = &making.loaded.spec;
+    // Whether the container had it, only its images know.
+    if (auto const added = add_notification_mount(making.directory.path(), making.loaded.spec); !added) {
+        unmake(making);
+        return added.error();
+    }
     // Not before prepare(), which may execute this program again: the mask would be inherited.
     auto held = hold_signals();
     if (!held) {

@@ -44,12 +44,19 @@ void await_manager(std::string const& manager) {
 
 } // namespace
 
-Result<void> offer_notification(HostPath const& container_directory, spec::Runtime& spec) {
-    if (!find_manager() || !spec.process || !spec.linux_.makes(spec::NamespaceType::mount)) return {};
+bool has_notification(HostPath const& container_directory) { return exists(container_directory / directory_name); }
+
+Result<void> add_notification_mount(HostPath const& container_directory, spec::Runtime& spec) {
     auto const directory = container_directory / directory_name;
-    TRY(make_directory(directory, 0755));
+    TRY(make_directories(directory, 0755));
     if (chmod(directory.c_str(), 0755) < 0) return Error::from_errno("open '{}' to the container", directory);
     spec.mounts.push_back({.destination = inside, .type = "bind", .source = directory.text(), .options = {"bind", "nosuid", "noexec", "nodev", "ro"}});
+    return {};
+}
+
+Result<void> offer_notification(HostPath const& container_directory, spec::Runtime& spec) {
+    if (!find_manager() || !spec.process || !spec.linux_.makes(spec::NamespaceType::mount)) return {};
+    TRY(add_notification_mount(container_directory, spec));
     std::erase_if(spec.process->env, [](auto const& variable) { return variable.starts_with("NOTIFY_SOCKET="); });
     spec.process->env.push_back(fmt::format("NOTIFY_SOCKET={}/{}", inside, socket_name));
     return {};

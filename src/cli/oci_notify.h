@@ -13,6 +13,9 @@ namespace bolt::cli {
 
 // Gives the container a socket of its own, below its state directory, when NOTIFY_SOCKET is set.
 Result<void> offer_notification(HostPath const& container_directory, spec::Runtime& spec);
+// What a checkpoint and a restore are to know of that: the mount of the socket's directory.
+bool has_notification(HostPath const& container_directory);
+Result<void> add_notification_mount(HostPath const& container_directory, spec::Runtime& spec);
 
 // Passes on what the container says there.
 class NotifyRelay {

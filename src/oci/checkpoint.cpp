@@ -15,6 +15,7 @@
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/namespaces.h"
+#include "sys/root.h"
 
 namespace bolt::oci {
 
@@ -65,16 +66,23 @@ std::vector<std::string> common_words(CriuOptions const& options, std::string_vi
 struct ExternalMount {
     std::string place, source;
 };
-Result<std::vector<ExternalMount>> external_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string const& root) {
+Result<std::vector<ExternalMount>> external_mounts(spec::Runtime const& spec, HostPath const& bundle, Root const& root) {
     std::vector<ExternalMount> mounts;
     for (auto const& step : TRY(plan_mounts(spec, bundle)))
         if (auto const* const bind = std::get_if<BindMount>(&step)) mounts.push_back({bind->target.absolute_text(), bind->source});
     // A masked file has the host's null device over it; a directory a file system of its own.
-    for (auto const& path : spec.linux_.masked_paths) {
-        struct stat status {};
-        if (stat((root + path).c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) mounts.push_back({path, "/dev/null"});
-    }
+    for (auto const& path : spec.linux_.masked_paths)
+        if (auto const masked = root.open_path(TRY(RootPath::parse_clamped(path)), O_PATH); masked && !S_ISDIR(TRY(stat_fd(masked.value())).st_mode)) mounts.push_back({path, "/dev/null"});
     return mounts;
+}
+
+// Where the container's links lead: criu knows mounts by the kernel's name of the place.
+std::string resolve(Root const& root, std::string const& place) {
+    auto const path = RootPath::parse_clamped(place);
+    auto const opened = path ? root.open_path(path.value(), O_PATH) : Result<UniqueFd>(path.error());
+    if (!opened) return place; // criu says that it does not find it
+    auto const resolved = read_symlink(HostPath() / "proc/self/fd" / fmt::format("{}", opened.value().number()));
+    return resolved ? resolved.value() : place;
 }
 
 // Namespaces that were joined stay outside, under a key that the restore names again.
@@ -146,7 +154,8 @@ Result<std::vector<std::string>> plan_dump(CheckpointRequest const& request) {
     add_value(words, "--prev-images-dir", options.parent);
     if (!options.parent.empty() && !options.pre_dump) words.emplace_back("--track-mem");
     TRY(add_page_server(words, options.page_server));
-    for (auto const& [place, source] : TRY(external_mounts(request.spec, request.bundle, fmt::format("/proc/{}/root", request.init_pid)))) words.insert(words.end(), {"--external", fmt::format("mnt[{}]:{}", place, place)});
+    auto const root = TRY(Root::open(TRY(HostPath::parse(fmt::format("/proc/{}/root", request.init_pid)))));
+    for (auto const& [place, source] : TRY(external_mounts(request.spec, request.bundle, root))) add_value(words, "--external", fmt::format("mnt[{}]:{}", resolve(root, place), place));
     TRY(add_external_namespaces(words, request.spec.linux_));
     for (auto const& directory : request.cgroup)
         if (exists(directory / "cgroup.freeze") || exists(directory / "freezer.state")) add_value(words, "--freeze-cgroup", directory.text());
@@ -194,7 +203,8 @@ Result<RestorePlan> plan_restore(RestoreRequest const& request, Cgroup const& cg
     plan.words.insert(plan.words.end(), {"--restore-detached", "--restore-sibling", "--pidfile", plan.pid_file.text(), "--root", plan.mount_point.text()});
     add_value(plan.words, "--lsm-profile", options.lsm_profile);
     add_value(plan.words, "--lsm-mount-context", options.lsm_mount_context);
-    for (auto const& [place, source] : TRY(external_mounts(spec, request.create.bundle, ""))) plan.words.insert(plan.words.end(), {"--external", fmt::format("mnt[{}]:{}", place, source)});
+    auto const root = TRY(Root::open(TRY(HostPath::parse("/")))); // for which of the host's paths the container masks
+    for (auto const& [place, source] : TRY(external_mounts(spec, request.create.bundle, root))) add_value(plan.words, "--external", fmt::format("mnt[{}]:{}", place, source));
     TRY(add_streams(plan.words, options.images));
     if (options.manage_cgroups != "ignore") add_cgroup_roots(plan.words, cgroup);
     for (auto const& [type, kind] : external_kinds)

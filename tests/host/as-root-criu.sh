@@ -65,6 +65,31 @@ out=$(bolt-oci --systemd-cgroup checkpoint --image-path /tmp/images5 five 2>&1) 
 check "in a scope of systemd's" $? "$out $(grep -m3 Error /tmp/images5/restore.log)"
 bolt-oci --systemd-cgroup delete --force five
 
+# A bind mount behind a link of the image.
+mkdir -p /tmp/bundle/rootfs/real && ln -sfn /real /tmp/bundle/rootfs/link
+change '.mounts += [{destination: "/link/inside", type: "bind", source: "/tmp/shared", options: ["bind"]}] | .linux.cgroupsPath = "/bolt-test/criu"
+        | .process.args = ["sh", "-c", "while :; do echo x >>/real/inside/log; sleep 0.1; done"]'
+piped run --detach --bundle /tmp/bundle behind && moves
+out=$(bolt-oci checkpoint --image-path /tmp/images7 behind 2>&1) && piped restore --detach --bundle /tmp/bundle --image-path /tmp/images7 behind && moves
+check "a mount behind a link of the image" $? "$out $(grep -m3 Error /tmp/images7/dump.log /tmp/images7/restore.log)"
+bolt-oci delete --force behind
+
+# Under NOTIFY_SOCKET, restored without one.
+change '.process.args = ["sh", "-c", "while :; do echo x >>/shared/log; sleep 0.1; done"]'
+python3 -c 'import socket, time
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+listener.bind("/tmp/notify")
+time.sleep(60)' &
+sleep 1
+export NOTIFY_SOCKET=/tmp/notify
+bolt-oci create --bundle /tmp/bundle told </dev/null >/dev/null 2>&1
+(bolt-oci start told >/dev/null 2>&1 &)
+moves
+unset NOTIFY_SOCKET
+out=$(bolt-oci checkpoint --image-path /tmp/images8 told 2>&1) && piped restore --detach --bundle /tmp/bundle --image-path /tmp/images8 told && moves
+check "a container with a socket to notify" $? "$out $(grep -m3 Error /tmp/images8/dump.log /tmp/images8/restore.log)"
+bolt-oci delete --force told
+
 # In the foreground, with a pipe for its output.
 change '.linux.cgroupsPath = "/bolt-test/criu" | .process.args = ["sh", "-c", "while ! [ -e /shared/end ]; do sleep 0.1; done; echo restored; exit 5"]'
 (bolt-oci run --bundle /tmp/bundle six 2>&1 | cat >/tmp/first-output) &
