@@ -32,6 +32,13 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     }
 }
 
+std::string in_lower_case(std::string_view text) {
+    std::string lowered(text);
+    for (char& c : lowered)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return lowered;
+}
+
 std::string join(std::vector<std::string> const& parts, std::string_view separator) {
     std::string all;
     for (auto const& part : parts) {

@@ -11,9 +11,11 @@
 
 namespace bolt {
 
-// "a,b,,c" at ',' is {"a", "b", "", "c"}; the empty text is {}.
 // RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(std::string_view text);
+// ASCII letters alone.
+std::string in_lower_case(std::string_view text);
+// "a,b,,c" at ',' is {"a", "b", "", "c"}; the empty text is {}.
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(std::vector<std::string> const& parts, std::string_view separator);
 std::string_view trim(std::string_view text);

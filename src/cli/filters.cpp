@@ -92,6 +92,12 @@ bool has_label(std::vector<std::pair<std::string, std::string>> const& labels, s
     return false;
 }
 
+Result<void> check_pattern(std::string_view pattern) {
+    auto const open = pattern.rfind('[');
+    if (open == pattern.npos || pattern.find(']', open + 1) != pattern.npos) return {};
+    return Error::of(EINVAL, "the pattern '{}' has a '[' without its ']'", pattern);
+}
+
 bool matches_pattern(std::string_view pattern, std::string_view text) { return fnmatch(std::string(pattern).c_str(), std::string(text).c_str(), FNM_PATHNAME) == 0; }
 
 Result<std::vector<Container>> filter_containers(std::vector<Container> const& all, std::vector<Filter> const& filters) {

@@ -1,4 +1,6 @@
 // bolt images, bolt rmi.
+#include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/container_row.h"
 #include "cli/filters.h"
@@ -44,18 +46,31 @@ ListRow row_of(Named const& named, Width width, Time now) {
     return row;
 }
 
+// All that users may write for an image's name; a shipped image's short name is the last part of bolt://NAME.
+std::vector<std::string> names_of(std::string const& reference) {
+    std::vector<std::string> names{reference, familiar_text(reference), shown_name(reference).repository};
+    constexpr std::string_view shipped = "bolt://";
+    for (std::size_t known = names.size(), i = 0; i < known; ++i)
+        if (names[i].starts_with(shipped)) names.push_back(names[i].substr(shipped.size()));
+    return names;
+}
+
+Result<bool> parse_truth(Filter const& filter) {
+    if (filter.value == "true" || filter.value == "1") return true;
+    if (filter.value == "false" || filter.value == "0") return false;
+    return Error::of(EINVAL, "filter '{}': '{}' is neither true nor false", filter.key, filter.value);
+}
+
 Result<bool> holds(Named const& named, Filter const& filter, std::vector<store::Image> const& all) {
-    if (filter.key == "dangling") return (filter.value == "true" || filter.value == "1") == named.reference.empty();
+    if (filter.key == "dangling") return TRY(parse_truth(filter)) == named.reference.empty();
     if (filter.key == "label") return has_label(named.image->config.labels, filter.value);
     if (filter.key == "reference") {
-        if (named.reference.empty()) return false;
-        for (auto const& text : {named.reference, familiar_text(named.reference), shown_name(named.reference).repository})
-            if (matches_pattern(filter.value, text)) return true;
-        return false;
+        TRY(check_pattern(filter.value).while_doing("filter 'reference'"));
+        return !named.reference.empty() && std::ranges::any_of(names_of(named.reference), [&](auto const& text) { return matches_pattern(filter.value, text); });
     }
     for (auto const& other : all) {
         bool is_it = other.id.hex().starts_with(filter.value) || other.id.text().starts_with(filter.value);
-        for (auto const& reference : other.references) is_it = is_it || reference == filter.value || familiar_text(reference) == filter.value || shown_name(reference).repository == filter.value;
+        for (auto const& reference : other.references) is_it = is_it || std::ranges::count(names_of(reference), filter.value) > 0;
         if (is_it) return filter.key == "before" ? named.image->created < other.created : named.image->created > other.created;
     }
     return Error::of(ENOENT, "filter '{}': there is no image '{}'", filter.key, filter.value);
@@ -68,12 +83,14 @@ bool is_asked_for(Named const& named, Words const& words) {
     auto const wanted = image::Reference::parse(words[0]);
     auto const name = shown_name(named.reference);
     bool const has_tag = words[0].find(':', words[0].rfind('/') == words[0].npos ? 0 : words[0].rfind('/')) != words[0].npos;
-    if (wanted) return wanted.value().familiar_name() == name.repository && (!has_tag || wanted.value().tag() == name.tag);
-    return matches_pattern(words[0], name.repository);
+    auto const names = names_of(name.repository);
+    if (wanted) return std::ranges::count(names, wanted.value().familiar_name()) > 0 && (!has_tag || wanted.value().tag() == name.tag);
+    return std::ranges::any_of(names, [&](auto const& text) { return matches_pattern(words[0], text); });
 }
 
 Result<std::vector<Named>> choose(std::vector<store::Image> const& all, ImagesOptions const& options, Words const& words) {
     TRY(check_filter_keys(options.filters, filter_keys));
+    if (!words.empty()) TRY(check_pattern(words[0]));
     std::vector<Named> chosen;
     for (auto const& image : all) {
         auto references = image.references;

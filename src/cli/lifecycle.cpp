@@ -1,4 +1,5 @@
 // bolt start, stop, restart, kill, wait, rm.
+#include <algorithm>
 #include <csignal>
 
 #include "cli/attached.h"
@@ -81,12 +82,21 @@ Result<int> remove(RemoveOptions& options, Words const& words) {
     // Docker's rule: with --force what is not there is said, and is no failure.
     auto const here = TRY(engine::open_installation());
     Words there;
+    int code = 0;
     for (auto const& name : words) {
         auto const found = engine::find_container(here, name);
-        if (!found && found.error().is(ENOENT)) say(found.error().text());
-        else there.push_back(name);
+        if (!found && found.error().is(ENOENT)) {
+            say(found.error().text());
+        } else if (!found && found.error().is(EBADMSG)) {
+            auto const removed = engine::remove_damaged_container(here, TRY(engine::find_container_id(here, name)));
+            if (removed) TRY(print(name + "\n"));
+            else say(removed.error().text());
+            if (!removed) code = 1;
+        } else {
+            there.push_back(name);
+        }
     }
-    return there.empty() ? Result<int>(0) : for_all_containers_at_once(there, act);
+    return there.empty() ? Result<int>(code) : std::max(code, TRY(for_all_containers_at_once(there, act)));
 }
 using set_remove = Set<RemoveOptions>;
 constexpr Option remove_table[] = {

@@ -10,9 +10,7 @@ namespace bolt::cli {
 
 namespace {
 
-struct LogsOptions : engine::LogOptions {
-    std::optional<std::string> since_text, until_text;
-};
+using LogsOptions = engine::LogOptions;
 
 Result<void> set_tail(LogsOptions& options, std::string_view text) {
     options.tail.reset();
@@ -50,9 +48,6 @@ private:
 };
 
 Result<int> logs(LogsOptions& options, Words const& words) {
-    auto const now = std::chrono::time_point_cast<Time::duration>(Clock::now());
-    if (options.since_text) options.since = TRY(parse_moment(*options.since_text, now).while_doing("option '--since'"));
-    if (options.until_text) options.until = TRY(parse_moment(*options.until_text, now).while_doing("option '--until'"));
     auto const here = TRY(engine::open_installation());
     auto const container = TRY(engine::find_container(here, words[0]));
     LogPrinter printer(options);
@@ -62,13 +57,15 @@ Result<int> logs(LogsOptions& options, Words const& words) {
     return 0;
 }
 
+Result<Time> parse_past(std::string_view text) { return parse_moment(text, std::chrono::time_point_cast<Time::duration>(Clock::now())); }
+
 using set = Set<LogsOptions>;
 constexpr Option table[] = {
     {"follow", 'f', "", "Follow log output", set::flag<&LogsOptions::follow>},
-    {"since", 0, "string", "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::text<&LogsOptions::since_text>},
+    {"since", 0, "string", "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::parsed<&LogsOptions::since, parse_past>},
     {"tail", 'n', "string", "Number of lines to show from the end of the logs (default \"all\")", set::by<set_tail>},
     {"timestamps", 't', "", "Show timestamps", set::flag<&LogsOptions::timestamps>},
-    {"until", 0, "string", "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::text<&LogsOptions::until_text>},
+    {"until", 0, "string", "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::parsed<&LogsOptions::until, parse_past>},
 };
 
 } // namespace

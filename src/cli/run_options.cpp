@@ -51,6 +51,13 @@ Result<void> set_pull(RunOptions& options, std::string_view text) {
     return {};
 }
 
+// Docker takes the '/' that its own lists once showed.
+Result<void> set_name(RunOptions& options, std::string_view text) {
+    if (text.starts_with('/')) text.remove_prefix(1);
+    if (!text.empty()) options.name = text;
+    return {};
+}
+
 Result<void> set_user_namespace(RunOptions& options, std::string_view text) {
     if (text == "host" || text.empty()) options.user_namespace = engine::UserNamespaceMode::host;
     else if (text == "keep-id") options.user_namespace = engine::UserNamespaceMode::keep_id;
@@ -91,7 +98,7 @@ constexpr Option run_table[] = {
     {"label", 'l', "list", "Set meta data on a container", set::by<add_labels>},
     {"memory", 'm', "bytes", "Memory limit", set::by<set_memory>},
     {"mount", 0, "mount", "Attach a filesystem mount to the container: type=bind|volume|tmpfs,source=…,target=…[,readonly]", set::parsed_list<&RunOptions::mounts, engine::parse_mount_option>},
-    {"name", 0, "string", "Assign a name to the container", set::text_unless_empty<&RunOptions::name>},
+    {"name", 0, "string", "Assign a name to the container", set::by<set_name>},
     {"net", 0, "network", "", set::parsed<&RunOptions::network, net::parse_mode>, "none host pasta"},
     {"network", 0, "network", "Connect the container to a network: pasta (default), host or none", set::parsed<&RunOptions::network, net::parse_mode>, "none host pasta"},
     {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", set::by<set_process_limit>},
@@ -145,7 +152,8 @@ Result<std::vector<std::string>> parse_environment_file(std::string_view text) {
 }
 
 Result<std::vector<std::string>> read_environment_file(std::string const& file) {
-    auto const text = TRY(read_file(TRY(HostPath::absolute(file))).while_doing("--env-file"));
+    auto const path = TRY(HostPath::absolute(file).while_doing("--env-file"));
+    auto const text = TRY(read_file(path).while_doing("--env-file"));
     if (text.find('\0') != text.npos || !is_utf8(text)) return Error::of(EINVAL, "--env-file: '{}' is not a text file in UTF-8", file);
     return parse_environment_file(text).while_doing("--env-file '{}'", file);
 }

@@ -94,9 +94,11 @@ std::string print_all(Arguments const& arguments, bool always_spaced) {
 
 Result<std::string> format_verb(char verb, Json const& value) {
     switch (verb) {
+    case 'd':
+        if (value.find_string()) return fmt::format("%!d(string={})", *value.find_string()); // Go's words for it
+        return nested_text_of(value);
     case 's':
     case 'v':
-    case 'd':
     case 't': return nested_text_of(value);
     case 'q': return Json(nested_text_of(value)).dump();
     case 'x': return fmt::format("{:x}", TRY(number_argument("printf", value)));
@@ -117,13 +119,14 @@ Result<Json> print_formatted(Arguments const& arguments) {
             text += '%';
             continue;
         }
-        bool const left = format[i] == '-';
+        bool const left = format[i] == '-', with_zeros = format[i] == '0';
         std::size_t width = 0;
-        for (i += left; i < format.size() && format[i] >= '0' && format[i] <= '9'; ++i) width = width * 10 + static_cast<std::size_t>(format[i] - '0');
+        for (i += left || with_zeros; i < format.size() && format[i] >= '0' && format[i] <= '9'; ++i) width = width * 10 + static_cast<std::size_t>(format[i] - '0');
         if (i == format.size() || next == arguments.size()) return wrong("printf", "there are fewer arguments than verbs");
         auto const shown = TRY(format_verb(format[i], arguments[next++]));
-        std::string const padding(std::min<std::size_t>(width, 1000) > width_of(shown) ? std::min<std::size_t>(width, 1000) - width_of(shown) : 0, ' ');
-        text += left ? shown + padding : padding + shown;
+        std::string const padding(std::min<std::size_t>(width, 1000) > width_of(shown) ? std::min<std::size_t>(width, 1000) - width_of(shown) : 0, with_zeros ? '0' : ' ');
+        auto const sign = with_zeros && shown.starts_with('-') ? 1u : 0u;
+        text += left ? shown + padding : shown.substr(0, sign) + padding + shown.substr(sign);
     }
     return Json(text);
 }

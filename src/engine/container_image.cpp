@@ -24,6 +24,7 @@ Result<void> pull(Installation const& here, ContainerOptions const& options) {
     auto complaints = TRY(make_pipe());
     spawned.inherited = {{complaints.write_end.number(), complaint_number}};
     spawned.output = FdRef(2); // the container's output has stdout for itself
+    spawned.dies_with_parent = true; // nobody is left who wants the image; what has come can be resumed
     auto transfer = TRY(spawn(here.transfer, spawned));
     complaints.write_end.close();
     auto const complaint = read_to_end(complaints.read_end);

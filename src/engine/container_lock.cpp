@@ -14,10 +14,10 @@ Result<FileLock> lock_stopped_container(Installation const& here, Container cons
         if (!lock && lock.error().is(ENOENT)) return Error::of(ENOENT, "{} was removed meanwhile", title_of(container));
         if (!lock) return std::move(lock).error();
         if (lock.value()) {
-            if (auto const state = TRY(monitor::find_state(run_directory_of(here, container)))) TRY(end_orphan(*state));
+            if (auto const state = TRY(find_run(here.layout, container.record))) TRY(end_orphan(*state));
             return std::move(*lock.value());
         }
-        auto const state = TRY(monitor::find_state(run_directory_of(here, container)));
+        auto const state = TRY(find_run(here.layout, container.record));
         // Without its socket the monitor is about to write down the end and to let the lock go.
         bool const takes_clients = exists(run_directory_of(here, container) / "control.sock");
         if (takes_clients && state && (state->status == monitor::Status::running || state->status == monitor::Status::restarting))

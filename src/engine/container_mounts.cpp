@@ -27,8 +27,9 @@ Result<std::vector<MountOption>> wanted_mounts(ContainerOptions const& options, 
 
 Result<std::string> bind_source(MountOption const& mount) {
     auto const source = TRY(HostPath::parse(mount.source));
-    if (exists(source)) return mount.source;
+    if (stat_file(source)) return mount.source;
     // Not ENOENT, which is how a missing command is told.
+    if (auto const link = read_symlink(source)) return Error::of(EINVAL, "the host path '{}' to be mounted at '{}' is a link to '{}', which does not exist", source, mount.target, link.value());
     if (!mount.makes_source) return Error::of(EINVAL, "the host path '{}' to be mounted at '{}' does not exist; make it, or write -v, which does", source, mount.target);
     TRY(make_directories(source, 0755).while_doing("make the host directory for the mount at '{}'", mount.target));
     return mount.source;

@@ -46,7 +46,7 @@ Result<std::optional<std::string>> find_holder(HostPath const& link) {
 
 // Two may find the same dead link: one lock for all of them, so that none removes what the other has just taken.
 Result<void> take_over(store::Layout const& layout, HostPath const& link, std::string const& dead_id) {
-    auto const lock = TRY(FileLock::acquire(layout.store() / "names.lock", LockMode::exclusive, std::chrono::seconds(5)));
+    auto const lock = TRY(FileLock::acquire(layout.names_lock(), LockMode::exclusive, std::chrono::seconds(5)));
     auto const holder = TRY(find_holder(link));
     if (!holder || *holder != dead_id) return {};
     TRY(remove_file(link));

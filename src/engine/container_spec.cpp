@@ -131,7 +131,8 @@ Result<std::vector<std::string>> choose_environment(ContainerOptions const& opti
     environment.set(default_path);
     environment.set(fmt::format("HOSTNAME={}", hostname));
     if (options.terminal) environment.set("TERM=xterm");
-    for (auto const& assignment : image.env) environment.set(assignment);
+    for (auto const& assignment : image.env) // some builders write words that are none, which docker's images get away with
+        if (!assignment.starts_with('=') && assignment.find('=') != assignment.npos) environment.set(assignment);
     TRY(add_given(environment, options.environment));
     environment.set_unless_there("container=bolt");
     environment.set_unless_there(fmt::format("HOME={}", home));

@@ -42,8 +42,10 @@ struct Container {
     monitor::State state;         // Status::created when it was never started
 };
 
-// By full id, unique id prefix or name; ENOENT: "there is no container 'x'; `bolt ps -a` lists them".
+// By full id, unique id prefix or name; ENOENT: "there is no container 'x'; `bolt ps -a` lists them". EBADMSG when its record is
+// damaged.
 Result<Container> find_container(Installation const& here, std::string_view name);
+Result<std::string> find_container_id(Installation const& here, std::string_view name);
 // All, newest first. One that vanishes meanwhile is left out; a damaged record is left out with a warning text.
 struct Listing {
     std::vector<Container> containers;
@@ -82,6 +84,8 @@ enum class Force { no, yes };
 enum class Volumes { keep, remove_anonymous };
 // EBUSY when it runs and force is no.
 Result<void> remove_container(Installation const& here, Container const& container, Force force, Volumes volumes);
+// For one whose record cannot be read: what is known of it without. EBUSY while a process holds it.
+Result<void> remove_damaged_container(Installation const& here, std::string const& id);
 // A connection to a running container's monitor, attached. ESRCH when it does not run.
 Result<Channel> attach_to_container(Installation const& here, Container const& container, Attach attach);
 

@@ -54,7 +54,7 @@ Json attach_request(Attach attach) {
 Result<std::optional<monitor::State>> await_record(Installation const& here, Container const& container) {
     Backoff backoff;
     for (;;) {
-        auto state = TRY(monitor::find_state(run_directory_of(here, container)));
+        auto state = TRY(find_run(here.layout, container.record));
         if (!state || !counts_as_running(*state)) return state;
         TRY(end_orphan(*state));
         backoff.wait();

@@ -23,6 +23,7 @@
 #include "engine/seccomp_profile.h"
 #include "engine/shown_options.h"
 #include "engine/unfinished_container.h"
+#include "base/text.h"
 #include "monitor/user.h"
 #include "sys/file.h"
 #include "sys/user_namespace.h"
@@ -97,9 +98,9 @@ Result<Sources> open_sources(Installation const& here, ContainerOptions const& o
     return Sources{std::move(image), std::move(tree), std::move(users), std::move(ids), std::move(security)};
 }
 
-std::string choose_working_directory(ContainerOptions const& options, spec::ImageConfig const& image) {
-    auto const path = options.working_directory.value_or(image.working_dir);
-    return path.starts_with('/') ? path : fmt::format("/{}", path);
+// Without "..": what is in front of one need not be there.
+Result<std::string> choose_working_directory(ContainerOptions const& options, spec::ImageConfig const& image) {
+    return TRY(RootPath::parse_clamped(options.working_directory.value_or(image.working_dir)).while_doing("the working directory")).absolute_text();
 }
 
 Result<monitor::ContainerUser> choose_user(Installation const& here, ContainerOptions const& options, Sources const& from) {
@@ -107,7 +108,7 @@ Result<monitor::ContainerUser> choose_user(Installation const& here, ContainerOp
     auto passwd = from.users.passwd;
     if (options.user_namespace == UserNamespaceMode::keep_id && !options.user) {
         text = fmt::format("{}:{}", here.user.uid, here.user.gid);
-        passwd = passwd_with(here.user, choose_working_directory(options, from.image.config), passwd);
+        passwd = passwd_with(here.user, TRY(choose_working_directory(options, from.image.config)), passwd);
     }
     return monitor::resolve_user(text, passwd, from.users.group).while_doing("find the user to run as");
 }
@@ -185,7 +186,7 @@ Result<monitor::Request> plan_request(Installation const& here, ContainerOptions
     request.input_closes_with_client = options.interactive && !options.detached;
     request.restart = options.restart.policy;
     request.most_restarts = options.restart.most;
-    request.stop_signal = options.stop_signal ? *options.stop_signal : image.config.stop_signal.empty() ? SIGTERM : TRY(parse_signal(image.config.stop_signal));
+    request.stop_signal = options.stop_signal ? *options.stop_signal : image.config.stop_signal.empty() ? SIGTERM : TRY(parse_signal(image.config.stop_signal).while_doing("the image's stop signal (--stop-signal replaces it)"));
     if (options.stop_timeout) request.stop_timeout = *options.stop_timeout;
     request.limits_requested = options.limits.memory || options.limits.cpus || options.limits.processes.value_or(-1) > 0;
     return request;
@@ -198,17 +199,29 @@ std::vector<HostPath> paths_to_remove(Installation const& here, Record const& re
     return paths;
 }
 
+// Group tty, 5 in every distribution. Root of a user namespace need not have it.
+Result<bool> maps_terminal_group(CallingUser const& user) {
+    if (user.uid != 0) return TRY(mappings_of(user)).groups.size() > 1;
+    for (auto const line : split(TRY(read_file(TRY(HostPath::parse("/proc/self/gid_map")))), '\n')) {
+        std::vector<std::uint64_t> numbers;
+        for (auto const word : split(line, ' '))
+            if (auto const number = parse_unsigned(word)) numbers.push_back(number.value());
+        if (numbers.size() == 3 && numbers[0] <= 5 && 5 - numbers[0] < numbers[2]) return true;
+    }
+    return false;
+}
+
 Result<SpecPlan> plan_spec(Installation const& here, ContainerOptions const& options, Sources const& from, UnfinishedContainer& container) {
     SpecPlan plan;
     plan.privilege = here.user.uid == 0 ? Privilege::root : Privilege::user_namespace;
     plan.ids = from.ids;
-    plan.maps_terminal_group = plan.ids || plan.privilege == Privilege::root || TRY(mappings_of(here.user)).groups.size() > 1;
+    plan.maps_terminal_group = plan.ids || TRY(maps_terminal_group(here.user));
     plan.network = options.network;
     plan.hostname = choose_hostname(options, container.id());
     plan.user = TRY(choose_user(here, options, from));
     plan.arguments = TRY(choose_command(options, from.image.config));
     plan.environment = TRY(choose_environment(options, from.image.config, plan.hostname, plan.user.home));
-    plan.working_directory = choose_working_directory(options, from.image.config);
+    plan.working_directory = TRY(choose_working_directory(options, from.image.config));
     plan.capabilities = TRY(choose_capabilities(options.add_capabilities, options.drop_capabilities));
     plan.no_new_privileges = from.security.no_new_privileges.value_or(plan.privilege == Privilege::user_namespace);
     plan.terminal = options.terminal;

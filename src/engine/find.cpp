@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/containers.h"
+#include "engine/monitor_calls.h"
 #include "engine/record.h"
 #include "sys/file.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 // After a reboot, or before the first start, there is no state file; the exit record then says how the last run ended.
 Result<monitor::State> find_current_state(store::Layout const& layout, Record const& record) {
-    if (auto state = TRY(monitor::find_state(run_directory_of(layout, record)))) return std::move(*state);
+    if (auto state = TRY(find_run(layout, record))) return std::move(*state);
     if (auto ended = TRY(monitor::find_exit_record(layout.containers() / record.id))) return std::move(*ended);
     return monitor::State{};
 }
@@ -28,12 +29,14 @@ Error not_found(std::string_view name) { return Error::of(ENOENT, "there is no c
 
 bool is_hexadecimal(std::string_view text) { return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef") == text.npos; }
 
+bool has_record(Installation const& here, std::string_view id) { return exists(here.layout.containers() / id / "config.json"); }
+
 Result<std::optional<std::string>> find_id_by_prefix(Installation const& here, std::string_view prefix) {
     auto const ids = list_directory(here.layout.containers());
     if (!ids) return ids.error().is(ENOENT) ? Result<std::optional<std::string>>(std::nullopt) : ids.error();
     std::optional<std::string> found;
     for (auto const& id : ids.value()) {
-        if (!id.starts_with(prefix) || !exists(here.layout.containers() / id / "config.json")) continue;
+        if (!id.starts_with(prefix) || !has_record(here, id)) continue;
         if (found) return Error::of(EEXIST, "several containers' ids begin with '{}', {} and {} among them; write more of it", prefix, found->substr(0, 12), id.substr(0, 12));
         found = id;
     }
@@ -42,22 +45,23 @@ Result<std::optional<std::string>> find_id_by_prefix(Installation const& here, s
 
 } // namespace
 
-Result<Container> find_container(Installation const& here, std::string_view name) {
-    if (ContainerId::parse(name))
-        if (auto found = TRY(find_by_id(here, std::string(name)))) return std::move(*found);
+Result<std::string> find_container_id(Installation const& here, std::string_view name) {
+    if (name.size() > 1 && name.starts_with('/')) name.remove_prefix(1); // as docker's inspect shows it
+    if (ContainerId::parse(name) && has_record(here, name)) return std::string(name);
     // Names come before beginnings of ids, as with docker. A check first: a text with a '/' is no name but would be a path.
     if (check_object_name(name)) {
         auto const holder = read_symlink(here.layout.names() / name);
         if (!holder && !holder.error().is(ENOENT)) return holder.error();
-        if (holder)
-            if (auto found = TRY(find_by_id(here, holder.value()))) return std::move(*found);
+        if (holder && has_record(here, holder.value())) return holder.value();
     }
     if (!is_hexadecimal(name)) return not_found(name);
     auto const id = TRY(find_id_by_prefix(here, name));
-    if (!id) return not_found(name);
-    auto found = TRY(find_by_id(here, *id));
-    if (!found) return not_found(name);
-    return std::move(*found);
+    return id ? Result<std::string>(*id) : not_found(name);
+}
+
+Result<Container> find_container(Installation const& here, std::string_view name) {
+    auto found = TRY(find_by_id(here, TRY(find_container_id(here, name))));
+    return found ? Result<Container>(std::move(*found)) : not_found(name);
 }
 
 Result<Listing> list_containers(Installation const& here) {

@@ -35,4 +35,11 @@ Result<void> write_host_files(HostPath const& run_directory, net::Mode network, 
     return write_in_place(run_directory / "resolv.conf", net::resolv_conf(TRY(net::host_resolv_conf()), network, {}));
 }
 
+Result<void> prepare_run_directory(HostPath const& run_directory, Json const& monitor_request) {
+    TRY(make_directories(run_directory, 0700));
+    auto const mode = TRY(net::parse_mode(TRY(monitor_request.string_or("network", ""))));
+    auto const* const spec = monitor_request.find("spec");
+    return write_host_files(run_directory, mode, spec ? TRY(spec->string_or("hostname", "")) : std::string());
+}
+
 } // namespace bolt::engine

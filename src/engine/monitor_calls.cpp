@@ -1,13 +1,51 @@
 #include "engine/monitor_calls.h"
 
+#include <climits>
 #include <csignal>
 
+#include "base/text.h"
+#include "engine/host_files.h"
 #include "engine/record.h"
+#include "sys/file.h"
 #include "sys/process.h"
 
 namespace bolt::engine {
 
 HostPath run_directory_of(Installation const& here, Container const& container) { return run_directory_of(here.layout, container.record); }
+
+namespace {
+
+// The lock's holder, if that is this container's monitor.
+Result<std::optional<UniqueFd>> find_holder(store::Layout const& layout, std::string const& id, pid_t& pid) {
+    auto const text = TRY(find_file(layout.containers() / id / "lock"));
+    auto const number = text ? parse_unsigned(trim(*text)) : Result<std::uint64_t>(Error(ENOENT, ""));
+    if (!number || number.value() == 0 || number.value() > INT_MAX) return std::optional<UniqueFd>();
+    pid = static_cast<pid_t>(number.value());
+    auto holder = open_pidfd(pid);
+    if (!holder) return std::optional<UniqueFd>();
+    auto const words = find_file(TRY(HostPath::parse(fmt::format("/proc/{}/cmdline", pid))));
+    bool const is_monitor = words && words.value() && words.value()->starts_with("bolt-monitor") && words.value()->find(id.substr(0, 12)) != std::string::npos;
+    return is_monitor ? std::optional(std::move(holder).value()) : std::nullopt;
+}
+
+} // namespace
+
+Result<std::optional<monitor::State>> find_run(store::Layout const& layout, Record const& record) {
+    auto const run_directory = run_directory_of(layout, record);
+    auto state = TRY(monitor::find_state(run_directory));
+    if (state || exists(run_directory)) return state;
+    pid_t pid = 0;
+    auto const holder = TRY(find_holder(layout, record.id, pid));
+    if (!holder) return state;
+    constexpr std::chrono::seconds patience{2};
+    auto const end = std::chrono::steady_clock::now() + patience;
+    for (Backoff backoff; !state && std::chrono::steady_clock::now() < end; state = TRY(monitor::find_state(run_directory))) {
+        if (!prepare_run_directory(run_directory, record.monitor_request) || !signal_pidfd(*holder, SIGUSR1)) break;
+        backoff.wait();
+    }
+    if (state || !TRY(find_holder(layout, record.id, pid))) return state;
+    return Error::of(EIO, "container '{}' runs, but its directory '{}' was removed and cannot be made again; end it with `kill {}`", record.name, run_directory, pid);
+}
 
 std::string title_of(Container const& container) { return fmt::format("container '{}'", container.record.name); }
 

@@ -61,9 +61,9 @@ Result<std::optional<Record>> find_record(store::Layout const& layout, std::stri
     auto const file = layout.containers() / id / "config.json";
     auto const text = TRY(find_file(file));
     if (!text) return std::optional<Record>();
-    auto document = Json::parse(*text).while_doing("read the container's record '{}'", file);
-    if (!document) return std::move(document).error();
-    return std::optional(TRY(parse_record(document.value()).while_doing("read the container's record '{}'", file)));
+    auto const parsed = [&]() -> Result<Record> { return parse_record(TRY(Json::parse(*text))); }();
+    if (parsed) return std::optional(parsed.value());
+    return Error::of(EBADMSG, "the record of container {} is damaged ('{}': {}); remove it (bolt rm -f {})", id.substr(0, 12), file, parsed.error().text(), id.substr(0, 12));
 }
 
 } // namespace bolt::engine

@@ -16,7 +16,7 @@ Result<Record> parse_record(Json const& document);
 HostPath run_directory_of(store::Layout const& layout, Record const& record);
 // Durable unless it is removed at its end anyway.
 Result<void> write_record(store::Layout const& layout, Record const& record);
-// None when there is no such container (any more). EINVAL for a damaged record, naming the file.
+// None when there is no such container (any more). EBADMSG for a damaged record, naming the file.
 Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id);
 
 } // namespace bolt::engine

@@ -72,4 +72,18 @@ Result<void> remove_container(Installation const& here, Container const& contain
     return std::move(outcome).while_doing("delete what {} left", title_of(container));
 }
 
+Result<void> remove_damaged_container(Installation const& here, std::string const& id) {
+    auto const directory = here.layout.containers() / id;
+    auto lock = TRY(FileLock::acquire(directory / "lock", LockMode::exclusive, std::chrono::seconds(2)).while_doing("remove container {}", id.substr(0, 12)));
+    for (auto const& name : TRY(list_directory(here.layout.names())))
+        if (auto const holder = read_symlink(here.layout.names() / name); holder && holder.value() == id) TRY(release_name(here.layout, name, id));
+    auto const trash = here.layout.trash() / id;
+    TRY(rename_file(directory, trash).while_doing("remove container {}", id.substr(0, 12)));
+    lock.release();
+    Result<void> outcome;
+    note(outcome, remove_tree(here.layout.run_containers() / id));
+    note(outcome, remove_tree_of_container(here, trash));
+    return outcome;
+}
+
 } // namespace bolt::engine

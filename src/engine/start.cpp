@@ -23,14 +23,6 @@ Result<void> write_request(FdRef file, Record const& record, Json request) {
     return write_all(file, request.dump());
 }
 
-// Everything but the monitor itself.
-Result<void> prepare_run_directory(HostPath const& run_directory, Json const& request) {
-    TRY(make_directories(run_directory, 0700));
-    auto const mode = TRY(net::parse_mode(TRY(request.string_or("network", ""))));
-    auto const* const spec = request.find("spec");
-    return write_host_files(run_directory, mode, spec ? TRY(spec->string_or("hostname", "")) : std::string());
-}
-
 struct Launch {
     Channel channel;
     Process monitor;

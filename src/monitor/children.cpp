@@ -10,22 +10,35 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "sys/file.h"
 
 namespace bolt::monitor {
 
 Result<void> Monitor::watch_signals() {
-    signals_.emplace(TRY(SignalQueue::open({SIGCHLD, SIGTERM, SIGINT})));
+    signals_.emplace(TRY(SignalQueue::open({SIGCHLD, SIGTERM, SIGINT, SIGUSR1})));
     return loop_.watch(signals_->fd(), EPOLLIN, [this](std::uint32_t) { read_signals(); });
 }
 
 void Monitor::read_signals() {
-    bool child = false, end = false;
-    while (auto const signal = signals_->next()) (*signal == SIGCHLD ? child : end) = true;
+    bool child = false, end = false, files = false;
+    while (auto const signal = signals_->next()) (*signal == SIGCHLD ? child : *signal == SIGUSR1 ? files : end) = true;
     if (child) reap();
+    if (files) make_files_again();
     if (!end || shutting_down_) return;
     shutting_down_ = true;
     if (phase_ == Phase::restarting) end_early();
     else if (is_alive()) begin_stop(request_.stop_signal, request_.stop_timeout);
+}
+
+// What cannot be made is missed by whoever asked, who says so.
+void Monitor::make_files_again() {
+    if (phase_ == Phase::creating || phase_ == Phase::ended || exists(request_.run_directory / "control.sock")) return;
+    if (!make_directories(request_.run_directory, 0700)) return;
+    auto listener = listen_for_clients(request_.run_directory);
+    if (!listener) return;
+    clients_.stop_listening();
+    (void)clients_.listen(std::move(listener).value()).ok();
+    (void)write_state(request_.run_directory, state_).ok();
 }
 
 void Monitor::reap() {

@@ -19,6 +19,8 @@
 //   * A tenant's maker dies: its client is told. Makers are killed when the container ends.
 //   * The terminal hangs up, the session ends: nothing; the monitor has a session of its own. SIGTERM and SIGINT to the
 //     monitor stop the container in order, without counting as the user's wish for `unless-stopped`.
+//   * The run directory is removed (/run/user/UID goes with the last login): nothing; SIGUSR1, which the next command sends that
+//     misses it, makes the state and the socket there again.
 //   * pasta dies: the container goes on without a way out; the state's `error` says so.
 #pragma once
 
@@ -78,6 +80,7 @@ private:
     // signals and children (children.cpp)
     Result<void> watch_signals();
     void read_signals();
+    void make_files_again();
     void reap();
     void tenant_ended(std::size_t index, ExitStatus ended);
     void pasta_ended();

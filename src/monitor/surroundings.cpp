@@ -44,7 +44,7 @@ Result<void> Surroundings::complete() { return pasta_ ? pasta_->finish_attaching
 std::vector<std::string> Surroundings::published() const {
     std::vector<std::string> texts;
     if (!forwarder_) return texts;
-    for (auto const& port : forwarder_->ports()) texts.push_back(net::format_published(port));
+    for (auto const& port : forwarder_->bound()) texts.push_back(net::format_published(port));
     return texts;
 }
 

@@ -31,7 +31,7 @@ public:
     net::Forwarder* forwarder() { return forwarder_ ? &*forwarder_ : nullptr; }
     net::Pasta* pasta() { return pasta_ ? &*pasta_ : nullptr; }
     std::vector<std::string> const& warnings() const { return warnings_; }
-    std::vector<std::string> published() const; // for lists, with the numbers really used
+    std::vector<std::string> published() const; // for lists, with the addresses and numbers really used
 
     // Ports are free when it returns, and pasta has been told to end; the destructor waits for that. A second call does nothing.
     void leave();

@@ -35,8 +35,8 @@ class Forwarder::Loop {
 public:
     using Time = Flows::Time;
 
-    Loop(std::vector<PublishedPort> ports, ForwarderLimits limits, Epoll epoll, Timer timer)
-        : ports_(std::move(ports)), most_(limits.connections != 0 ? limits.connections : connections_that_fit()), epoll_(std::move(epoll)),
+    Loop(std::vector<PublishedPort> ports, std::vector<PublishedPort> bound, ForwarderLimits limits, Epoll epoll, Timer timer)
+        : ports_(std::move(ports)), bound_(std::move(bound)), most_(limits.connections != 0 ? limits.connections : connections_that_fit()), epoll_(std::move(epoll)),
           timer_(std::move(timer)), flows_(epoll_, buffer_, targets_, limits.udp_idle) {}
     ~Loop() {
         for (auto const& listener : listeners_) epoll_.remove(listener.bound.socket);
@@ -46,6 +46,7 @@ public:
     Result<void> watch(std::vector<Listener> listeners);
     Result<void> handle_events();
     std::vector<PublishedPort> const& ports() const { return ports_; }
+    std::vector<PublishedPort> const& bound() const { return bound_; }
     FdRef poll_fd() const { return epoll_.fd(); }
     std::size_t active() const { return connections_.size() + flows_.count(); }
 
@@ -71,7 +72,7 @@ private:
     void set_alarm();
     void sweep();
 
-    std::vector<PublishedPort> ports_;
+    std::vector<PublishedPort> ports_, bound_;
     std::size_t most_;
     Epoll epoll_;
     Timer timer_;
@@ -199,16 +200,29 @@ Forwarder::Forwarder(Forwarder&&) noexcept = default;
 Forwarder& Forwarder::operator=(Forwarder&&) noexcept = default;
 Forwarder::~Forwarder() = default;
 
+namespace {
+std::vector<PublishedPort> addresses_of(std::vector<Listener> const& listeners) {
+    std::vector<PublishedPort> bound;
+    for (auto const& listener : listeners) {
+        bound.push_back(listener.port);
+        if (listener.port.address.empty()) bound.back().address = listener.family == IpFamily::v6 ? "::" : "0.0.0.0";
+    }
+    return bound;
+}
+} // namespace
+
 Result<Forwarder> Forwarder::listen(std::vector<PublishedPort> ports, ForwarderLimits limits) {
     auto listeners = TRY(open_listeners(ports));
+    auto bound = addresses_of(listeners);
     auto epoll = TRY(Epoll::make());
     auto timer = TRY(Timer::make());
-    auto loop = std::make_unique<Loop>(std::move(ports), limits, std::move(epoll), std::move(timer));
+    auto loop = std::make_unique<Loop>(std::move(ports), std::move(bound), limits, std::move(epoll), std::move(timer));
     TRY(loop->watch(std::move(listeners)));
     return Forwarder(std::move(loop));
 }
 
 std::vector<PublishedPort> const& Forwarder::ports() const { return loop_->ports(); }
+std::vector<PublishedPort> const& Forwarder::bound() const { return loop_->bound(); }
 FdRef Forwarder::poll_fd() const { return loop_->poll_fd(); }
 Result<void> Forwarder::handle_events() { return loop_->handle_events(); }
 std::size_t Forwarder::active() const { return loop_->active(); }

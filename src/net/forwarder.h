@@ -45,6 +45,8 @@ public:
 
     // As given, with the numbers that the kernel chose.
     std::vector<PublishedPort> const& ports() const;
+    // One an address: "" of both families is 0.0.0.0 and, where the host has it, ::.
+    std::vector<PublishedPort> const& bound() const;
     // Readable: call handle_events().
     FdRef poll_fd() const;
     // Does what is ready and returns; never blocks, and works a bounded time. What goes wrong with one connection ends that

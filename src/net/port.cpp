@@ -33,8 +33,9 @@ Result<PortRange> parse_range(std::string_view text, std::string_view whole) {
 }
 
 Result<Protocol> parse_protocol(std::string_view text, std::string_view whole) {
-    if (text == "tcp") return Protocol::tcp;
-    if (text == "udp") return Protocol::udp;
+    auto const lowered = in_lower_case(text);
+    if (lowered == "tcp") return Protocol::tcp;
+    if (lowered == "udp") return Protocol::udp;
     return malformed(whole, fmt::format("'{}' is not a protocol that can be published (tcp, udp)", text));
 }
 
@@ -90,7 +91,6 @@ Result<std::vector<PublishedPort>> parse_published(std::string_view text) {
     auto const container = TRY(parse_range(sides.container, text));
     // "0" is the kernel's choice in words that people know from bind(2).
     bool const chosen = sides.host.empty() || sides.host == "0";
-    if (sides.host.empty() && !sides.has_address && ports.find(':') != ports.npos) return malformed(text, "the host's port is missing");
     auto const host = chosen ? PortRange{} : TRY(parse_range(sides.host, text));
     // Docker takes one container port with a range of the host's as "any of them"; here that is two different wishes.
     if (!chosen && host.count() != container.count())

@@ -22,13 +22,12 @@ struct PublishedPort {
     bool operator==(PublishedPort const&) const = default;
 };
 
-// Docker's -p: [ADDRESS:]HOST:CONTAINER[/tcp|/udp], CONTAINER alone or ADDRESS::CONTAINER for a port that the kernel
+// Docker's -p: [ADDRESS:]HOST:CONTAINER[/tcp|/udp], CONTAINER alone, :CONTAINER or ADDRESS::CONTAINER for a port that the kernel
 // chooses, ranges of one length ("8000-8010:80-90"), IPv6 addresses in brackets ("[::1]:80:80"). One element a port.
 // EINVAL, in one sentence that names the text and the part that is wrong. sctp and host names are refused.
 Result<std::vector<PublishedPort>> parse_published(std::string_view text);
 
-// "0.0.0.0:8080->80/tcp" as docker's PORTS column has it; "[::1]:80->80/udp". All addresses print as 0.0.0.0: showing
-// both families, and joining ranges, is the caller's.
+// "0.0.0.0:8080->80/tcp" as docker's PORTS column has it; "[::1]:80->80/udp". Joining ranges is the caller's.
 std::string format_published(PublishedPort const& port);
 
 } // namespace bolt::net

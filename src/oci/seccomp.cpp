@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "sys/fd.h"
 
 namespace bolt::oci {
@@ -54,8 +55,7 @@ using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
 Result<void> add_architectures(Filter const& filter, std::vector<std::string> const& architectures) {
     for (auto const& name : architectures) {
-        std::string lower = name.starts_with("SCMP_ARCH_") ? name.substr(10) : name;
-        for (char& c : lower) c = static_cast<char>(tolower(static_cast<unsigned char>(c)));
+        auto const lower = in_lower_case(name.starts_with("SCMP_ARCH_") ? name.substr(10) : name);
         auto const token = seccomp_arch_resolve_name(lower.c_str());
         if (token == 0) return Error::of(EINVAL, "'{}' is not an architecture", name);
         if (int const failure = seccomp_arch_add(filter.get(), token); failure < 0 && failure != -EEXIST)
@@ -86,6 +86,16 @@ Result<void> add_rule(Filter const& filter, spec::SeccompRule const& rule, std::
     return {};
 }
 
+bool forbids(std::string_view action) { return action == "SCMP_ACT_ERRNO" || action == "SCMP_ACT_TRAP" || action.starts_with("SCMP_ACT_KILL"); }
+
+// Init could not even say why it fails: what it says is forbidden too, as a rule.
+Result<void> require_execve(spec::Seccomp const& seccomp) {
+    if (!forbids(seccomp.default_action)) return {};
+    for (auto const& rule : seccomp.syscalls)
+        if (!forbids(rule.action) && std::ranges::find(rule.names, "execve") != rule.names.end()) return {};
+    return Error::of(EINVAL, "seccomp: 'execve' is not allowed, so no process can be started; add it to what is allowed");
+}
+
 } // namespace
 
 bool asks_supervisor(spec::Seccomp const& seccomp) {
@@ -93,6 +103,7 @@ bool asks_supervisor(spec::Seccomp const& seccomp) {
 }
 
 Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls unknown) {
+    TRY(require_execve(seccomp));
     auto const default_action = TRY(parse_action(seccomp.default_action, seccomp.default_errno_return).while_doing("seccomp.defaultAction"));
     Filter const filter(seccomp_init(default_action), seccomp_release);
     if (!filter) return Error::of(ENOMEM, "seccomp: libseccomp could not make a filter");

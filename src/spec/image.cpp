@@ -36,6 +36,18 @@ Result<std::vector<std::string>> words(Json const& document, std::string_view ke
     return document.strings(key);
 }
 
+// null is the empty text, as those who read it in Go have it.
+Result<std::vector<std::pair<std::string, std::string>>> labels_of(Json const& config) {
+    std::vector<std::pair<std::string, std::string>> labels;
+    auto const* const found = config.find("Labels");
+    if (!found || !found->find_object()) return config.string_map("Labels");
+    for (auto const& [name, value] : *found->find_object()) {
+        if (!value.is_null() && !value.find_string()) return Error::of(EINVAL, "field 'Labels.{}' is {}, not a string", name, value.kind());
+        labels.emplace_back(name, value.is_null() ? std::string() : *value.find_string());
+    }
+    return labels;
+}
+
 } // namespace
 
 Result<ImageConfig> parse_image_config(Json const& config) {
@@ -49,7 +61,7 @@ Result<ImageConfig> parse_image_config(Json const& config) {
     parsed.cmd = TRY(words(config, "Cmd"));
     parsed.volumes = TRY(keys_of(config, "Volumes"));
     parsed.working_dir = TRY(config.string_or("WorkingDir", ""));
-    parsed.labels = TRY(config.string_map("Labels"));
+    parsed.labels = TRY(labels_of(config));
     parsed.stop_signal = TRY(config.string_or("StopSignal", ""));
     if (auto const* healthcheck = config.find("Healthcheck")) parsed.healthcheck = *healthcheck;
     return parsed;

@@ -16,18 +16,6 @@ namespace {
 
 constexpr auto patience = std::chrono::seconds(10);
 
-// To the trash by one rename, so that nobody sees half of it.
-Result<void> move_to_trash(Layout const& layout, HostPath const& what, HostPath& grave) {
-    grave = layout.trash() / TRY(random_name());
-    return rename_file(what, grave);
-}
-
-Result<void> remove_by_rename(Layout const& layout, HostPath const& what) {
-    HostPath grave;
-    if (auto moved = move_to_trash(layout, what, grave); !moved) return moved.error().is(ENOENT) ? Result<void>() : moved;
-    return remove_tree(grave);
-}
-
 Json to_json(LayerRecord const& record, std::string_view boot) {
     auto document = Json::object();
     document.set("diffID", record.diff_id.text()).set("size", record.size.count).set("bootID", boot);
@@ -182,102 +170,6 @@ Result<void> commit_image(Layout const& layout, ImageRecord const& image, image:
     auto const file = reference_file(layout, reference);
     TRY(make_directories(file.parent(), 0700));
     return write_file(file, to_json(record).dump(), 0600, durability);
-}
-
-// ---- what killed processes left
-
-namespace {
-
-void sweep_staging(Layout const& layout, ErrorList& errors) {
-    auto const names = list_directory(layout.tmp());
-    if (!names) return errors.push_back(names.error());
-    for (auto const& name : names.value()) {
-        bool const is_lock = name.ends_with(".lock");
-        auto const stem = is_lock ? name.substr(0, name.size() - 5) : name;
-        auto const lock_file = layout.tmp() / (stem + ".lock");
-        auto const lock = FileLock::find(lock_file, LockMode::exclusive);
-        if (!lock || !lock.value()) continue; // it lives
-        if (auto const removed = remove_by_rename(layout, layout.tmp() / stem); !removed) errors.push_back(removed.error());
-        unlink(lock_file.c_str());
-    }
-}
-
-void sweep_half_written_in(HostPath const& directory, ErrorList& errors) {
-    if (auto const removed = remove_dead_staging(directory); !removed && !removed.error().is(ENOENT)) errors.push_back(removed.error());
-}
-
-// Staged files beside blobs, image files and references: in `directory` and everywhere below it.
-void sweep_half_written_below(HostPath const& directory, ErrorList& errors) {
-    auto const names = list_directory(directory);
-    if (!names) return; // a file, or it vanished
-    sweep_half_written_in(directory, errors);
-    for (auto const& name : names.value())
-        if (!is_reference_file(name) && !name.starts_with('.')) sweep_half_written_below(directory / name, errors);
-}
-
-void sweep_downloads(Layout const& layout, ErrorList& errors) {
-    auto const names = list_directory(layout.ingest());
-    if (!names) return errors.push_back(names.error());
-    for (auto const& name : names.value()) {
-        auto const look = stat_file(layout.ingest() / name / "part");
-        auto const age = look ? Clock::now() - Clock::from_time_t(look.value().st_mtim.tv_sec) : std::chrono::hours(0);
-        auto const digest = image::Digest::parse(name);
-        if (!digest || age < std::chrono::hours(24 * 7)) continue;
-        std::optional<pid_t> holder;
-        auto ingest = Ingest::find(layout, digest.value(), holder);
-        if (!ingest || !ingest.value()) continue;
-        if (auto const gone = ingest.value()->discard(); !gone) errors.push_back(gone.error());
-    }
-}
-
-Result<void> without_value(Result<std::optional<HeldLayer>> const& looked) { return looked ? Result<void>() : looked.error(); }
-
-// A container that outlived its image's name has the layer's path in its record.
-Result<bool> is_in_a_container(Layout const& layout, std::string const& key) {
-    for (auto const& id : TRY(list_directory(layout.containers()))) {
-        auto const record = TRY(find_file(layout.containers() / id / "config.json"));
-        if (record && record->find("/" + key + "/") != record->npos) return true;
-    }
-    return false;
-}
-
-Result<void> remove_forgotten_layer(Layout const& layout, std::string const& key) {
-    // Whoever makes a container holds the layer until its record is there.
-    auto const lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
-    if (!lock) return lock.error().is(ENOENT) ? Result<void>() : lock.error();
-    if (!lock.value() || TRY(is_in_a_container(layout, key)) || TRY(layers_of_images(layout)).contains(key)) return {};
-    return remove_by_rename(layout, layout.layer(key));
-}
-
-void sweep_layers(Layout const& layout, ErrorList& errors) {
-    auto const names = list_directory(layout.layers());
-    if (!names) return errors.push_back(names.error());
-    auto const named = layers_of_images(layout);
-    if (!named) return errors.push_back(named.error());
-    for (auto const& key : names.value()) {
-        if (named.value().contains(key)) continue;
-        // One that no image came to name: find_layer removes it when its boot is over. One that none names any more: it was held
-        // when its image was removed.
-        bool const was_named = exists(layout.layer(key) / "durable");
-        auto const done = was_named ? remove_forgotten_layer(layout, key) : without_value(find_layer(layout, key));
-        if (!done) errors.push_back(done.error());
-    }
-}
-
-} // namespace
-
-ErrorList sweep(Layout const& layout) {
-    ErrorList errors;
-    sweep_staging(layout, errors);
-    sweep_half_written_in(layout.store(), errors); // VERSION
-    for (auto const& directory : {layout.images(), layout.blobs(), layout.refs()}) sweep_half_written_below(directory, errors);
-    sweep_downloads(layout, errors);
-    sweep_layers(layout, errors);
-    auto const graves = list_directory(layout.trash());
-    if (!graves) return errors;
-    for (auto const& name : graves.value())
-        if (auto const removed = remove_tree(layout.trash() / name); !removed && !removed.error().is(ENOENT)) errors.push_back(removed.error());
-    return errors;
 }
 
 } // namespace bolt::store

@@ -96,8 +96,4 @@ Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest
 enum class Sync { whole_file_system, none };
 Result<void> commit_image(Layout const& layout, ImageRecord const& image, image::Reference const& reference, ReferenceRecord const& record, Sync sync);
 
-// Clears away what killed processes left: staging whose lock can be taken, trash, downloads untouched for seven days, and
-// layers of earlier boots that no image names. Failures are returned and change nothing else.
-ErrorList sweep(Layout const& layout);
-
 } // namespace bolt::store

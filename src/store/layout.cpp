@@ -25,6 +25,7 @@
 
 #include "base/text.h"
 #include "sys/file.h"
+#include "sys/random.h"
 #include "sys/users.h"
 
 namespace bolt::store {
@@ -112,6 +113,12 @@ HostPath Layout::blob(image::Digest const& digest) const {
 }
 
 HostPath Layout::image_file(image::Digest const& id) const { return images() / fmt::format("{}.json", id.hex()); }
+
+Result<void> remove_by_rename(Layout const& layout, HostPath const& what) {
+    auto const grave = layout.trash() / TRY(random_name());
+    if (auto moved = rename_file(what, grave); !moved) return moved.error().is(ENOENT) ? Result<void>() : moved;
+    return remove_tree(grave);
+}
 
 Error explain_full(Error error, Layout const& layout) {
     if (!error.is(ENOSPC) && !error.is(EDQUOT)) return error;

@@ -31,6 +31,7 @@ struct Layout {
     HostPath images() const { return data / "store/images"; }
     HostPath containers() const { return data / "store/containers"; }
     HostPath names() const { return data / "store/names"; }
+    HostPath names_lock() const { return data / "store/names.lock"; }
     HostPath ids() const { return data / "store/ids"; }            // what --userns=auto has given to containers
     HostPath volumes() const { return data / "store/volumes"; }
     HostPath tmp() const { return data / "store/tmp"; }
@@ -46,6 +47,9 @@ struct Layout {
 // An error of something that writes to the store: says, when the file system or a quota is full (ENOSPC, EDQUOT), where and what
 // is to be done about it; every other error stays as it is.
 Error explain_full(Error error, Layout const& layout);
+
+// To the trash by one rename, so that nobody sees half of it, and deleted there. What is not there is no error.
+Result<void> remove_by_rename(Layout const& layout, HostPath const& what);
 
 // What VERSION says.
 inline constexpr int format_version = 1;

@@ -21,13 +21,15 @@ Result<std::optional<FileLock>> FileLock::find(HostPath const& file, LockMode mo
         struct stat held {}, named {};
         if (fstat(fd.number(), &held) < 0) return Error::from_errno("look at lock '{}'", file);
         if (stat(file.c_str(), &named) < 0 || held.st_ino != named.st_ino || held.st_dev != named.st_dev) continue;
-        if (mode == LockMode::exclusive) {
-            auto const pid = fmt::format("{}\n", getpid());
-            // Only for other people's error messages: a failure changes nothing.
-            if (ftruncate(fd.number(), 0) == 0 && pwrite(fd.number(), pid.data(), pid.size(), 0) < 0) errno = 0;
-        }
+        if (mode == LockMode::exclusive) say_holder(fd);
         return std::optional(FileLock(std::move(fd)));
     }
+}
+
+void say_holder(FdRef lock) {
+    auto const pid = fmt::format("{}\n", getpid());
+    // For other people's error messages, and a monitor that has lost its files: a failure changes nothing else.
+    if (ftruncate(lock.number(), 0) == 0 && pwrite(lock.number(), pid.data(), pid.size(), 0) < 0) errno = 0;
 }
 
 Result<FileLock> FileLock::acquire(HostPath const& file, LockMode mode, std::chrono::milliseconds patience) {

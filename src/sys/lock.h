@@ -29,4 +29,7 @@ private:
     UniqueFd fd_;
 };
 
+// Who inherited a lock's descriptor says that it is the holder now.
+void say_holder(FdRef lock);
+
 } // namespace bolt

@@ -1,7 +1,8 @@
 #include "transfer/http.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include <arpa/inet.h>
 
 #include <curl/curl.h>
 
@@ -39,9 +40,7 @@ struct HttpClient::Transfer {
         }
         auto const [name, value, found] = cut(line, ':');
         if (!found) return;
-        std::string lowered(name);
-        std::transform(lowered.begin(), lowered.end(), lowered.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        auto& held = head.headers[std::move(lowered)];
+        auto& held = head.headers[in_lower_case(name)];
         if (!held.empty()) held += ", ";
         held += trim(value);
     }
@@ -91,9 +90,38 @@ std::string host_of(std::string const& url) {
     return url.substr(from, url.find('/', from) - from);
 }
 
+std::string without_port(std::string_view host) {
+    if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
+    return std::string(host.substr(0, host.find(':')));
+}
+
+struct Proxy {
+    std::string variable, host; // "HOST:PORT", without a password
+};
+
+// As curl(1) chooses it; no_proxy is curl's own affair.
+std::optional<Proxy> find_proxy(std::string_view url) {
+    auto const names = url.starts_with("https:") ? std::vector{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"} : std::vector{"http_proxy", "all_proxy", "ALL_PROXY"};
+    for (auto const* const name : names)
+        if (auto const* const value = getenv(name); value && *value) {
+            auto const host = host_of(value);
+            return Proxy{name, host.substr(host.rfind('@') == host.npos ? 0 : host.rfind('@') + 1)};
+        }
+    return std::nullopt;
+}
+
+// Whether it was the proxy that could not be reached: curl names what it tried.
+bool blames(std::string_view said, CURLcode code, Proxy const& proxy, std::string_view host) {
+    if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY) return true;
+    return code == CURLE_COULDNT_CONNECT && said.find(without_port(proxy.host)) != said.npos && said.find(without_port(host)) == said.npos;
+}
+
 Error describe(CURLcode code, std::string const& url, char const* detail) {
     auto const host = host_of(url);
     auto const said = *detail ? std::string(detail) : std::string(curl_easy_strerror(code));
+    if (auto const proxy = find_proxy(url); proxy && !is_loopback(host) && blames(said, code, *proxy, host))
+        return Error::of(ECONNREFUSED, "the way to '{}' is the proxy '{}', and it cannot be used ({}); correct the environment variable {}, or unset it", host, proxy->host, said, proxy->variable);
+    if (said.find("HTTP/0.9") != said.npos) return Error::of(EPROTO, "what '{}' answers is not HTTP; is a registry there, and is the port right?", host);
     switch (errno_of(code)) {
     case ECONNREFUSED: return Error::of(ECONNREFUSED, "cannot connect to '{}' ({}); is it running, and is the host right?", host, said);
     case EHOSTUNREACH: return Error::of(EHOSTUNREACH, "host '{}' is not known ({}); check the name and the network", host, said);
@@ -107,6 +135,15 @@ Error describe(CURLcode code, std::string const& url, char const* detail) {
 }
 
 } // namespace
+
+bool is_loopback(std::string_view host_and_port) {
+    auto const host = without_port(host_and_port);
+    if (host == "localhost" || host.ends_with(".localhost")) return true;
+    in_addr v4{};
+    if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+    in6_addr v6{};
+    return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
 
 HttpClient::HttpClient(HttpOptions options) : state_(std::make_unique<State>()) {
     // Once a process; there is no other user of libcurl in it.
@@ -141,6 +178,7 @@ void set_protocols(CURL* handle, bool plain_allowed) {
 void set_options(CURL* handle, HttpOptions const& options, HttpRequest const& request) {
     curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    if (is_loopback(host_of(request.url))) curl_easy_setopt(handle, CURLOPT_PROXY, ""); // no proxy has another way there
     curl_easy_setopt(handle, CURLOPT_USERAGENT, "bolt/" BOLT_VERSION);
     // libcurl sends an Authorization header on to the same host and port only.
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);

@@ -72,4 +72,7 @@ private:
     std::unique_ptr<State> state_;
 };
 
+// Whether "HOST[:PORT]" is this machine itself: then plain HTTP may be used, and no proxy is.
+bool is_loopback(std::string_view host_and_port);
+
 } // namespace bolt::transfer

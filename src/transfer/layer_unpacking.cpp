@@ -26,6 +26,8 @@ LayerUnpacking::~LayerUnpacking() {
     if (unpacker_.joinable()) unpacker_.join();
 }
 
+Error LayerUnpacking::damaged(Error const& how) const { return Error::of(EBADMSG, "layer {} is damaged ({}): tell whoever made the image", plan_.blob, how.text()); }
+
 void LayerUnpacking::decompress_all(image::ByteSource& from) {
     decompressed_ = decompress_and_verify(from);
     if (decompressed_)
@@ -50,7 +52,7 @@ Result<void> LayerUnpacking::decompress_and_verify(image::ByteSource& from) {
     }
     auto const digest = TRY(hashed.finish());
     if (digest != plan_.blob) return Error::of(EBADMSG, "the bytes received for blob {} have digest {}; try again, or tell whoever runs the registry", plan_.blob, digest);
-    if (damage) return *damage;
+    if (damage) return damaged(*damage);
     return {};
 }
 
@@ -67,7 +69,7 @@ Result<image::Unpacked> LayerUnpacking::unpack_and_verify() {
     image::HashingSource hashed(queue_, plan_.diff_id.algorithm());
     auto const root = TRY(Root::open(staged_.files()));
     auto done = image::unpack_layer(hashed, root, options_);
-    if (!done && done.error().is(EINVAL)) return Error::of(EBADMSG, "layer {} is damaged ({}): tell whoever made the image", plan_.blob, done.error().text());
+    if (!done && done.error().is(EINVAL)) return damaged(done.error());
     auto unpacked = TRY(std::move(done));
     auto const digest = TRY(hashed.finish());
     if (digest != plan_.diff_id)

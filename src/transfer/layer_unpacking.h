@@ -47,6 +47,7 @@ private:
     Result<void> decompress_and_verify(image::ByteSource& from);
     void unpack_all();
     Result<image::Unpacked> unpack_and_verify();
+    Error damaged(Error const& how) const;
 
     LayerPlan plan_;
     image::UnpackOptions options_;

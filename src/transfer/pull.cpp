@@ -1,6 +1,7 @@
 #include "transfer/pull.h"
 
 #include "image/platform.h"
+#include "store/sweep.h"
 #include "transfer/oci_layout.h"
 #include "transfer/pull_layers.h"
 #include "transfer/resolve.h"

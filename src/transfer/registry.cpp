@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <thread>
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
 
 #include "base/base64.h"
@@ -21,11 +20,6 @@ constexpr std::size_t longest_manifest = 16u << 20;
 constexpr std::size_t longest_token = 1u << 20;
 
 // "host", "host:port", "[v6]:port" without the port.
-std::string without_port(std::string_view host) {
-    if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
-    return std::string(host.substr(0, host.find(':')));
-}
-
 // The registry's own words: {"errors":[{"code":…,"message":…}]}.
 std::string message_in(std::string_view body) {
     auto const document = Json::parse(body);
@@ -41,15 +35,6 @@ std::string message_in(std::string_view body) {
 }
 
 } // namespace
-
-bool is_loopback(std::string_view host_and_port) {
-    auto const host = without_port(host_and_port);
-    if (host == "localhost" || host.ends_with(".localhost")) return true;
-    in_addr v4{};
-    if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-    in6_addr v6{};
-    return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
 
 bool is_worth_retrying(long status) { return status == 408 || status == 429 || (status >= 500 && status != 501); }
 bool is_worth_retrying(Error const& error) { return error.is(ECONNRESET) || error.is(ETIMEDOUT); }

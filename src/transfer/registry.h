@@ -76,7 +76,4 @@ bool is_worth_retrying(Error const& error);
 std::chrono::milliseconds pause_before_retry(HttpHead const* head, int tries);
 inline constexpr int most_tries = 5;
 
-// Whether a host of a reference is this machine itself: then plain HTTP may be used.
-bool is_loopback(std::string_view host);
-
 } // namespace bolt::transfer

@@ -159,6 +159,12 @@ def test_images(made):
     assert re.fullmatch(r"bolt://shell   latest    [0-9a-f]{12}   .*[MkG]B", lines[1]), lines
     assert made.ok("images", "--format", "{{.Repository}}:{{.Tag}}", IMAGE) == "bolt://shell:latest"
     assert made.ok("images", "-q", "--filter", "reference=bolt://*") == made.ok("images", "-q")
+    for words in (["shell"], ["--filter", "reference=shell"], ["--filter", "reference=sh*"], ["sh*"]):
+        assert len(made.ok("images", "-q", *words).split()) == 1, words
+    assert made.ok("images", "-q", "--filter", "since=shell") == "" and made.ok("images", "-q", "shell:none") == ""
+    for words, says in ((["--filter", "dangling=x"], "neither true nor false"), (["--filter", "reference=["], "without its ']'")):
+        done = made("images", *words)
+        assert done.code != 0 and says in done.err, done
     identity = made.ok("images", "-q", "--no-trunc")
     document = json.loads(made.ok("image", "inspect", IMAGE))[0]
     assert document["Id"] == identity and document["RepoTags"] == ["bolt://shell:latest"] and len(document["RootFS"]["Layers"]) >= 1

@@ -2,11 +2,16 @@
 import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
+import threading
 import time
 
+import pytest
+
 from bolt_runner import IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
+from scripted_registry import Image, ScriptedRegistry, tar_of
 
 
 def begin(bolt, name, *command, options=()):
@@ -348,3 +353,79 @@ def test_pasta_of_a_monitor_that_was_killed_with_its_keeper_ends_with_the_next_c
     wait_until(lambda: status(bolt, "netted") == "exited", "its end")
     bolt.ok("rm", "-f", "netted")
     wait_until(lambda: not os.path.exists(f"/proc/{state['network_pid']}/exe"), "the end of pasta")
+
+
+def test_a_container_is_in_reach_again_when_its_runtime_directory_was_removed(bolt):
+    """As /run/user/UID is at the last logout."""
+    begin(bolt, "lost", "sleep", "1000", options=["-p", "127.0.0.1::80"])
+    before = state_of(bolt, "lost")
+    shutil.rmtree(f"{bolt.top}/run/bolt")
+    assert status(bolt, "lost") == "running" and bolt.ok("exec", "lost", "cat", "/etc/hostname") != ""
+    assert state_of(bolt, "lost") == before
+    shutil.rmtree(f"{bolt.top}/run/bolt")
+    assert bolt.ok("restart", "-t", "0", "lost") == "lost" and status(bolt, "lost") == "running"
+    shutil.rmtree(f"{bolt.top}/run/bolt")
+    bolt.ok("stop", "-t", "0", "lost")
+    assert status(bolt, "lost") == "exited"
+    wait_until(lambda: not os.path.exists(f"/proc/{before['monitor_pid']}"), "the end of its monitor")
+    bolt.ok("start", "lost")
+    shutil.rmtree(f"{bolt.top}/run/bolt")
+    bolt.ok("rm", "-f", "lost")
+    assert bolt.ok("ps", "-aq") == ""
+
+
+def test_one_whose_runtime_directory_cannot_be_made_again_is_told_and_can_be_ended(bolt):
+    if bolt.user == 0:
+        pytest.skip("root may make every directory")
+    begin(bolt, "lost", "sleep", "1000")
+    monitor = state_of(bolt, "lost")["monitor_pid"]
+    shutil.rmtree(f"{bolt.top}/run/bolt")
+    os.chown(f"{bolt.top}/run", 0, 0)
+    bolt.environment["BOLT_RUNTIME_DIR"] = f"{bolt.top}/data/run"
+    try:
+        done = bolt("exec", "lost", "true")
+        assert done.code == 1 and f"end it with `kill {monitor}`" in done.err, done
+        os.kill(monitor, signal.SIGTERM)
+        wait_until(lambda: not os.path.exists(f"/proc/{monitor}"), "its end", seconds=30)
+        bolt.ok("rm", "lost")
+    finally:
+        os.chown(f"{bolt.top}/run", bolt.user, bolt.user)
+        bolt.environment["BOLT_RUNTIME_DIR"] = f"{bolt.top}/run/bolt"
+
+
+def test_a_damaged_record_can_be_removed(bolt):
+    bolt.ok("create", "--name", "damaged", "--network", "none", IMAGE, "true")
+    container = bolt.inspect("damaged", "{{.Id}}")
+    with open(f"{bolt.store}/containers/{container}/config.json", "w", encoding="ascii") as file:
+        file.write("{")
+    for words in (["rm", "damaged"], ["start", "damaged"], ["inspect", "damaged"]):
+        done = bolt(*words)
+        assert done.code == 1 and f"remove it (bolt rm -f {container[:12]})" in done.err, done
+    assert bolt.ok("rm", "-f", "damaged") == "damaged"
+    assert bolt.entries("containers") == [] and bolt.entries("names") == []
+
+
+def test_a_pull_ends_with_the_run_that_wants_it(bolt):
+    """Nobody is left who waits for the image, and a pipe that it holds would keep its reader waiting."""
+    registry = ScriptedRegistry()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def script(request):
+        if "/blobs/" in request.path:
+            begun.set()
+            go_on.wait(30)
+
+    try:
+        registry.add(Image([tar_of([("file", b"contents")])]), "1")
+        registry.script = script
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            begun.clear()
+            process = bolt.begin("run", "--rm", "--network", "none", f"{registry.host}/app:1", "true")
+            assert begun.wait(20)
+            process.send_signal(number)
+            process.communicate(timeout=10)
+            assert process.returncode == -number
+            wait_until(lambda: not [entry for entry in bolt.left_over() if "bolt-transfer" in entry], "the end of the pull")
+    finally:
+        go_on.set()
+        registry.close()

@@ -7,10 +7,12 @@ import os
 import random
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
@@ -564,3 +566,41 @@ def test_shipped_images_need_no_network(puller):
     assert puller.works("-q", "bolt://hello-world").stdout == "bolt://hello-world:latest\n"
     assert "shipped with bolt" in puller.works("shell").stderr
     puller.works("--policy", "missing", "shell")
+
+
+def test_a_proxy_that_cannot_be_used_is_named(puller, registry):
+    registry.add(simple_image(), "1")
+    dead = "http://someone:secret@127.0.0.1:1"
+    puller.works(f"{registry.host}/app:1", http_proxy=dead, https_proxy=dead)  # loopback is not asked by way of it
+    done = puller.fails("registry.invalid/app:1", says="environment variable https_proxy", https_proxy=dead)
+    assert "the proxy '127.0.0.1:1'" in done.stderr and "secret" not in done.stderr
+    puller.fails("registry.invalid/app:1", says="environment variable ALL_PROXY", ALL_PROXY="garbage:::")
+
+
+def test_what_does_not_speak_http_is_no_redirect(puller):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def answer():
+            while True:
+                try:
+                    with server.accept()[0] as client:
+                        client.sendall(b"SSH-2.0-none\r\n")
+                        client.recv(4096)
+                except OSError:
+                    return
+        threading.Thread(target=answer, daemon=True).start()
+        puller.fails(f"127.0.0.1:{server.getsockname()[1]}/app:1", says="is not HTTP")
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_bytes_behind_the_gzip_data_are_damage_of_the_layer(puller, registry):
+    plain = tar_of([("a", b"a")])
+    body = gzip.compress(plain) + b"trailing"
+    registry.add(Image([(body, "application/vnd.oci.image.layer.v1.tar+gzip", digest_of(plain))]), "1")
+    puller.fails(f"{registry.host}/app:1", says=f"layer {digest_of(body)} is damaged")
+
+
+def test_labels_without_a_text(puller, registry):
+    image = Image([tar_of([("a", b"a")])], config={"Labels": {"empty": None}})
+    registry.add(image, "1")
+    puller.works(f"{registry.host}/app:1")
+    assert puller.image()["config"]["Labels"] == {"empty": ""}

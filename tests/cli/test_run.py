@@ -1,9 +1,11 @@
 """bolt run: what the options do, what is refused, and that nothing is left."""
 import os
+import re
+import subprocess
 
 import pytest
 
-from bolt_runner import IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
+from bolt_runner import BOLT, IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
 
 
 def test_output_and_exit_code_are_the_commands(bolt):
@@ -271,3 +273,46 @@ def test_a_cidfile_that_cannot_be_written_is_named(bolt):
     done = bolt.run("--cidfile", "/nowhere/id", "--", "true")
     assert done.code == 125 and done.err == "bolt: write '/nowhere/id': make a file in '/nowhere': No such file or directory\n"
     assert bolt.entries("containers") == []
+
+
+def test_root_of_a_user_namespace_that_has_no_group_of_terminals(bolt):
+    """`unshare -r`: one id, and it is 0."""
+    words = bolt.arguments(["run", "--rm", "--network", "none", IMAGE, "id", "-u"])
+    words[words.index(BOLT):] = ["unshare", "--user", "--map-root-user", BOLT] + words[words.index(BOLT) + 1:]
+    place = f"{bolt.top}/{'own' if bolt.user else 'mapped'}"
+    os.mkdir(place)
+    os.chown(place, bolt.user, bolt.user)
+    done = subprocess.run(words, env=dict(bolt.environment, BOLT_DATA_DIR=f"{place}/data", BOLT_RUNTIME_DIR=f"{place}/run"), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0 and done.stdout == "0\n", done
+
+
+def test_a_working_directory_behind_one_that_is_not_there(bolt):
+    assert bolt.run("-w", "/a/../b", "--", "pwd").out == "/b\n"
+    assert bolt.run("-w", "/b/./c/", "--", "pwd").out == "/b/c\n"
+
+
+def test_a_seccomp_profile_without_execve_is_refused(bolt):
+    with open(f"{bolt.top}/profile.json", "w", encoding="ascii") as file:
+        file.write('{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW"}]}')
+    done = bolt.run("--security-opt", f"seccomp={bolt.top}/profile.json", "--", "true")
+    assert done.code == 125 and "'execve' is not allowed" in done.err, done
+
+
+def test_a_dangling_link_is_no_source_of_a_mount(bolt):
+    os.symlink("/nowhere", f"{bolt.top}/dangling")
+    done = bolt.run("-v", f"{bolt.top}/dangling:/m", "--", "true")
+    assert done.code == 125 and "is a link to '/nowhere', which does not exist" in done.err, done
+
+
+def test_a_name_as_dockers_lists_once_showed_it(bolt):
+    bolt.ok("create", "--name", "/slashed", "--network", "none", IMAGE, "true")
+    assert bolt.inspect("/slashed", "{{.Name}}") == bolt.inspect("slashed", "{{.Name}}")
+    bolt.ok("rm", "slashed")
+
+
+def test_a_port_of_all_addresses_is_listed_with_both_families(bolt):
+    bolt.ok("run", "-d", "--name", "both", "--network", "none", "-p", "80", IMAGE, "sleep", "1000")
+    shown = bolt.ok("ps", "--format", "{{.Ports}}").split(", ")
+    expected = [r"0\.0\.0\.0:\d+->80/tcp"] + ([r"\[::\]:\d+->80/tcp"] if os.path.exists("/proc/net/if_inet6") else [])
+    assert len(shown) == len(expected) and all(re.fullmatch(pattern, text) for pattern, text in zip(expected, shown)), shown
+    bolt.ok("rm", "-f", "both")

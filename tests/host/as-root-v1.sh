@@ -23,7 +23,7 @@ check "with its limits" $? "$(limits)"
 out=$(bolt-oci update --memory 100m --pids-limit 40 one 2>&1) && systemctl daemon-reload && [ "$(limits)" = "104857600 50000 512 40 2097152 " ]
 check "an update outlives systemctl daemon-reload" $? "$out $(limits)"
 out=$(bolt-oci exec one cat /proc/self/cgroup 2>&1)
-[ -z "$(echo "$out" | grep -E ':(memory|cpu,cpuacct|pids|hugetlb|name=systemd|):' | grep -v ':/$')" ]
+! echo "$out" | grep -E ':(memory|cpu,cpuacct|pids|hugetlb|name=systemd|):' | grep -qv ':/$'
 check "exec's processes are beside it" $? "$out"
 out=$(bolt-oci pause one 2>&1) && [ "$(bolt-oci state one | jq -r .status)" = paused ] && bolt-oci resume one
 check "it is paused and goes on" $? "$out"

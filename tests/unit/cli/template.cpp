@@ -74,6 +74,7 @@ TEST_CASE("functions") {
     CHECK(render("{{truncate .State.Status 3}}{{slice .Name 1}}{{pad \"x\" 1 2}}.") == "runweb x  .");
     CHECK(render("{{eq 1 1}}{{ne 1 2}}{{lt 1 2}}{{le 2 2}}{{gt 1 2}}{{ge 1 2}}{{eq \"a\" \"b\" \"a\"}}") == "truetruetruetruefalsefalsetrue");
     CHECK(render("{{or .Empty \"fallback\"}}") == "fallback");
+    CHECK(render("{{printf \"%05d|%04d|%d\" 12 -7 \"text\"}}") == "00012|-007|%!d(string=text)");
     CHECK(render("{{.Name | printf \"%s!\" | upper}}") == "/WEB!");
 }
 

@@ -1,10 +1,13 @@
 #include "catch.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <thread>
 
 #include "scratch.h"
 #include "store/images.h"
 #include "store/intake.h"
+#include "store/sweep.h"
 
 using namespace bolt;
 using namespace bolt::store;
@@ -220,6 +223,31 @@ TEST_CASE("a sweep takes the files that killed writers had staged") {
         CHECK_FALSE(exists(staged));
     }
     CHECK(exists(store.layout.store() / "VERSION"));
+}
+
+TEST_CASE("a sweep takes containers that were never finished, and names without a container") {
+    Store const store;
+    auto const& containers = store.layout.containers();
+    auto const make = [&](char const* id, bool has_record, bool is_old) {
+        REQUIRE_OK(make_directories(containers / id, 0700));
+        std::ofstream((containers / id / "lock").text()) << "1";
+        if (has_record) std::ofstream((containers / id / "config.json").text()) << "{}";
+        REQUIRE_OK(make_symlink(id, store.layout.names() / fmt::format("of-{}", id)));
+        timespec const then[2] = {{1'700'000'000, 0}, {1'700'000'000, 0}};
+        if (!is_old) return;
+        utimensat(AT_FDCWD, (containers / id).c_str(), then, 0);
+        utimensat(AT_FDCWD, (store.layout.names() / fmt::format("of-{}", id)).c_str(), then, AT_SYMLINK_NOFOLLOW);
+    };
+    make("made", true, true);
+    make("dead", false, true);
+    make("held", false, true);
+    make("young", false, false);
+    auto const lock = FileLock::find(containers / "held/lock", LockMode::exclusive);
+    REQUIRE_OK(lock);
+    CHECK(sweep(store.layout).empty());
+    CHECK_FALSE(exists(containers / "dead"));
+    for (auto const* const id : {"made", "held", "young"}) CHECK(exists(containers / id));
+    CHECK(store.count(store.layout.names()) == 3);
 }
 
 TEST_CASE("a sweep takes what is dead and leaves what lives") {
