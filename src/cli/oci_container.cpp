@@ -26,7 +26,7 @@ Result<ContainerDirectory> ContainerDirectory::of(HostPath const& root, std::str
     return ContainerDirectory(root / id, std::string(id));
 }
 
-Result<void> ContainerDirectory::make(HostPath const& document) const {
+Result<FileLock> ContainerDirectory::make(HostPath const& document) const {
     auto made = make_directory(path_, 0700);
     if (!made && made.error().is(ENOENT)) {
         TRY(make_directories(path_.parent(), 0700));
@@ -34,9 +34,20 @@ Result<void> ContainerDirectory::make(HostPath const& document) const {
     }
     if (!made && made.error().is(EEXIST)) return Error::of(EEXIST, "container '{}' exists already; remove it with 'bolt-oci delete {}' or choose another id", id_, id_);
     TRY(std::move(made));
+    auto lock = TRY(FileLock::find_directory(path_));
+    if (!lock) return Error::of(EEXIST, "container '{}' is deleted at this moment; try again", id_);
     auto linked = make_symlink(document.text(), path_ / "document");
-    if (!linked) rmdir(path_.c_str());
-    return linked;
+    if (linked) return std::move(*lock);
+    rmdir(path_.c_str());
+    return linked.error();
+}
+
+Result<FileLock> ContainerDirectory::lock_remains() const {
+    Backoff backoff;
+    constexpr int tries = 40; // of 50 ms at most: what a killed maker has begun ends first
+    for (int left = tries; left > 0; --left, backoff.wait())
+        if (auto lock = TRY(FileLock::find_directory(path_))) return std::move(*lock);
+    return Error::of(EBUSY, "container '{}' is being created; try again when that has ended", id_);
 }
 
 Result<HostPath> ContainerDirectory::document() const { return HostPath::parse(TRY(read_symlink(path_ / "document"))); }

@@ -16,6 +16,7 @@
 #include "oci/container.h"
 #include "spec/runtime.h"
 #include "sys/fd.h"
+#include "sys/lock.h"
 #include "sys/path.h"
 
 namespace bolt::cli {
@@ -47,7 +48,10 @@ public:
 
     HostPath const& path() const { return path_; }
     HostPath start_socket() const { return path_ / "start"; }
-    Result<void> make(HostPath const& document) const; // EEXIST when the id is taken
+    // EEXIST when the id is taken. The lock is its maker's until there is a record.
+    Result<FileLock> make(HostPath const& document) const;
+    // The lock of one without a record, which nobody makes any more: EBUSY while somebody does, ENOENT when it is gone.
+    Result<FileLock> lock_remains() const;
     // The config.json that it was made from, also while there is no record yet.
     Result<HostPath> document() const;
     Result<void> remove() const;

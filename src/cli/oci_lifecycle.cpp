@@ -88,18 +88,22 @@ void remove_cgroup_of(ContainerDirectory const& directory, std::string const& id
 
 } // namespace
 
+namespace {
+// What a create left behind that was killed half way.
+Result<void> delete_remains(ContainerDirectory const& directory, std::string const& id) {
+    auto const lock = directory.lock_remains();
+    if (!lock) return lock.error().is(ENOENT) ? Result<void>() : lock.error();
+    if (directory.read()) return delete_container(id, {.force = true}); // it was finished meanwhile
+    remove_cgroup_of(directory, id);
+    return directory.remove();
+}
+} // namespace
+
 Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const record = directory.read();
-    if (!record) {
-        if (!record.error().is(ESRCH)) return record.error();
-        // What a create left behind that was killed half way.
-        if (exists(directory.path()) && options.force) {
-            remove_cgroup_of(directory, id);
-            return directory.remove();
-        }
-        return options.force ? Result<void>() : record.error();
-    }
+    if (!record && options.force && record.error().is(ESRCH)) return delete_remains(directory, id);
+    if (!record) return record.error();
     if (!options.force) {
         auto const status = TRY(directory.status_of(record.value()));
         if (status == ContainerStatus::running || status == ContainerStatus::paused)

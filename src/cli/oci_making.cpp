@@ -78,8 +78,9 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
     TRY(check(options, *loaded.spec.process, starter == StartedBy::another || options.detach));
     auto program = TRY(protect_program(loaded.spec, starter == StartedBy::another || options.detach ? ProgramRuns::shorter : ProgramRuns::as_long_as_the_container));
     auto scope = globals().asks_systemd ? std::optional(TRY(scope_program())) : std::nullopt;
-    TRY(directory.make(document));
+    auto lock = TRY(directory.make(document));
     Making making{.directory = std::move(directory), .loaded = std::move(loaded), .request = {}, .created = {}};
+    making.lock = std::move(lock);
     making.pidfd_socket = std::move(pidfd_socket);
     making.program = std::move(program);
     making.request.callers_alone = making.program;

@@ -23,6 +23,7 @@ struct Making {
     bool is_created = false;       // else the creation has taken back what it made
     std::string pidfd_socket = {}; // where a pidfd of init goes
     UniqueFd program = {};         // of protect_program, until init is there
+    std::optional<FileLock> lock = {}; // of the directory
 };
 
 enum class StartedBy { this_process, another };

@@ -32,6 +32,12 @@ void say_holder(FdRef lock) {
     if (ftruncate(lock.number(), 0) == 0 && pwrite(lock.number(), pid.data(), pid.size(), 0) < 0) errno = 0;
 }
 
+Result<std::optional<FileLock>> FileLock::find_directory(HostPath const& directory) {
+    auto fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY).while_doing("lock"));
+    if (flock(fd.number(), LOCK_EX | LOCK_NB) == 0) return std::optional(FileLock(std::move(fd)));
+    return errno == EWOULDBLOCK ? Result<std::optional<FileLock>>(std::nullopt) : Error::from_errno("lock '{}'", directory);
+}
+
 Result<FileLock> FileLock::acquire(HostPath const& file, LockMode mode, std::chrono::milliseconds patience) {
     auto const end = std::chrono::steady_clock::now() + patience;
     Backoff backoff;

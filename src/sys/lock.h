@@ -20,6 +20,8 @@ public:
     static Result<FileLock> acquire(HostPath const& file, LockMode mode, std::chrono::milliseconds patience);
     // One try; none when somebody else holds it.
     static Result<std::optional<FileLock>> find(HostPath const& file, LockMode mode);
+    // One try for a directory itself, exclusively: of somebody who has just made it, or comes to remove it.
+    static Result<std::optional<FileLock>> find_directory(HostPath const& directory);
 
     FdRef fd() const { return fd_; }
     void release() { fd_.close(); }

@@ -1,5 +1,7 @@
 """runtime.md: operations, the state, the lifecycle."""
+import copy
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -269,3 +271,33 @@ def test_a_log_is_named_as_for_crun_or_for_runc(bundle):
         assert "does not exist" in file.read()
     refused = bundle.oci("--log", "journald:x", "list")
     assert refused.returncode == 1 and "journald:x" in refused.stderr
+
+
+def test_one_that_is_being_created_can_be_deleted_by_force(bundle):
+    """Its creation fails then, and neither leaves anything."""
+    spec = copy.deepcopy(bundle.spec)
+    spec["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"touch {bundle.place}/begun; while ! [ -e {bundle.place}/end ]; do sleep 0.1; done"]}]}
+    bundle.write(spec)
+    name = bundle.new_id()
+    with open(f"{bundle.place}/said", "w+", encoding="utf-8") as said:
+        creating = bundle.start_oci("create", name, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        wait_until(lambda: os.path.exists(f"{bundle.place}/begun"), "the hook")
+        done = bundle.oci("delete", "--force", name)
+        with open(f"{bundle.place}/end", "w", encoding="ascii"):
+            pass
+        assert done.returncode == 0 and creating.wait(20) == 1, done
+        said.seek(0)
+        assert said.read().startswith("bolt-oci: ")
+    assert os.listdir(bundle.root) == []
+
+
+def test_the_directory_of_a_creation_that_goes_on_is_not_taken_away(root_bundle):
+    """Before there is a record, which is soon."""
+    place = f"{root_bundle.root}/held"
+    os.makedirs(place)
+    lock = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    done = root_bundle.oci("delete", "--force", "held")
+    assert done.returncode == 1 and "container 'held' is being created" in done.stderr, done
+    os.close(lock)
+    assert root_bundle.oci("delete", "--force", "held").returncode == 0 and not os.path.exists(place)
