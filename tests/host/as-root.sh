@@ -121,12 +121,19 @@ owner() {
     found=$(cd $group && find . -maxdepth 1 -uid 1000 | sort | tr '\n' ' ')
     bolt-oci delete --force owner
     [ "$found" = "$3" ]
-    check "the owner of a cgroup that is $1 with a $2 cgroup namespace" $? "$out $found"
+    check "the owner of a cgroup that is $1 with a $2 cgroup namespace" $? "$out $found, not $3"
 }
 given=". $(while read -r name; do [ ! -e "/sys/fs/cgroup/bolt-test/$name" ] || echo "./$name"; done </sys/kernel/cgroup/delegate | sort | tr '\n' ' ')"
 owner writable new "$given"
 owner read-only new ""
 owner writable shared ""
+printf 'cgroup.procs\nno.such.file\ncgroup.threads\n' >/tmp/delegate
+mount --bind /tmp/delegate /sys/kernel/cgroup/delegate
+owner writable new ". ./cgroup.procs ./cgroup.threads "
+umount /sys/kernel/cgroup/delegate
+mount -t tmpfs nothing /sys/kernel/cgroup
+owner writable new ". ./cgroup.procs ./cgroup.subtree_control ./cgroup.threads "
+umount /sys/kernel/cgroup
 change '.process.user = {uid: 0, gid: 0} | .linux.namespaces |= map(select(.type != "cgroup")) + [{type: "cgroup"}]'
 [ -z "$(find /sys/fs/cgroup/bolt-test -mindepth 1 -type d)" ]
 check "no cgroup is left" $? "$(find /sys/fs/cgroup/bolt-test -type d)"
