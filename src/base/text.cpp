@@ -32,6 +32,20 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     }
 }
 
+std::string without_controls(std::string_view text) {
+    std::string shown;
+    shown.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        auto const c = static_cast<unsigned char>(text[i]);
+        // U+0080 to U+009F are C2 80 to C2 9F.
+        bool const is_high = c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+        bool const is_low = (c < ' ' && c != '\n' && c != '\t') || c == 0x7f;
+        shown += is_low || is_high ? '?' : text[i];
+        i += is_high;
+    }
+    return shown;
+}
+
 std::string in_lower_case(std::string_view text) {
     std::string lowered(text);
     for (char& c : lowered)

@@ -47,6 +47,9 @@ public:
     }
 
 private:
+    static constexpr std::chrono::duration<int, std::milli> console_rest{100};
+    bool is_console_resting() const { return std::chrono::steady_clock::now() < console_rests_until_; }
+
     enum Place { signals, channel, input, output, console, pipe_in, pipe_out, pipe_error, places };
 
     Result<void> turn() {
@@ -56,7 +59,7 @@ private:
         }
         pollfd set[places];
         fill(set);
-        if (poll(set, places, -1) < 0) {
+        if (poll(set, places, is_console_resting() ? console_rest.count() : -1) < 0) {
             if (errno == EINTR) return {};
             return Error::from_errno("wait for the container's streams");
         }
@@ -85,7 +88,7 @@ private:
         if (!set[channel].events) set[channel].fd = -1;
         set[input] = {input_open_ && pending_input_.empty() && !input_end_due_ ? 0 : -1, POLLIN, 0};
         set[output] = {takes_output ? -1 : pending_to_, POLLOUT, 0};
-        set[console] = {has_console ? console_.number() : -1, flags(takes_output, !pending_input_.empty()), 0};
+        set[console] = {has_console && !is_console_resting() ? console_.number() : -1, flags(takes_output, !pending_input_.empty()), 0};
         if (!set[console].events) set[console].fd = -1;
         set[pipe_in] = {pending_input_.empty() ? -1 : pipes_.input.number(), POLLOUT, 0};
         set[pipe_out] = {takes_output ? pipes_.output.number() : -1, POLLIN, 0};
@@ -142,7 +145,6 @@ private:
     }
 
     Result<void> send_to_monitor() {
-        using monitor::Type;
         auto const sent = send_next();
         // The monitor is going away; what it still says is read.
         if (!sent && (sent.error().is(EPIPE) || sent.error().is(ECONNRESET))) {
@@ -181,7 +183,11 @@ private:
             pending_to_ = to;
             return true;
         }
-        // EIO: the last of the tenant's processes closed its side of the terminal.
+        // EIO: none of the tenant's processes has the terminal open, and one may open it again. To close this side would hang up on them.
+        if (count < 0 && errno == EIO && &from == &console_) {
+            console_rests_until_ = std::chrono::steady_clock::now() + console_rest;
+            return false;
+        }
         if (count == 0 || (errno != EINTR && errno != EAGAIN)) from.close();
         return false;
     }
@@ -248,6 +254,7 @@ private:
 
     Channel& monitor_;
     UniqueFd console_;
+    std::chrono::steady_clock::time_point console_rests_until_{};
     TenantPipes pipes_;
     ClientTerminal& terminal_;
     RelayOptions const& options_;

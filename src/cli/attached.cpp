@@ -27,7 +27,9 @@ Result<int> code_of(engine::Installation const& here, engine::Container const& c
         return 0;
     case RelayEnd::output_closed: die_of(SIGPIPE);
     case RelayEnd::terminal_gone: die_of(SIGHUP);
-    case RelayEnd::exited: return outcome.value().exit_code;
+    case RelayEnd::exited:
+        if (!outcome.value().error.empty()) say(fmt::format("container '{}': {}", container.record.name, outcome.value().error));
+        return outcome.value().exit_code;
     case RelayEnd::connection_lost: break;
     }
     // Its monitor was killed; what is on disk says what became of the container, as soon as it is dead.

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include "monitor/monitor.h"
 #include "sys/channel.h"
-#include "sys/lock.h"
 
 namespace {
 
@@ -102,6 +101,5 @@ int main(int argc, char** argv) {
         if (!fd->is_open()) continue; // only the lock may be missing
         if (auto const set = set_on_exec(*fd, OnExec::close); !set) return fail(set.error());
     }
-    if (lock.is_open()) say_holder(lock);
-    return monitor::run_monitor(Channel(std::move(channel)), std::move(request));
+    return monitor::run_monitor(Channel(std::move(channel)), std::move(request), std::move(lock));
 }

@@ -70,6 +70,8 @@ constexpr Option pull_options[] = {
 };
 
 void interrupt_on(int signal) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) return; // as nohup(1) wants it
     struct sigaction action {};
     action.sa_handler = [](int) { interrupted = true; };
     sigaction(signal, &action, nullptr); // only a wrong number fails

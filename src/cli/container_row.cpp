@@ -12,8 +12,11 @@ constexpr std::size_t longest_command = 20, longest_mount = 15;
 // Go's strconv.Quote for what commands hold.
 std::string in_quotes(std::string_view text) {
     std::string out = "\"";
-    for (char const c : text) {
-        if (c == '"' || c == '\\') out += '\\', out += c;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        char const c = text[i];
+        bool const is_high_control = c == '\xc2' && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0; // U+0080 to U+009F
+        if (is_high_control) out += fmt::format("\\u00{:02x}", static_cast<unsigned char>(text[++i]));
+        else if (c == '"' || c == '\\') out += '\\', out += c;
         else if (c == '\n') out += "\\n";
         else if (c == '\t') out += "\\t";
         else if (c == '\r') out += "\\r";

@@ -21,9 +21,9 @@ Result<void> check_filter_keys(std::vector<Filter> const& filters, std::span<std
 
 // What a label filter says: "KEY" or "KEY=VALUE".
 bool has_label(std::vector<std::pair<std::string, std::string>> const& labels, std::string_view wanted);
-// "?" and "*" as the shell has them: fnmatch(3). Used for image references.
 // EINVAL for a '[' that nothing ends.
 Result<void> check_pattern(std::string_view pattern);
+// "?" and "*" as the shell has them: fnmatch(3). Used for image references.
 bool matches_pattern(std::string_view pattern, std::string_view text);
 
 // The containers of a listing that `filters` let through, in the same order. EINVAL for a value that its key cannot have.

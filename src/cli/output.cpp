@@ -18,9 +18,7 @@ Result<void> print(std::string_view text) {
 
 void say(std::string_view text) {
     // Names and texts of images, registries and files are in it: none of them may drive the terminal.
-    std::string shown(text);
-    std::ranges::replace_if(shown, [](char c) { return (static_cast<unsigned char>(c) < ' ' && c != '\n' && c != '\t') || c == '\x7f'; }, '?');
-    (void)write_all(FdRef(2), fmt::format("bolt: {}\n", shown)).ok(); // nobody is left to tell, ignoring
+    (void)write_all(FdRef(2), fmt::format("bolt: {}\n", without_controls(text))).ok(); // nobody is left to tell, ignoring
 }
 
 void warn(std::string_view text) { say(fmt::format("warning: {}", text)); }

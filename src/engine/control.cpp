@@ -30,6 +30,12 @@ Error not_running(Container const& container) {
     return Error::of(ESRCH, "{} does not run (it is {}); start it (bolt start {})", title_of(container), monitor::to_text(container.state.status), container.record.name);
 }
 
+// The caller's look at it is older than the monitor's word.
+Error not_running_any_more(Installation const& here, Container const& container) {
+    auto const state = find_run(here.layout, container.record);
+    return not_running(state && state.value() ? Container{container.record, *state.value()} : container);
+}
+
 Json stop_request(std::optional<std::chrono::milliseconds> timeout, std::optional<int> signal) {
     auto document = Json::object();
     if (signal) document.set("signal", *signal);
@@ -65,7 +71,8 @@ Result<std::optional<monitor::State>> await_record(Installation const& here, Con
 Result<int> recorded_exit_code(Installation const& here, Container const& container) {
     if (auto const state = TRY(await_record(here, container))) return state->exit_code;
     if (auto const ended = TRY(monitor::find_exit_record(here.layout.containers() / container.record.id))) return ended->exit_code;
-    return container.state.exit_code;
+    if (!counts_as_running(container.state)) return container.state.exit_code;
+    return Error::of(ESRCH, "{} was removed before its exit code could be read", title_of(container));
 }
 
 } // namespace
@@ -127,7 +134,7 @@ Result<ExecStarted> exec_in_container(Installation const& here, Container const&
         if (!incoming) return Error::of(ESRCH, "{} ended before the command was started in it", title_of(container));
         if (incoming->type == monitor::Type::failed) {
             auto failed = parse_failure(incoming->payload);
-            if (failed.error.is(ESRCH)) return not_running(container); // the monitor does not know its name
+            if (failed.error.is(ESRCH)) return not_running_any_more(here, container); // the monitor does not know its name
             failure.exit_code = failed.exit_code == failure.exit_code ? 126 : failed.exit_code; // the command could not be made to run
             return std::move(failed.error);
         }

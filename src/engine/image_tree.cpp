@@ -22,13 +22,6 @@ bool is_opaque(FdRef directory) {
     return false;
 }
 
-Result<std::string> read_link(FdRef link) {
-    char target[4096];
-    auto const length = readlinkat(link.number(), "", target, sizeof target);
-    if (length < 0) return Error::from_errno("read a symbolic link of the image");
-    return std::string(target, static_cast<std::size_t>(length));
-}
-
 } // namespace
 
 Result<ImageTree> ImageTree::open(std::vector<HostPath> const& layers) {
@@ -95,7 +88,7 @@ Result<std::optional<ImageNode>> ImageTree::find(RootPath const& path) const {
             walked += "/" + component;
         }
         if (!S_ISLNK(node->status.st_mode)) return node;
-        auto const target = TRY(read_link(node->file));
+        auto const target = TRY(read_symlink(FdRef(node->file)));
         auto const base = target.starts_with('/') ? std::string() : TRY(RootPath::parse(walked)).parent().absolute_text();
         wanted = TRY(RootPath::parse_clamped(base + "/" + target + rest));
     }

@@ -26,6 +26,7 @@ Result<std::vector<OpenLog>> open_logs(HostPath const& youngest) {
     for (int age = 0;; ++age) {
         auto const path = age == 0 ? youngest : TRY(HostPath::parse(fmt::format("{}.{}", youngest, age)));
         auto file = open_file(path, O_RDONLY);
+        if (!file && file.error().is(ENOENT) && age == 0) continue; // in the middle of a rotation
         if (!file && file.error().is(ENOENT)) break;
         if (!file) return std::move(file).error();
         auto const inode = TRY(stat_fd(file.value())).st_ino;

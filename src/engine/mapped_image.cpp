@@ -25,7 +25,7 @@ Result<void> fill(Installation const& here, ImageTree const& tree, ContainerIds 
 Result<HostPath> ensure_mapped_image(Installation const& here, store::Image const& image, ImageTree const& tree, ContainerIds const& ids) {
     auto const place = here.layout.layer(image.layer_keys.front()) / "mapped" / fmt::format("{}-{}", image.id.hex().substr(0, 16), ids.name);
     if (!exists(place))
-        TRY(make_staged_directory(here, place, [&](HostPath const& staging) { return fill(here, tree, ids, staging); })
+        TRY(make_staged_directory(here, place, Keep::safely, [&](HostPath const& staging) { return fill(here, tree, ids, staging); })
                 .while_doing("copy image '{}' for the container's own ids", image.id.hex().substr(0, 12)));
     return place / "fs";
 }

@@ -4,8 +4,8 @@
 #include <csignal>
 
 #include "base/text.h"
-#include "engine/host_files.h"
 #include "engine/record.h"
+#include "monitor/host_files.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -33,17 +33,19 @@ Result<std::optional<UniqueFd>> find_holder(store::Layout const& layout, std::st
 Result<std::optional<monitor::State>> find_run(store::Layout const& layout, Record const& record) {
     auto const run_directory = run_directory_of(layout, record);
     auto state = TRY(monitor::find_state(run_directory));
-    if (state || exists(run_directory)) return state;
+    if (state) return state;
     pid_t pid = 0;
     auto const holder = TRY(find_holder(layout, record.id, pid));
     if (!holder) return state;
     constexpr std::chrono::seconds patience{2};
     auto const end = std::chrono::steady_clock::now() + patience;
     for (Backoff backoff; !state && std::chrono::steady_clock::now() < end; state = TRY(monitor::find_state(run_directory))) {
-        if (!prepare_run_directory(run_directory, record.monitor_request) || !signal_pidfd(*holder, SIGUSR1)) break;
+        bool const has_files = exists(run_directory / "hosts") || monitor::prepare_run_directory(run_directory, record.monitor_request).ok();
+        // One that ends meanwhile says so before it takes its files away.
+        if (!has_files || !TRY(find_holder(layout, record.id, pid)) || !signal_pidfd(*holder, SIGUSR1)) break;
         backoff.wait();
     }
-    if (state || !TRY(find_holder(layout, record.id, pid))) return state;
+    if (state || !TRY(find_holder(layout, record.id, pid))) return state ? state : monitor::find_state(run_directory);
     return Error::of(EIO, "container '{}' runs, but its directory '{}' was removed and cannot be made again; end it with `kill {}`", record.name, run_directory, pid);
 }
 

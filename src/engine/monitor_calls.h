@@ -13,8 +13,8 @@ namespace bolt::engine {
 // The container's run directory: state.json, control.sock, the three host files.
 HostPath run_directory_of(Installation const& here, Container const& container);
 
-// monitor::find_state. A monitor whose run directory was removed while it runs is asked to make its files there again: EIO when it
-// cannot.
+// monitor::find_state. A monitor whose files were removed while it runs, as the lock's file tells, is asked to make them again: EIO
+// when it cannot.
 Result<std::optional<monitor::State>> find_run(store::Layout const& layout, Record const& record);
 
 // "container 'web'".

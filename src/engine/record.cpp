@@ -60,7 +60,7 @@ Result<void> write_record(store::Layout const& layout, Record const& record) {
 Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id) {
     auto const file = layout.containers() / id / "config.json";
     auto const text = TRY(find_file(file));
-    if (!text) return std::optional<Record>();
+    if (!text || text->empty()) return std::optional<Record>(); // empty: the host went down before it was written
     auto const parsed = [&]() -> Result<Record> { return parse_record(TRY(Json::parse(*text))); }();
     if (parsed) return std::optional(parsed.value());
     return Error::of(EBADMSG, "the record of container {} is damaged ('{}': {}); remove it (bolt rm -f {})", id.substr(0, 12), file, parsed.error().text(), id.substr(0, 12));

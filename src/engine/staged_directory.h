@@ -10,8 +10,11 @@ namespace bolt::engine {
 
 enum class MadeBy { us, somebody_else };
 
+// What a power cut may cost: nothing once it is there, or what its only user can do without.
+enum class Keep { safely, loosely };
+
 // `fill` finds an empty directory of mode 0700. Somebody who made the same at the same time is no failure. On failure nothing
 // is left.
-Result<MadeBy> make_staged_directory(Installation const& here, HostPath const& place, std::function<Result<void>(HostPath const& staging)> const& fill);
+Result<MadeBy> make_staged_directory(Installation const& here, HostPath const& place, Keep keep, std::function<Result<void>(HostPath const& staging)> const& fill);
 
 } // namespace bolt::engine

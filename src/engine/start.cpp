@@ -4,10 +4,10 @@
 #include "engine/container_lock.h"
 #include "engine/containers.h"
 #include "engine/delegated_cgroup.h"
-#include "engine/host_files.h"
 #include "engine/monitor_calls.h"
 #include "engine/record.h"
 #include "engine/seccomp_profile.h"
+#include "monitor/host_files.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -102,7 +102,7 @@ Result<Started> start_locked(Installation const& here, Container const& containe
     // What `create` has just made is as it was written; anything else may have changed since the caller looked.
     auto const record = TRY(find_record(here.layout, container.record.id));
     if (!record) return Error::of(ENOENT, "{} was removed meanwhile", title_of(container));
-    TRY(prepare_run_directory(run_directory_of(here, container), record->monitor_request));
+    TRY(monitor::prepare_run_directory(run_directory_of(here, container), record->monitor_request));
     auto launched = TRY(launch(here, *record, lock.fd()));
     auto started = converse(launched, attach, window, failure);
     // Its life is its own from here on; one that failed ends by itself.

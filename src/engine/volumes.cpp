@@ -42,7 +42,7 @@ Result<void> stage(Installation const& here, ImageTree const& image, VolumeWish 
     TRY(fill(here, image, wish, staging / "data"));
     Json meta;
     meta.set("name", wish.name).set("created", format_rfc3339(Clock::now())).set("anonymous", wish.kind == VolumeKind::anonymous);
-    return write_file(staging / "meta.json", meta.dump(), 0600, wish.kind == VolumeKind::named ? Durability::synced : Durability::none);
+    return write_file(staging / "meta.json", meta.dump(), 0600, Durability::none);
 }
 
 } // namespace
@@ -50,7 +50,7 @@ Result<void> stage(Installation const& here, ImageTree const& image, VolumeWish 
 Result<Volume> ensure_volume(Installation const& here, ImageTree const& image, VolumeWish const& wish) {
     auto const place = here.layout.volumes() / wish.name;
     if (wish.kind == VolumeKind::named && exists(place)) return Volume{place / "data", false};
-    auto const made = TRY(make_staged_directory(here, place, [&](HostPath const& staging) { return stage(here, image, wish, staging); })
+    auto const made = TRY(make_staged_directory(here, place, wish.kind == VolumeKind::named ? Keep::safely : Keep::loosely, [&](HostPath const& staging) { return stage(here, image, wish, staging); })
                               .while_doing("make volume '{}'", wish.name));
     return Volume{place / "data", made == MadeBy::us};
 }

@@ -32,13 +32,13 @@ void Monitor::read_signals() {
 
 // What cannot be made is missed by whoever asked, who says so.
 void Monitor::make_files_again() {
-    if (phase_ == Phase::creating || phase_ == Phase::ended || exists(request_.run_directory / "control.sock")) return;
-    if (!make_directories(request_.run_directory, 0700)) return;
-    auto listener = listen_for_clients(request_.run_directory);
-    if (!listener) return;
-    clients_.stop_listening();
-    (void)clients_.listen(std::move(listener).value()).ok();
-    (void)write_state(request_.run_directory, state_).ok();
+    if (!state_.started_at || phase_ == Phase::ended || !make_directories(request_.run_directory, 0700)) return;
+    if (!exists(request_.run_directory / "control.sock"))
+        if (auto listener = listen_for_clients(request_.run_directory)) {
+            clients_.stop_listening();
+            (void)clients_.listen(std::move(listener).value()).ok();
+        }
+    if (!exists(request_.run_directory / "state.json")) (void)write_state(request_.run_directory, state_).ok(); // last: readers look for it first
 }
 
 void Monitor::reap() {

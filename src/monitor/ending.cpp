@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "sys/file.h"
+#include "sys/lock.h"
 
 namespace bolt::monitor {
 
@@ -10,6 +11,7 @@ void Monitor::init_ended(ExitStatus ended) {
     bool const ran = phase_ == Phase::running;
     phase_ = Phase::draining;
     loop_.cancel(timer_);
+    kill_at_.reset();
     state_.finished_at = std::chrono::time_point_cast<Time::duration>(Clock::now());
     state_.exit_code = ended.shell_code();
     state_.oom_killed = ran && runtime_->memory_kills() > memory_kills_before_;
@@ -51,6 +53,7 @@ void Monitor::end() {
     if (auto* const pasta = surroundings_->pasta()) loop_.forget(pasta->poll_fd());
     surroundings_->leave();
     log_.reset();
+    if (lock_.is_open()) say_nobody(lock_); // who misses the files from here on has not lost them
     state_.status = state_.started_at ? Status::exited : Status::created;
     if (request_.remove_at_exit.empty()) {
         auto const socket = remove_file(request_.run_directory / "control.sock");
@@ -65,7 +68,15 @@ void Monitor::end() {
         clients_.stop_listening();
         remove_files();
     }
+    let_lock_go();
     tell_the_end();
+}
+
+// Clients may take their time to read what they were sent, and nobody is to wait for them. Copies of the descriptor that children have
+// let go with it.
+void Monitor::let_lock_go() {
+    if (lock_.is_open()) release_lock(lock_);
+    lock_.close();
 }
 
 // --rm. The run directory goes last: as long as it is there, lists show a container, and a whole one.

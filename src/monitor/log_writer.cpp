@@ -24,12 +24,15 @@ std::string format_log_entries(std::string_view bytes, Stream stream, Time time)
 }
 
 namespace {
-Result<UniqueFd> open_log(HostPath const& file) { return open_file(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600).while_doing("open the log"); }
+Result<UniqueFd> open_log(HostPath const& file) { return open_file(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, 0600).while_doing("open the log"); }
 } // namespace
 
 Result<LogWriter> LogWriter::open(HostPath file, LogLimits limits) {
     auto fd = TRY(open_log(file));
     auto const size = TRY(stat_fd(fd)).st_size;
+    // Half a line, of a monitor that was killed, must not take the next one along.
+    char last = '\n';
+    if (size > 0 && pread(fd.number(), &last, 1, size - 1) == 1 && last != '\n') TRY(write_all(fd, "\n"));
     limits.files = std::max(limits.files, 1);
     return LogWriter(std::move(file), limits, std::move(fd), static_cast<std::uint64_t>(size));
 }

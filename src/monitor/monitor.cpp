@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "monitor/host_files.h"
 #include "oci/messages.h"
 #include "sys/file.h"
+#include "sys/lock.h"
 #include "sys/memory.h"
 
 namespace bolt::monitor {
@@ -18,17 +20,6 @@ Time now() { return std::chrono::time_point_cast<Time::duration>(Clock::now()); 
 
 // What the start needed is given back this long after it, out of the way of whoever waits for the container.
 constexpr std::chrono::milliseconds settling_time{200};
-
-// What is true of the run when nobody comes to say anything else: the state goes with a reboot, this record stays.
-State went_down_with_the_host(State state) {
-    state.status = Status::exited;
-    state.exit_code = 128 + SIGKILL;
-    state.error = "the host went down while it ran";
-    state.pid = state.monitor_pid = 0;
-    state.start_time = state.monitor_start_time = 0;
-    state.network_pid = 0;
-    return state;
-}
 
 } // namespace
 
@@ -50,9 +41,10 @@ Result<Request> read_request(FdRef document) {
     return request;
 }
 
-Monitor::Monitor(EventLoop& loop, FdRef document)
+Monitor::Monitor(EventLoop& loop, FdRef document, UniqueFd lock)
     : loop_(loop),
       document_(document),
+      lock_(std::move(lock)),
       clients_(loop, {.message = [this](ClientPtr const& client, Incoming incoming) { take(client, std::move(incoming)); },
                       .gone = [this](ClientPtr const& client) { client_gone(client); },
                       .pace_changed =
@@ -172,6 +164,7 @@ void Monitor::give_up_creation(Error const& error) {
     log_.reset();
     clients_.stop_listening();
     remove_files();
+    let_lock_go();
     clients_.post_failure(clients_.all().front(), error, exit_code_of_failure(error));
     exited_told_ = true;
     close_if_told();
@@ -190,8 +183,12 @@ Result<void> Monitor::start_container() {
     state_.error.clear();
     state_.cgroup = runtime_->cgroup();
     memory_kills_before_ = runtime_->memory_kills();
+    // The state goes with a reboot, this record stays.
     if (request_.remove_at_exit.empty()) TRY(write_exit_record(request_.container_directory, went_down_with_the_host(state_)));
-    return write_state(request_.run_directory, state_);
+    TRY(write_state(request_.run_directory, state_));
+    // From here on a reader who misses the state knows that it was removed, and whom to ask for it.
+    if (lock_.is_open()) say_holder(lock_);
+    return {};
 }
 
 void Monitor::settle() {
@@ -209,7 +206,9 @@ void Monitor::restart_now() {
     phase_ = Phase::creating;
     bool const asked = std::exchange(restart_asked_, false);
     auto restarted = [&]() -> Result<void> {
-        TRY(make_container(TRY(read_request(document_))));
+        auto const request = TRY(read_request(document_));
+        if (!exists(request.run_directory / "hosts")) TRY(prepare_run_directory(request));
+        TRY(make_container(request));
         // Docker counts the restarts of the policy, not those that were asked for.
         state_.restart_count = asked ? 0 : state_.restart_count + 1;
         return start_container();
@@ -229,10 +228,10 @@ void Monitor::restart_now() {
     settle();
 }
 
-int run_monitor(Channel engine, UniqueFd document) {
+int run_monitor(Channel engine, UniqueFd document, UniqueFd lock) {
     auto loop = EventLoop::make();
     if (!loop) return 1;
-    Monitor monitor(loop.value(), document);
+    Monitor monitor(loop.value(), document, std::move(lock));
     auto const created = monitor.create(std::move(engine));
     auto const ran = monitor.run();
     return created && ran ? 0 : 1;

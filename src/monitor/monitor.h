@@ -20,7 +20,7 @@
 //   * The terminal hangs up, the session ends: nothing; the monitor has a session of its own. SIGTERM and SIGINT to the
 //     monitor stop the container in order, without counting as the user's wish for `unless-stopped`.
 //   * The run directory is removed (/run/user/UID goes with the last login): nothing; SIGUSR1, which the next command sends that
-//     misses it, makes the state and the socket there again.
+//     misses the state, makes it and the socket there again. The lock's file says from the start on who that signal is for.
 //   * pasta dies: the container goes on without a way out; the state's `error` says so.
 #pragma once
 
@@ -46,8 +46,8 @@ namespace bolt::monitor {
 class Monitor {
 public:
     // `document` is the descriptor with the Request; it is read again for restarts and tenants, so that an idle monitor holds
-    // neither the configuration nor a copy of it.
-    Monitor(EventLoop& loop, FdRef document);
+    // neither the configuration nor a copy of it. `lock` is the container's, or closed.
+    Monitor(EventLoop& loop, FdRef document, UniqueFd lock);
     ~Monitor();
 
     // Makes everything up to the waiting init and says `created` to the engine. On failure all is undone, `failed` was said.
@@ -72,6 +72,7 @@ private:
     void plan_restart(std::chrono::milliseconds pause);
     void end();
     void remove_files();
+    void let_lock_go();
     Result<void> take_away(HostPath const& path);
     void tell(std::vector<std::weak_ptr<Client>>& askers); // that it is done
     void tell_the_end();
@@ -115,6 +116,7 @@ private:
 
     EventLoop& loop_;
     FdRef document_;
+    UniqueFd lock_; // until nothing of the container is in anybody's way
     Request request_; // without spec and seccomp_program once the container runs
     std::optional<Surroundings> surroundings_;
     std::unique_ptr<Runtime> runtime_;
@@ -126,6 +128,7 @@ private:
     Phase phase_ = Phase::creating;
     RestartDelay restart_delay_;
     EventLoop::TimerId timer_ = 0; // of the stop's patience, or of the restart's pause
+    std::optional<std::chrono::steady_clock::time_point> kill_at_; // when the stop's patience ends
     std::uint64_t memory_kills_before_ = 0;
 
     std::map<pid_t, Maker> makers_;
@@ -145,7 +148,7 @@ private:
 
 // The whole program, after its arguments were read. The exit status is for nobody but a person who looks: 0 unless the
 // container could not be made.
-int run_monitor(Channel engine, UniqueFd document);
+int run_monitor(Channel engine, UniqueFd document, UniqueFd lock);
 
 // What clients get who come too late, or too early.
 Error not_running();

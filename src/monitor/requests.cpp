@@ -140,12 +140,16 @@ Result<void> Monitor::restart(ClientPtr const& client, std::string_view payload)
 }
 
 void Monitor::begin_stop(int number, std::chrono::milliseconds timeout) {
-    loop_.cancel(timer_);
     // An init that was never started would not get a signal that it has not asked for; nothing is lost with it.
     bool const at_once = phase_ == Phase::created || timeout == std::chrono::milliseconds(0) || number == SIGKILL;
     if (!at_once) (void)runtime_->init().kill(number); // gone already: its end is on its way, ignoring
-    if (at_once) runtime_->kill_all();
-    else if (timeout > std::chrono::milliseconds(0)) timer_ = loop_.after(timeout, [this] {
+    if (at_once) return runtime_->kill_all();
+    // Somebody may have less patience, and has been promised the end by then.
+    auto const kill_at = std::chrono::steady_clock::now() + timeout;
+    if (timeout < std::chrono::milliseconds(0) || (kill_at_ && *kill_at_ <= kill_at)) return;
+    kill_at_ = kill_at;
+    loop_.cancel(timer_);
+    timer_ = loop_.after(timeout, [this] {
         timer_ = 0;
         runtime_->kill_all();
     });

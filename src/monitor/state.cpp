@@ -1,5 +1,7 @@
 #include "monitor/state.h"
 
+#include <csignal>
+
 #include "base/json.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -86,9 +88,20 @@ Result<void> write_state(HostPath const& run_directory, State const& state) {
     return write_file(run_directory / "state.json", to_json(state).dump(), 0600, Durability::none);
 }
 
+State went_down_with_the_host(State state) {
+    state.status = Status::exited;
+    state.exit_code = 128 + SIGKILL;
+    state.error = "the host went down while it ran";
+    state.pid = state.monitor_pid = 0;
+    state.start_time = state.monitor_start_time = 0;
+    state.network_pid = 0;
+    return state;
+}
+
 Result<std::optional<State>> find_state(HostPath const& run_directory) {
     auto state = TRY(find_state_file(run_directory / "state.json"));
     if (!state || state->status == Status::exited) return state;
+    if (!state->boot.empty() && state->boot != TRY(boot_id())) return went_down_with_the_host(std::move(*state));
     if (TRY(is_alive(state->monitor_pid, state->monitor_start_time))) return state;
     // Init gets SIGKILL together with its monitor; until it is gone, the container does run.
     if (TRY(is_alive(state->pid, state->start_time))) return state;
@@ -100,7 +113,7 @@ Result<std::optional<State>> find_state(HostPath const& run_directory) {
     return state;
 }
 
-// Synced: after a power cut a container has the exit record of a run that did end, or the one before.
+// Synced: after a power cut a container has one of a run that did end, or of the one that the power cut ended.
 Result<void> write_exit_record(HostPath const& container_directory, State const& state) {
     return write_file(container_directory / "exit.json", to_json(state).dump(), 0600, Durability::synced);
 }

@@ -41,11 +41,15 @@ struct State {
 Json to_json(State const& state);
 Result<State> parse_state(Json const& document); // EINVAL names the field
 
+// What is true of a run when nobody comes to say anything else.
+State went_down_with_the_host(State state);
+
 Result<void> write_state(HostPath const& run_directory, State const& state);
 // What the state file says, corrected by what is true: a running container whose monitor and init are gone is `exited` with
 // code 137 and an error that says that the monitor was killed. None when there is no state file (never started since boot).
 Result<std::optional<State>> find_state(HostPath const& run_directory);
-// The exit record outlives a reboot: container_directory/exit.json has the same members.
+// The exit record outlives a reboot: container_directory/exit.json has the same members. While a container runs it says that the
+// host went down, which is true for whoever comes to read it then.
 Result<void> write_exit_record(HostPath const& container_directory, State const& state);
 Result<std::optional<State>> find_exit_record(HostPath const& container_directory);
 

@@ -55,6 +55,7 @@ Result<void> Streams::begin() {
 // Interest follows from what there is to do: read unless paused, and write to a terminal while input waits.
 void Streams::update(Source& source) {
     if (!source.fd.is_open()) return;
+    if (resting_ && &source == &output_) return loop_.change(source.fd, 0);
     bool const writes = terminal_ && &source == &output_ && !pending_.empty();
     loop_.change(source.fd, (paused_ && !finishing_ ? 0U : EPOLLIN) | (writes ? EPOLLOUT : 0U));
 }
@@ -70,7 +71,11 @@ bool Streams::read_once(Source& source) {
     char message[1 + 32 * 1024]; // the first byte is the message's type
     auto const count = read_some(source.fd, {message + 1, sizeof message - 1});
     if (!count && count.error().is(EAGAIN)) return false;
-    // EIO: nobody has the terminal open any more.
+    // EIO: nobody has the terminal open, and somebody may open it again, as init does with /dev/console.
+    if (!count && count.error().is(EIO) && terminal_ && !finishing_) {
+        rest();
+        return false;
+    }
     if (!count || count.value() == 0) {
         close_source(source);
         end_if_drained();
@@ -78,6 +83,16 @@ bool Streams::read_once(Source& source) {
     }
     events_.output({message, 1 + count.value()}, source.stream);
     return source.fd.is_open();
+}
+
+void Streams::rest() {
+    resting_ = true;
+    update(output_);
+    rest_timer_ = loop_.after(longest_rest, [this] {
+        rest_timer_ = 0;
+        resting_ = false;
+        update(output_);
+    });
 }
 
 void Streams::close_source(Source& source) {
@@ -134,6 +149,8 @@ void Streams::resize(unsigned short rows, unsigned short columns) {
 
 void Streams::finish() {
     finishing_ = true;
+    resting_ = false;
+    loop_.cancel(rest_timer_);
     close_input();
     // Bounded: somebody outside may go on writing for ever. A pipe holds at most 1 MiB unless its owner is privileged.
     for (auto* const source : {&output_, &error_})
@@ -165,6 +182,7 @@ void Streams::end_if_drained() {
 
 void Streams::close() {
     loop_.cancel(patience_);
+    loop_.cancel(rest_timer_);
     finishing_ = false;
     close_source(output_);
     close_source(error_);

@@ -57,13 +57,14 @@ public:
     void close();
 
 private:
+    static constexpr std::chrono::milliseconds longest_rest{100};
     struct Source {
         UniqueFd fd;
         Stream stream = Stream::output;
     };
-    void watch(Source& source);
     void update(Source& source);
     bool read_once(Source& source); // false: nothing there, or the end
+    void rest();
     void close_source(Source& source);
     void close_input();
     void write_pending();
@@ -76,7 +77,8 @@ private:
     UniqueFd input_;            // the pipe's write end
     bool terminal_ = false, takes_input_ = false, paused_ = false, finishing_ = false, input_ends_ = false;
     std::string pending_;       // input that the container has not taken yet
-    EventLoop::TimerId patience_ = 0;
+    EventLoop::TimerId patience_ = 0, rest_timer_ = 0;
+    bool resting_ = false; // nobody has the terminal open: it is looked at again after longest_rest
 };
 
 } // namespace bolt::monitor

@@ -103,7 +103,6 @@ bool asks_supervisor(spec::Seccomp const& seccomp) {
 }
 
 Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls unknown) {
-    TRY(require_execve(seccomp));
     auto const default_action = TRY(parse_action(seccomp.default_action, seccomp.default_errno_return).while_doing("seccomp.defaultAction"));
     Filter const filter(seccomp_init(default_action), seccomp_release);
     if (!filter) return Error::of(ENOMEM, "seccomp: libseccomp could not make a filter");
@@ -111,6 +110,7 @@ Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls u
     // A binary tree instead of a list: the cost of every syscall in the container. libseccomp 2.5.
     (void)seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
     for (auto const& rule : seccomp.syscalls) TRY(add_rule(filter, rule, default_action, unknown).while_doing("seccomp.syscalls"));
+    TRY(require_execve(seccomp));
     UniqueFd const file(memfd_create("seccomp", MFD_CLOEXEC));
     if (!file.is_open()) return Error::from_errno("seccomp: make a memory file");
     if (int const failure = seccomp_export_bpf(filter.get(), file.number()); failure < 0) return Error::from_code(-failure, "seccomp: compile");

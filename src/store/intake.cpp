@@ -165,6 +165,7 @@ Result<void> commit_image(Layout const& layout, ImageRecord const& image, image:
         TRY(open_file(marker, O_WRONLY | O_CREAT, 0600));
         if (sync != Sync::none) TRY(sync_directory(layout.layer(layer.key)));
     }
+    auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, patience));
     auto const durability = sync == Sync::none ? Durability::none : Durability::synced;
     TRY(write_file(layout.image_file(image.id), to_json(image).dump(), 0600, durability));
     auto const file = reference_file(layout, reference);

@@ -99,7 +99,7 @@ Result<void> Layout::prepare() const {
     bool const is_there = TRY(check_version(version_file));
     for (auto const& directory : {blobs() / "sha256", ingest(), layers(), refs(), images(), containers(), names(), volumes(), tmp(), trash()})
         if (!is_there || !exists(directory)) TRY(make_directories(directory, 0700));
-    return is_there ? Result<void>() : write_file(version_file, fmt::format("{}\n", format_version), 0644, Durability::none); // last: what it stands for is there
+    return is_there ? Result<void>() : write_file(version_file, fmt::format("{}\n", format_version), 0644, Durability::synced); // last: what it stands for is there
 }
 
 Result<void> Layout::require_own() const {

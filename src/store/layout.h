@@ -31,6 +31,7 @@ struct Layout {
     HostPath images() const { return data / "store/images"; }
     HostPath containers() const { return data / "store/containers"; }
     HostPath names() const { return data / "store/names"; }
+    HostPath images_lock() const { return data / "store/images.lock"; } // while an image and its names are looked at and changed together
     HostPath names_lock() const { return data / "store/names.lock"; }
     HostPath ids() const { return data / "store/ids"; }            // what --userns=auto has given to containers
     HostPath volumes() const { return data / "store/volumes"; }

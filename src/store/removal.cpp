@@ -32,7 +32,7 @@ Result<Used> images_in_use(Layout const& layout) {
     if (!names) return names.error().is(ENOENT) ? Result<Used>(std::move(used)) : names.error();
     for (auto const& id : names.value()) {
         auto const text = TRY(find_file(layout.containers() / id / "config.json"));
-        if (!text) continue; // being made (its layers are held) or removed
+        if (!text || text->empty()) continue; // being made (its layers are held), removed, or lost with the host
         auto const document = Json::parse(*text);
         auto const image_id = document ? document.value().find_string("image_id") : Result<std::optional<std::string>>(document.error());
         if (image_id && image_id.value())
@@ -64,6 +64,16 @@ struct Target {
     std::vector<std::string> references;        // those to remove
 };
 
+// NAME@DIGEST is found by the tags that the image has there, which then go.
+std::vector<std::string> names_to_remove(Image const& image, std::string const& wanted) {
+    if (std::ranges::find(image.references, wanted) != image.references.end()) return {wanted};
+    auto const asked = image::Reference::parse(wanted);
+    std::vector<std::string> names;
+    for (auto const& name : image.references)
+        if (auto const has = image::Reference::parse(name); asked && has && has.value().domain() == asked.value().domain() && has.value().repository() == asked.value().repository()) names.push_back(name);
+    return names;
+}
+
 Result<Target> find_target(Layout const& layout, std::string_view text, Removal removal) {
     auto const found = TRY(find_image_by_text(layout, text));
     if (!found) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", text);
@@ -73,7 +83,7 @@ Result<Target> find_target(Layout const& layout, std::string_view text, Removal 
     if (whole == all.images.end()) return Error::of(ENOENT, "image '{}' was removed meanwhile", text);
     Target target{std::move(*whole), {}};
     if (by_name)
-        target.references = found->references;
+        target.references = names_to_remove(target.image, found->references.front());
     else if (target.image.references.size() > 1 && removal != Removal::force)
         return Error::of(EEXIST, "image '{}' has several names ({}); remove them by name, or all with --force", text, join(target.image.references, ", "));
     else
@@ -86,6 +96,7 @@ Result<Target> find_target(Layout const& layout, std::string_view text, Removal 
 Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, Removal removal) {
     TRY(layout.prepare());
     auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, std::chrono::seconds(10)));
+    auto images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, std::chrono::seconds(10)));
     auto const target = TRY(find_target(layout, text, removal));
     bool const last = target.references.size() >= target.image.references.size();
     auto const user = last ? TRY(images_in_use(layout)).user_of(target.image.id.text()) : std::nullopt;
@@ -103,6 +114,7 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
 
     auto const file = layout.image_file(target.image.id);
     if (auto const gone = remove_file(file); !gone && !gone.error().is(ENOENT)) return gone.error();
+    images.release();
     removed.deleted.push_back(target.image.id.text());
     auto const kept = TRY(layers_of_images(layout));
     for (auto const& key : target.image.layer_keys) {

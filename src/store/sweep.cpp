@@ -93,15 +93,20 @@ bool is_old(HostPath const& path) {
     return lstat(path.c_str(), &look) == 0 && Clock::now() - Clock::from_time_t(look.st_mtim.tv_sec) > std::chrono::minutes(1);
 }
 
-// Containers that were never finished: the record comes last.
+bool has_text(HostPath const& file) {
+    auto const look = stat_file(file);
+    return look && look.value().st_size > 0;
+}
+
+// Containers that were never finished: the record comes last. An empty one is what a power cut can leave of it.
 void sweep_containers(Layout const& layout, ErrorList& errors) {
     auto const ids = list_directory(layout.containers());
     if (!ids) return errors.push_back(ids.error());
     for (auto const& id : ids.value()) {
         auto const directory = layout.containers() / id, record = directory / "config.json";
-        if (exists(record) || !is_old(directory)) continue;
+        if (has_text(record) || !is_old(directory)) continue;
         auto const lock = FileLock::find(directory / "lock", LockMode::exclusive);
-        if (!lock || !lock.value() || exists(record)) continue;
+        if (!lock || !lock.value() || has_text(record)) continue;
         if (auto const removed = remove_by_rename(layout, directory); !removed) errors.push_back(removed.error());
     }
 }

@@ -225,7 +225,9 @@ Result<void> Emptying::run() {
 }
 
 Result<void> Emptying::empty(FdRef directory, int depth) {
-    for (auto const& name : TRY(list_directory(directory))) {
+    auto const names = list_directory(directory);
+    if (!names) return names.error().is(ENOENT) ? Result<void>() : names.error(); // somebody else removes the same tree
+    for (auto const& name : names.value()) {
         if (unlinkat(directory.number(), name.c_str(), 0) == 0 || errno == ENOENT) continue;
         // unlinkat on a directory is EISDIR on Linux; EPERM comes from file systems that follow POSIX to the letter.
         if (errno != EISDIR && errno != EPERM) return Error::from_errno("remove '{}'", name);
@@ -238,13 +240,14 @@ Result<void> Emptying::remove_below(FdRef directory, std::string const& name, in
     auto below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!below && below.error().is(EACCES) && fchmodat(directory.number(), name.c_str(), 0700, 0) == 0)
         below = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!below && below.error().is(ENOENT)) return {};
     if (!below) return std::move(below).error().is(ENOTDIR) ? Error::of(EPERM, "remove '{}': Operation not permitted", name) : std::move(below).error();
     auto const status = TRY(stat_fd(below.value()));
     if (status.st_dev != device_) return Error::of(EBUSY, "'{}' is a mount point", name);
     if ((status.st_mode & 0700) != 0700) fchmod(below->number(), 0700); // ignoring a failure: the removal below reports it
     if (depth >= deepest_open) {
         auto const lifted = TRY(random_name());
-        if (renameat(directory.number(), name.c_str(), top_.number(), lifted.c_str()) < 0) return Error::from_errno("remove '{}'", name);
+        if (renameat(directory.number(), name.c_str(), top_.number(), lifted.c_str()) < 0 && errno != ENOENT) return Error::from_errno("remove '{}'", name);
         lifted_ = true;
         return {};
     }
@@ -260,8 +263,10 @@ Result<void> remove_tree(HostPath const& path) {
     if (errno != EISDIR && errno != EPERM) return Error::from_errno("remove '{}'", path);
     auto top = open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!top && top.error().is(EACCES) && chmod(path.c_str(), 0700) == 0) top = open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!top && top.error().is(ENOENT)) return {};
     TRY(Emptying(TRY(std::move(top))).run().while_doing("remove '{}'", path));
-    return remove_directory(path);
+    auto const removed = remove_directory(path);
+    return removed || removed.error().is(ENOENT) ? Result<void>() : removed;
 }
 
 Result<void> sync_directory(HostPath const& path) {

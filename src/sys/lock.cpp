@@ -32,6 +32,9 @@ void say_holder(FdRef lock) {
     if (ftruncate(lock.number(), 0) == 0 && pwrite(lock.number(), pid.data(), pid.size(), 0) < 0) errno = 0;
 }
 
+void say_nobody(FdRef lock) { (void)!ftruncate(lock.number(), 0); } // as above
+void release_lock(FdRef lock) { flock(lock.number(), LOCK_UN); }    // fails for what is no descriptor only
+
 Result<std::optional<FileLock>> FileLock::find_directory(HostPath const& directory) {
     auto fd = TRY(open_file(directory, O_RDONLY | O_DIRECTORY).while_doing("lock"));
     if (flock(fd.number(), LOCK_EX | LOCK_NB) == 0) return std::optional(FileLock(std::move(fd)));

@@ -33,5 +33,9 @@ private:
 
 // Who inherited a lock's descriptor says that it is the holder now.
 void say_holder(FdRef lock);
+// The file says that nobody is the holder, who still is.
+void say_nobody(FdRef lock);
+// Of every copy of the descriptor.
+void release_lock(FdRef lock);
 
 } // namespace bolt

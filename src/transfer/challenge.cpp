@@ -1,5 +1,7 @@
 #include "transfer/challenge.h"
 
+#include "base/text.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -15,12 +17,6 @@ std::string Challenge::parameter(std::string_view name) const {
 namespace {
 
 bool is_token_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos; }
-
-std::string lowered(std::string_view text) {
-    std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
-}
 
 class Scanner {
 public:
@@ -67,12 +63,12 @@ std::vector<Challenge> parse_challenges(std::string_view header) {
         }
         scanner.skip(" \t");
         if (!scanner.take('=')) {
-            challenges.push_back({lowered(word), {}});
+            challenges.push_back({in_lower_case(word), {}});
             continue;
         }
         scanner.skip(" \t");
         auto value = scanner.value();
-        if (!challenges.empty()) challenges.back().parameters.insert_or_assign(lowered(word), std::move(value));
+        if (!challenges.empty()) challenges.back().parameters.insert_or_assign(in_lower_case(word), std::move(value));
     }
     return challenges;
 }

@@ -90,6 +90,7 @@ std::string host_of(std::string const& url) {
     return url.substr(from, url.find('/', from) - from);
 }
 
+// "host", "host:port", "[v6]:port" without the port.
 std::string without_port(std::string_view host) {
     if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
     return std::string(host.substr(0, host.find(':')));
@@ -259,6 +260,10 @@ bool HttpClient::collect_finished() {
         Transfer* raw = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &raw);
         curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &raw->head.status);
+        // Another host, to which we were sent, may not ask for this one's login.
+        char const* last = nullptr;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_EFFECTIVE_URL, &last);
+        if (last && host_of(last) != host_of(raw->download.request.url)) raw->head.headers.erase("www-authenticate");
         auto const at = state_->transfers.find(raw->id);
         auto transfer = std::move(at->second);
         state_->transfers.erase(at);

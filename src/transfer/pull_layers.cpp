@@ -177,10 +177,12 @@ void LayerPulls::download(Task& task) {
         download.request.url = task.layer.urls.front();
         std::erase_if(download.request.headers, [](std::string const& header) { return header.starts_with("Authorization:"); });
     }
-    download.take = [&task, offset, first = true](HttpHead const& head, std::span<char const> bytes) mutable -> Result<void> {
+    download.take = [&task, offset, first = true, refused = std::size_t{0}](HttpHead const& head, std::span<char const> bytes) mutable -> Result<void> {
         if (head.status != 200 && head.status != 206) {
-            task.refusal.append(bytes.data(), std::min(bytes.size(), std::size_t{4096}));
-            return {};
+            constexpr std::size_t shown = 4096, longest = 64 * 1024;
+            task.refusal.append(bytes.data(), std::min(bytes.size(), shown - std::min(shown, task.refusal.size())));
+            refused += bytes.size();
+            return refused <= longest ? Result<void>() : Error::of(EFBIG, "the answer of status {} for blob {} does not end", head.status, task.layer.blob);
         }
         if (std::exchange(first, false)) {
             // A server that knows no ranges sends all of it once more.
@@ -195,6 +197,12 @@ void LayerPulls::download(Task& task) {
     task.download = client_.start(std::move(download));
 }
 
+void LayerPulls::end_download(Task& task) {
+    if (task.download) client_.cancel(*task.download);
+    task.download.reset();
+    task.ended.reset();
+}
+
 Result<void> LayerPulls::download_ended(Task& task) {
     auto const ended = std::move(*task.ended);
     task.ended.reset();
@@ -205,7 +213,8 @@ Result<void> LayerPulls::download_ended(Task& task) {
         return {};
     }
     auto const what = fmt::format("layer {} of '{}'", task.layer.blob, registry_->host());
-    if (ended && ended.value().status == 401 && !task.authenticated) {
+    // What another host asks for is not the registry's to have: nobody's login goes there.
+    if (ended && ended.value().status == 401 && !task.authenticated && !task.from_url) {
         task.authenticated = true;
         if (auto const renewed = registry_->authenticate(ended.value()); !renewed) task.file->fail(renewed.error());
         return {};
@@ -242,9 +251,7 @@ Result<void> LayerPulls::unpacking_ended(Task& task) {
     // What an earlier run left may have been damaged since: once more, from nothing.
     if (finished.error().is(EBADMSG) && task.resumed && task.ingest) {
         progress_.note(fmt::format("what was downloaded before of blob {} is damaged; downloading it again", task.layer.blob));
-        if (task.download) client_.cancel(*task.download);
-        task.download.reset();
-        task.ended.reset();
+        end_download(task);
         task.file.reset();
         if (ftruncate(task.ingest->part().number(), 0) < 0) return Error::from_errno("begin the download anew");
         task.resumed = false;
@@ -261,6 +268,7 @@ Result<void> LayerPulls::commit(Task& task, FinishedLayer finished) {
         progress_.warn("some files belong to users that have no ids here; they are yours instead (ranges in /etc/subuid and /etc/subgid, and newuidmap, would keep them apart)");
     if (unpacked.devices_left_out > 0 && !std::exchange(warned_devices_, true))
         progress_.warn(fmt::format("{} device nodes of the image were left out, which only root can make", unpacked.devices_left_out));
+    end_download(task); // a server that sends more than it should
     task.file.reset();
     task.state = Progress::LayerState::done;
     if (!unpacked.implied.empty() && task.layer.chain_id != task.layer.diff_id) {

@@ -46,6 +46,7 @@ private:
     Result<void> begin_local(Task& task);
     Result<void> begin_unpacking(Task& task, FdRef file, std::uint64_t available);
     void download(Task& task);
+    void end_download(Task& task);
     Result<void> download_ended(Task& task);
     Result<void> unpacking_ended(Task& task);
     Result<void> commit(Task& task, FinishedLayer finished);

@@ -19,7 +19,6 @@ namespace {
 constexpr std::size_t longest_manifest = 16u << 20;
 constexpr std::size_t longest_token = 1u << 20;
 
-// "host", "host:port", "[v6]:port" without the port.
 // The registry's own words: {"errors":[{"code":…,"message":…}]}.
 std::string message_in(std::string_view body) {
     auto const document = Json::parse(body);
@@ -30,8 +29,8 @@ std::string message_in(std::string_view body) {
     if (!message || message.value().empty()) message = first.string_or("code", "");
     if (!message) return "";
     auto text = message.value().substr(0, 200);
-    std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, ' '); // it goes to a terminal
-    return text;
+    std::ranges::replace(text, '\n', ' ');
+    return without_controls(text); // it goes to a terminal
 }
 
 } // namespace

@@ -429,3 +429,44 @@ def test_a_pull_ends_with_the_run_that_wants_it(bolt):
     finally:
         go_on.set()
         registry.close()
+
+
+def test_a_reader_who_takes_its_time_keeps_no_container(bolt):
+    """The one whose output it reads has ended, and may be removed, or started again."""
+    process = subprocess.Popen(bolt.arguments(["run", "--name", "slow", "--network", "none", IMAGE, "yes"]), env=bolt.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_until(lambda: bolt("inspect", "--format", "{{.State.Status}}", "slow").out == "running\n", "its start")
+    time.sleep(0.3)
+    bolt.ok("kill", "slow")
+    assert bolt.ok("rm", "-f", "slow") == "slow"
+    process.kill()
+    process.communicate()
+
+
+def test_one_stop_does_not_prolong_the_patience_of_another(bolt):
+    begin(bolt, "stubborn", "sh", "-c", "trap '' TERM; sleep 1000 & wait; sleep 1000")
+    time.sleep(0.2)
+    first = bolt.begin("stop", "-t", "2", "stubborn")
+    time.sleep(0.5)
+    second = bolt.begin("stop", "-t", "-1", "stubborn")
+    for process in (first, second):
+        assert process.wait(20) == 0
+        process.communicate()
+    bolt.ok("rm", "stubborn")
+
+
+def test_a_terminal_that_nobody_has_open_for_a_while(bolt):
+    bolt.ok("run", "-dt", "--name", "reopened", "--network", "none", IMAGE, "sh", "-c", "echo before; exec <&- >&- 2>&-; sleep 0.5; echo after >/dev/console; sleep 1000")
+    wait_until(lambda: "after" in bolt.ok("logs", "reopened"), "what came after", seconds=10)
+    bolt.ok("rm", "-f", "reopened")
+
+
+def test_a_container_starts_again_though_its_runtime_directory_was_removed(bolt):
+    begin(bolt, "again", "sh", "-c", "while ! [ -e /end ]; do sleep 0.1; done; rm /end; exit 1", options=["--restart", "always"])
+    shutil.rmtree(f"{bolt.top}/run/bolt")
+    bolt.ok("exec", "again", "true")
+    shutil.rmtree(f"{bolt.top}/run/bolt/containers")
+    pid = int(subprocess.run(["pgrep", "-f", "bolt-monitor.* again$"], capture_output=True, text=True, check=True).stdout.split()[0])
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        os.kill(int(file.read().split()[0]), signal.SIGKILL)
+    wait_until(lambda: bolt.inspect("again", "{{.State.Status}} {{.RestartCount}}") == "running 1", "the restart")
+    bolt.ok("rm", "-f", "again")

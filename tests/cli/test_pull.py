@@ -2,6 +2,7 @@
 import base64
 import glob
 import gzip
+import http.server
 import json
 import os
 import random
@@ -604,3 +605,80 @@ def test_labels_without_a_text(puller, registry):
     registry.add(image, "1")
     puller.works(f"{registry.host}/app:1")
     assert puller.image()["config"]["Labels"] == {"empty": ""}
+
+
+def test_a_layer_from_elsewhere_does_not_get_the_login(puller, registry):
+    """Its manifest names another place for a layer, and that place asks for a login (CVE-2020-15157)."""
+    image = Image([tar_of([("a", b"a")])])
+    seen = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append((self.path, self.headers.get("Authorization")))
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", f'Bearer realm="http://127.0.0.1:{self.server.server_port}/token",service="x"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere:
+        threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+        image.layers[0]["urls"] = [f"http://127.0.0.1:{elsewhere.server_port}/layer"]
+        image.manifest = json.dumps({"schemaVersion": 2, "mediaType": image.type, "config": image.config, "layers": image.layers}).encode()
+        image.digest = digest_of(image.manifest)
+        registry.add(image, "1")
+        del registry.blobs[image.layers[0]["digest"]]
+        require_token(registry, user="someone:secret")
+        auth = f"{puller.home}/auth.json"
+        with open(auth, "w", encoding="ascii") as file:
+            json.dump({"auths": {registry.host: {"auth": base64.b64encode(b"someone:secret").decode()}}}, file)
+        os.chmod(auth, 0o644)
+        done = puller.pull("--authfile", auth, f"{registry.host}/app:1")
+        elsewhere.shutdown()
+    assert done.returncode == 1 and seen == [("/layer", None)], (done, seen)
+
+
+def test_a_server_that_sends_more_than_it_should(puller, registry):
+    image = Image([tar_of([("a", b"a" * 1000)])])
+    registry.add(image, "1")
+    body = registry.blobs[image.layers[0]["digest"]]
+
+    def script(request):
+        if image.layers[0]["digest"] not in request.path:
+            return None
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body) + 5_000_000))
+        request.end_headers()
+        request.wfile.write(body)
+        request.wfile.flush()
+        for _ in range(50):
+            time.sleep(0.02)
+            request.wfile.write(b"x" * 100_000)
+            request.wfile.flush()
+        return True
+
+    registry.script = script
+    done = puller.pull(f"{registry.host}/app:1")
+    assert done.returncode in (0, 1) and "Segmentation" not in done.stderr, done
+
+
+def test_a_refusal_without_an_end(puller, registry):
+    image = Image([tar_of([("a", b"a")])])
+    registry.add(image, "1")
+
+    def script(request):
+        if image.layers[0]["digest"] not in request.path:
+            return None
+        request.send_response(403)
+        request.send_header("Content-Length", str(10**12))
+        request.end_headers()
+        try:
+            while True:
+                request.wfile.write(b"x" * 100_000)
+        except OSError:
+            return True
+
+    registry.script = script
+    puller.fails(f"{registry.host}/app:1", says="the answer of status 403")

@@ -60,3 +60,8 @@ TEST_CASE("UTF-8 has one form of each character") {
     // Not begun, cut off, overlong, a surrogate, beyond the last.
     for (auto const* const text : {"\x80", "a\xff", "\xc3", "\xe2\x82", "\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc3("}) CHECK_FALSE(is_utf8(text));
 }
+
+TEST_CASE("a text for a terminal has no control characters") {
+    CHECK(without_controls("a\tb\n\x1b[31mc\x7f") == "a\tb\n?[31mc?");
+    CHECK(without_controls("\xc2\x9b" "31m \xc2\xa9 \xc3\x9b \xc2") == "?31m \xc2\xa9 \xc3\x9b \xc2");
+}
