@@ -1,4 +1,5 @@
 // bolt-oci: the OCI runtime as a program, with runc's command line.
+#include <fcntl.h>
 #include <cstdio>
 #include <cstdlib>
 
@@ -71,7 +72,7 @@ constexpr Option options_of_program[] = {
     {"version", 'v', "", "print the version", To::flag<&Globals::asks_for_version>},
 };
 
-constexpr Command program{"", "COMMAND [ARG...]", "run OCI containers", options_of_program, 0, -1, OptionsEnd::at_first_argument, Names::commands, nullptr};
+constexpr Command program{"", "COMMAND [ARG...]", "run OCI containers", options_of_program, 0, -1, OptionsEnd::at_first_argument, Names::commands, nullptr, failed, "bolt-oci "};
 
 // In /tmp anybody may have made it first, and what is in there is believed: hooks are run.
 Result<HostPath> own_directory_in_tmp() {
@@ -116,6 +117,11 @@ Result<HostPath> scope_program() {
         if (auto const candidate = directory / "bolt-scope"; exists(candidate)) return candidate;
     return Error::of(ENOENT, "program 'bolt-scope', which speaks to systemd, is neither in '{}' nor in '{}'; install bolt again (./dev install)", here,
                      here.parent() / "libexec/bolt");
+}
+
+Result<void> require_inherited(int count, std::string_view wanted_by) {
+    if (count <= globals().inherited) return {};
+    return Error::of(EBADF, "{}: descriptor {} is not open", wanted_by, 3 + globals().inherited);
 }
 
 Result<bool> asks_for_json(std::string_view format) {
@@ -203,6 +209,7 @@ int perform(Words const& arguments) {
         print(help_of_program());
         return 0;
     }
+    if (auto const opened = globals().log_path.empty() ? Result<void>() : open_log(globals().log_path); !opened) return complain(opened.error());
     auto root = globals().named_root ? Result<HostPath>(*globals().named_root) : default_root();
     if (!root) return complain(root.error());
     globals().root = std::move(root).value();
@@ -223,6 +230,8 @@ int perform(Words const& arguments) {
 
 int main(int count, char** arguments) {
     bolt::fill_standard_streams();
+    // Only what was there before may be handed on: what is opened from here on leads into the host.
+    while (fcntl(3 + bolt::cli::oci_command::globals().inherited, F_GETFD) >= 0) ++bolt::cli::oci_command::globals().inherited;
     bolt::cli::oci_command::globals().arguments = arguments;
     return bolt::cli::oci_command::perform(bolt::cli::Words(arguments + 1, arguments + count));
 }

@@ -76,7 +76,8 @@ private:
         return std::move(line_);
     }
 
-    std::string title() const { return fmt::format("{}{}", command_.program, command_.name); }
+    std::string title() const { return command_.name.empty() ? std::string(trim(command_.program)) : fmt::format("{}{}", command_.program, command_.name); }
+    std::string_view short_title() const { return command_.name.empty() ? trim(command_.program) : command_.name; }
     void refuse(int code, std::string text) { line_.refusal = CommandLine::Refusal{code, std::move(text)}; }
 
     void read_long(std::string_view word) {
@@ -100,7 +101,7 @@ private:
             auto const* const option = find([&](Option const& known) { return known.letter == letter; });
             if (!option) {
                 if (letter == 'h') line_.asks_for_help = true;
-                else refuse(wrong_option, fmt::format("unknown option '{0}' in '{1}' ('{2} --help' lists the options of '{3}')", spelt, word, title(), command_.name));
+                else refuse(wrong_option, fmt::format("unknown option '{0}' in '{1}' ('{2} --help' lists the options of '{3}')", spelt, word, title(), short_title()));
                 return;
             }
             auto const rest = word.substr(i + 1);
@@ -133,7 +134,7 @@ private:
         for (auto const& option : command_.options)
             if (!option.help.empty()) spelt.push_back(fmt::format("--{}", option.name));
         std::vector<std::string_view> const known(spelt.begin(), spelt.end());
-        refuse(wrong_option, fmt::format("unknown option '{0}'{1} ('{2} --help' lists the options of '{3}')", dashed, suggestion(dashed, known), title(), command_.name));
+        refuse(wrong_option, fmt::format("unknown option '{0}'{1} ('{2} --help' lists the options of '{3}')", dashed, suggestion(dashed, known), title(), short_title()));
     }
 
     template <typename Wanted>

@@ -18,9 +18,11 @@ struct Globals {
     std::optional<HostPath> named_root;
     HostPath root; // that, or the default
     std::string log_path;
+    UniqueFd log; // what is to be read there by engines
     bool log_json = false, debug = false, without_warnings = false;
     bool asks_for_version = false, asks_for_help = false;
     char** arguments = nullptr; // main's, the program's name included
+    int inherited = 0;          // descriptors from 3 on that were open without a gap before this program opened any
     oci::CgroupUse cgroup_use = oci::CgroupUse::when_possible;
     bool asks_systemd = false; // cgroups are scopes of systemd's
 };
@@ -28,6 +30,11 @@ Globals& globals();
 
 // bolt-scope, beside this program or in ../libexec/bolt. ENOENT names the next step.
 Result<HostPath> scope_program();
+
+// EBADF names the first of `count` descriptors after the standard streams that the caller has not opened; `wanted_by` says who asks.
+Result<void> require_inherited(int count, std::string_view wanted_by);
+
+Result<void> open_log(std::string const& path);
 
 // What a failure is worth: runc's exit codes.
 inline constexpr int failed = 1, exec_failed = 255;

@@ -11,6 +11,7 @@ namespace bolt::cli {
 
 std::string_view to_text(ContainerStatus status) {
     switch (status) {
+    case ContainerStatus::creating: return "creating";
     case ContainerStatus::created: return "created";
     case ContainerStatus::running: return "running";
     case ContainerStatus::paused: return "paused";
@@ -32,7 +33,7 @@ Result<FileLock> ContainerDirectory::make(HostPath const& document) const {
         TRY(make_directories(path_.parent(), 0700));
         made = make_directory(path_, 0700);
     }
-    if (!made && made.error().is(EEXIST)) return Error::of(EEXIST, "container '{}' exists already; remove it with 'bolt-oci delete {}' or choose another id", id_, id_);
+    if (!made && made.error().is(EEXIST)) return Error::of(EEXIST, "container '{}' exists already; remove it with 'bolt-oci delete --force {}' or choose another id", id_, id_);
     TRY(std::move(made));
     auto lock = TRY(FileLock::find_directory(path_));
     if (!lock) return Error::of(EEXIST, "container '{}' is deleted at this moment; try again", id_);
@@ -90,7 +91,11 @@ Json to_json(ContainerRecord const& record) {
     return document;
 }
 
-Result<void> ContainerDirectory::write(ContainerRecord const& record) const { return write_file(path_ / "state.json", to_json(record).dump(), 0600, Durability::none); }
+Result<void> ContainerDirectory::write(ContainerRecord const& record) const { return write_file(path_ / "creating.json", to_json(record).dump(), 0600, Durability::none); }
+
+Result<void> ContainerDirectory::rewrite(ContainerRecord const& record) const { return write_file(path_ / "state.json", to_json(record).dump(), 0600, Durability::none); }
+
+Result<void> ContainerDirectory::finish_creation() const { return rename_file(path_ / "creating.json", path_ / "state.json"); }
 
 Result<void> ContainerDirectory::write_config(std::string_view text) const {
     auto const fd = TRY(open_file(path_ / "config.json", O_WRONLY | O_CREAT | O_EXCL, 0600));
@@ -120,10 +125,14 @@ Result<ContainerRecord> parse_container_record(std::string_view text) {
 }
 
 Result<ContainerRecord> ContainerDirectory::read() const {
-    auto const text = TRY(find_file(path_ / "state.json"));
+    auto text = TRY(find_file(path_ / "state.json"));
+    bool const is_whole = text.has_value();
+    if (!text) text = TRY(find_file(path_ / "creating.json"));
+    if (!text) text = TRY(find_file(path_ / "state.json")); // finished in between
     if (!text) return Error::of(ESRCH, "container '{}' does not exist; 'bolt-oci list' shows those that do", id_);
-    auto record = TRY(parse_container_record(*text).while_doing("read '{}/state.json'", path_));
+    auto record = TRY(parse_container_record(*text).while_doing("read the state in '{}'", path_));
     record.id = id_;
+    record.is_being_created = !is_whole && !exists(path_ / "state.json");
     return record;
 }
 
@@ -134,6 +143,7 @@ Result<spec::Runtime> ContainerDirectory::read_config() const {
 
 Result<ContainerStatus> ContainerDirectory::status_of(ContainerRecord const& record) const {
     if (!TRY(find_init(record))) return ContainerStatus::stopped;
+    if (record.is_being_created) return ContainerStatus::creating;
     if (exists(start_socket())) return ContainerStatus::created;
     return oci::Cgroup::adopt(record.cgroup).is_frozen() ? ContainerStatus::paused : ContainerStatus::running;
 }

@@ -1,6 +1,7 @@
 // Containers on disk, for bolt-oci: one directory a container below --root, with the state that lets the next command find it.
 //
 //     ROOT/ID/state.json     what create made; whether it still lives is checked, never assumed
+//     ROOT/ID/creating.json  the same until the creation is over, hooks and all
 //     ROOT/ID/config.json    the bundle's document as it was
 //     ROOT/ID/document       a link to the bundle's config.json, there from the first moment
 //     ROOT/ID/start          the socket that init waits on while the container is `created`
@@ -21,7 +22,7 @@
 
 namespace bolt::cli {
 
-enum class ContainerStatus { created, running, paused, stopped };
+enum class ContainerStatus { creating, created, running, paused, stopped };
 std::string_view to_text(ContainerStatus status);
 
 struct ContainerRecord {
@@ -36,6 +37,7 @@ struct ContainerRecord {
     std::string scope_unit; // systemd's name of it; "" when systemd did not make it
     oci::RdtClass rdt;
     bool has_poststart_hooks = false, has_poststop_hooks = false; // else start and delete need not read the document
+    bool is_being_created = false; // as read: the creation is not over, or was cut off
 };
 // state.json. EINVAL for what is no such document.
 Json to_json(ContainerRecord const& record);
@@ -55,7 +57,10 @@ public:
     // The config.json that it was made from, also while there is no record yet.
     Result<HostPath> document() const;
     Result<void> remove() const;
+    // A record that counts as `creating` until finish_creation().
     Result<void> write(ContainerRecord const& record) const;
+    Result<void> finish_creation() const;
+    Result<void> rewrite(ContainerRecord const& record) const; // afterwards
     Result<void> write_config(std::string_view text) const;
     Result<ContainerRecord> read() const; // ESRCH when there is no such container: ENOENT is a command's
     Result<spec::Runtime> read_config() const;

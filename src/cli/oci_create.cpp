@@ -39,23 +39,23 @@ constexpr Option options_of_run[] = {
     {"keep", 0, "", "do not delete the container after it has ended", To::flag<&CreateOptions::keep>},
 };
 
-// systemd's socket activation: the sockets follow the standard streams.
-void pass_listening_sockets(spec::Process& process, int& preserved) {
-    char const* const count = getenv("LISTEN_FDS");
-    if (!count) return;
-    auto const number = parse_descriptor_count(count);
-    if (!number) return;
-    preserved += number.value();
-    process.env.push_back(fmt::format("LISTEN_FDS={}", count));
+// systemd's socket activation, sd_listen_fds(3): the sockets follow the standard streams. Variables for another process are not ours.
+Result<void> pass_listening_sockets(spec::Process& process, int& preserved) {
+    char const *const count = getenv("LISTEN_FDS"), *const receiver = getenv("LISTEN_PID");
+    if (!count || !receiver || receiver != fmt::format("{}", getpid())) return {};
+    auto const number = TRY(parse_descriptor_count(count).while_doing("LISTEN_FDS"));
+    TRY(require_inherited(number + preserved, preserved > 0 ? "LISTEN_FDS and --preserve-fds" : "LISTEN_FDS"));
+    preserved += number;
+    process.env.push_back(fmt::format("LISTEN_FDS={}", number));
     process.env.emplace_back("LISTEN_PID=1");
+    return {};
 }
 
 // What the caller's surroundings give a new container.
 Result<void> equip(Making& making) {
     making.request.spec = &making.loaded.spec;
     TRY(offer_notification(making.directory.path(), making.loaded.spec));
-    pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
-    return {};
+    return pass_listening_sockets(*making.loaded.spec.process, making.request.preserved_descriptors);
 }
 
 // What the caller was promised.
@@ -89,7 +89,8 @@ Result<void> make(Making& making, CreateOptions const& options) {
     tell_warnings(making.created);
     auto const handed = hand_over(making, options);
     if (!handed) return Error(EIO, handed.error().text());
-    return {};
+    auto const finished = making.directory.finish_creation();
+    return finished ? Result<void>() : Error(EIO, finished.error().text());
 }
 
 Result<ExitStatus> run_to_end(Making& making, SignalQueue& signals, NotifyRelay const* notifications) {

@@ -117,10 +117,12 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const status = TRY(directory.status_of(record));
     if (status == ContainerStatus::paused && !options.ignore_paused)
         return Error::of(EBUSY, "container '{}' is paused; let it go on first with 'bolt-oci resume {}'", record.id, record.id);
+    if (status == ContainerStatus::creating) return Error::of(ESRCH, "container '{}' is still being created", record.id);
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", record.id);
     auto const spec = TRY(directory.read_config());
-    auto program = TRY(protect_program(spec, ProgramRuns::shorter));
-    auto const process = TRY(process_of(options, words, *spec.process));
+    TRY(require_inherited(options.preserved, "--preserve-fds"));
+    auto program = TRY(no_command_error(protect_program(spec, ProgramRuns::shorter)));
+    auto const process = TRY(no_command_error(process_of(options, words, *spec.process)));
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
     auto const cgroup = oci::Cgroup::adopt(TRY(no_command_error(cgroups_below(record.cgroup, options.cgroups))));
@@ -138,10 +140,11 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
                                  .scope_unit = record.scope_unit,
                                  .callers_alone = program}));
     program.close();
-    if (!options.pid_file.empty()) TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none));
+    if (!options.pid_file.empty())
+        TRY(no_command_error(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none).while_doing("--pid-file")));
     if (!options.pidfd_socket.empty()) TRY(no_command_error(send_pidfd(options.pidfd_socket, tenant.process.pidfd())));
     if (tenant.console.is_open() && !options.console_socket.empty()) {
-        TRY(send_console(options.console_socket, tenant.console));
+        TRY(no_command_error(send_console(options.console_socket, tenant.console)));
         tenant.console.close();
     }
     if (options.detach) {

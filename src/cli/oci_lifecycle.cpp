@@ -44,6 +44,7 @@ Result<void> let_go_on(ContainerRecord const& record) {
 
 Result<void> send(ContainerRecord const& record, int signal, KillOptions const& options) {
     auto const init = TRY(find_init(record));
+    if (init && record.is_being_created) return Error::of(ESRCH, "container '{}' is still being created", record.id);
     if (options.all) {
         auto const cgroup = oci::Cgroup::adopt(record.cgroup);
         if (cgroup.exists()) {
@@ -102,11 +103,11 @@ Result<void> delete_remains(ContainerDirectory const& directory, std::string con
 Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const record = directory.read();
-    if (!record && options.force && record.error().is(ESRCH)) return delete_remains(directory, id);
+    if (!record && record.error().is(ESRCH) && (options.force || exists(directory.path()))) return delete_remains(directory, id);
     if (!record) return record.error();
     if (!options.force) {
         auto const status = TRY(directory.status_of(record.value()));
-        if (status == ContainerStatus::running || status == ContainerStatus::paused)
+        if (status == ContainerStatus::running || status == ContainerStatus::paused || status == ContainerStatus::creating)
             return Error::of(EBUSY, "container '{}' is {}: stop it first, or use 'delete --force'", id, to_text(status));
     }
     TRY(end_init(record.value()));
@@ -131,7 +132,8 @@ int kill(Command const& command, Words const& words) {
     auto const parsed = parse(command, words, &options);
     if (parsed.exit_code) return *parsed.exit_code;
     auto const killed = [&]() -> Result<void> {
-        auto const signal = TRY(parse_signal(parsed.words.size() > 1 ? parsed.words[1] : "SIGTERM"));
+        // 0 asks whether it is there, as with kill(2).
+        auto const signal = parsed.words.size() > 1 && parsed.words[1] == "0" ? 0 : TRY(parse_signal(parsed.words.size() > 1 ? parsed.words[1] : "SIGTERM"));
         return for_each(parsed.words[0], options.regex, [&](std::string const& id) -> Result<void> {
             auto const directory = TRY(ContainerDirectory::of(globals().root, id));
             return send(TRY(directory.read()), signal, options);

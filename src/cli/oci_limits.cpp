@@ -90,6 +90,7 @@ Result<Found> find_alive(std::string const& id) {
     auto record = TRY(directory.read());
     auto const status = TRY(directory.status_of(record));
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", id);
+    if (status == ContainerStatus::creating) return Error::of(ESRCH, "container '{}' is still being created", id);
     return Found{std::move(directory), std::move(record), status};
 }
 
@@ -97,7 +98,7 @@ Result<Found> find_alive(std::string const& id) {
 Result<void> keep(Found& found, oci::Cgroup const& cgroup) {
     if (found.record.cgroup.size() == cgroup.directories().size()) return {};
     found.record.cgroup = cgroup.directories();
-    return found.directory.write(found.record);
+    return found.directory.rewrite(found.record);
 }
 
 Result<void> pause_container(std::string const& id) {

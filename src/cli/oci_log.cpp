@@ -22,15 +22,14 @@ std::string line_of(std::string_view level, std::string_view text) {
 }
 
 // False when there is no log, or it cannot be written: then standard error is the only place.
-bool write_log(std::string_view level, std::string_view text) {
-    if (globals().log_path.empty()) return false;
-    auto const path = HostPath::absolute(globals().log_path);
-    if (!path) return false;
-    auto const file = open_file(path.value(), O_WRONLY | O_APPEND | O_CREAT, 0644);
-    return file && write_all(file.value(), line_of(level, text)).ok();
-}
+bool write_log(std::string_view level, std::string_view text) { return globals().log.is_open() && write_all(globals().log, line_of(level, text)).ok(); }
 
 } // namespace
+
+Result<void> open_log(std::string const& path) {
+    globals().log = TRY(open_file(TRY(HostPath::absolute(path)), O_WRONLY | O_APPEND | O_CREAT, 0644).while_doing("--log"));
+    return {};
+}
 
 int complain(Error const& error, int exit_code) {
     bool const logged = write_log("error", error.text());

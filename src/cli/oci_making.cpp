@@ -40,7 +40,7 @@ Result<void> check(CreateOptions const& options, spec::Process const& process, b
         return Error::of(EINVAL, "process.terminal is set: a detached container needs '--console-socket'");
     if ((!process.terminal || !detached) && !options.console_socket.empty())
         return Error::of(EINVAL, "'--console-socket' is for a detached container whose process.terminal is set");
-    return {};
+    return require_inherited(options.preserved, "--preserve-fds");
 }
 
 } // namespace

@@ -48,13 +48,16 @@ Result<std::string> own_cgroup(std::string_view controller) {
 } // namespace
 
 Result<std::string> place(std::string_view wanted, std::string_view id, std::string_view controller, Caller caller) {
-    for (auto const part : split(wanted.starts_with('/') ? wanted.substr(1) : wanted, '/'))
-        if (!wanted.empty() && (part.empty() || part == "." || part == ".."))
-            return Error::of(EINVAL, "linux.cgroupsPath: '{}' is not a cgroup below the top one: it has '{}' in it", wanted, part.empty() ? "//" : part);
-    if (wanted.starts_with('/')) return std::string(wanted);
+    std::string path; // without doubled and trailing '/'
+    for (auto const part : split(wanted, '/')) {
+        if (part == ".." || part == ".") return Error::of(EINVAL, "linux.cgroupsPath: '{}' is not a cgroup below the top one: it has '{}' in it", wanted, part);
+        if (!part.empty()) path += fmt::format("/{}", part);
+    }
+    if (!wanted.empty() && path.empty()) return Error::of(EINVAL, "linux.cgroupsPath: '{}' is the top cgroup, which is not the container's own", wanted);
+    if (wanted.starts_with('/')) return path;
     if (wanted.empty() && caller == Caller::host_root) return fmt::format("/bolt/{}", id);
     auto const own = TRY(own_cgroup(controller));
-    return fmt::format("{}/{}", own, wanted.empty() ? fmt::format("bolt-{}", id) : std::string(wanted));
+    return own + (wanted.empty() ? fmt::format("/bolt-{}", id) : path);
 }
 
 void collect_processes(HostPath const& directory, std::vector<pid_t>& pids) {
@@ -100,6 +103,7 @@ private:
         if (setting.only_if_there && failure.is(ENOENT)) return {};
         if (!setting.other_file.empty())
             if (auto const other = open_file(directory_ / setting.other_file, O_WRONLY)) return write_to(other.value(), setting.other_file, setting.other_value, setting);
+        if (!failure.is(ENOENT) && !failure.is(EACCES) && !failure.is(EPERM)) return Error::of(failure.code(), "resources.{}: {}", setting.field, failure.text());
         return Error::of(failure.code(), "resources.{}: the cgroup has no writable '{}' (the '{}' controller is missing or not delegated)", setting.field, setting.file,
                          setting.controller);
     }

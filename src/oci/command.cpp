@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "sys/file.h"
 #include "sys/root.h"
+#include "sys/users.h"
 
 namespace bolt::oci {
 
@@ -80,20 +81,33 @@ Result<void> refuse_this_program(Root const& root, std::string const& directory,
 
 } // namespace
 
-Result<std::string> find_command(spec::Process const& process) {
+namespace {
+// What is no readable file of a sensible size names nobody.
+std::string home_of(Root const& root, spec::Process const& process) {
+    for (auto const& variable : process.env)
+        if (variable.starts_with("HOME=")) return "";
+    auto const text = root.read_file(RootPath::parse("etc/passwd").value());
+    for (auto const& entry : parse_passwd(text ? text.value() : std::string()))
+        if (entry.uid == process.user.uid && !entry.home.empty()) return "HOME=" + entry.home;
+    return "HOME=/";
+}
+} // namespace
+
+Result<Command> find_command(spec::Process const& process) {
     auto found = TRY(look_up(process));
     auto const root = TRY(Root::open(TRY(HostPath::parse("/"))));
     TRY(refuse_this_program(root, process.cwd, found));
-    return found;
+    return Command{std::move(found), home_of(root, process)};
 }
 
-Error execute(spec::Process const& process, std::string const& path) {
+Error execute(spec::Process const& process, Command const& command) {
     std::vector<char*> argv, envp;
     for (auto const& argument : process.args) argv.push_back(const_cast<char*>(argument.c_str())); // execve's signature
     for (auto const& variable : process.env) envp.push_back(const_cast<char*>(variable.c_str()));
+    if (!command.home.empty()) envp.push_back(const_cast<char*>(command.home.c_str()));
     argv.push_back(nullptr);
     envp.push_back(nullptr);
-    execve(path.c_str(), argv.data(), envp.data());
+    execve(command.path.c_str(), argv.data(), envp.data());
     int const failure = errno;
     // A script whose interpreter is missing is ENOENT too; the file itself is there.
     if (failure == ENOENT) return Error::of(ENOENT, "exec '{}': its interpreter is missing in the container", process.args.front());

@@ -2,6 +2,7 @@
 #include "oci/container.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -107,7 +108,9 @@ Result<void> follow_init(CreateRequest const& request, Created& created) {
         auto message = TRY(created.start.receive());
         if (!message) {
             auto const ended = TRY(created.init.wait());
-            return Error::of(ECHILD, "init {} while it set up the container", ended.text());
+            auto const limit = spec.linux_.resources.memory.limit.value_or(-1);
+            auto const why = ended.signal == SIGKILL && limit > 0 ? fmt::format("; resources.memory.limit of {} bytes may be too low", limit) : std::string();
+            return Error::of(ECHILD, "init {} while it set up the container{}", ended.text(), why);
         }
         if (message->bytes == word_container_hooks) {
             created.hooks_have_begun = true;

@@ -47,6 +47,8 @@ Result<ExitStatus> wait_at_most(Process& process, std::optional<int> seconds) {
         if (ready < 0 && errno != EINTR) return Error::from_errno("wait for the hook");
         if (ready == 0 && Clock::now() >= end) break;
     }
+    // Those that it has started too: it leads a session.
+    (void)::kill(-process.pid(), SIGKILL);
     TRY(process.kill(SIGKILL));
     TRY(process.wait());
     return Error::of(ETIMEDOUT, "it did not end within {} seconds and was killed", *seconds);
@@ -60,6 +62,8 @@ Result<void> run_hook(spec::Hook const& hook, std::string const& state, HookOutp
     options.environment = hook.env;
     options.input = input;
     options.output = printed.output.is_open() ? FdRef(printed.output) : FdRef(output);
+    options.new_session = true;
+    options.dies_with_parent = true;
     options.error = printed.error.is_open() ? FdRef(printed.error) : FdRef(output);
     auto process = TRY(spawn(TRY(HostPath::parse(hook.path)), options));
     auto const ended = TRY(wait_at_most(process, hook.timeout));

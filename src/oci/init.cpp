@@ -215,7 +215,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     return {};
 }
 
-Result<std::string> find_what_to_run(InitPlan const& plan, Result<void> set_up) {
+Result<Command> find_what_to_run(InitPlan const& plan, Result<void> set_up) {
     if (!set_up) return without_command_codes(std::move(set_up).error());
     return find_command(*plan.request->spec->process);
 }

@@ -143,6 +143,7 @@ Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& aroun
     for (auto const& option : mount.options) TRY(sort_option(option, sorted));
     auto target = TRY(RootPath::parse_clamped(mount.destination));
     if (sorted.is_remount) return plan_remount(std::move(target), std::move(sorted));
+    if (target.is_top()) return Error::of(EINVAL, "the root directory is what 'root.path' names, and nothing can be mounted in its place");
     if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
     if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
     if (sorted.source_link != SourceLink::followed || sorted.replaces_link) return Error::of(EINVAL, "'copy-symlink', 'src-nofollow' and 'dest-nofollow' are for bind mounts");

@@ -90,9 +90,19 @@ Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources)
 
 namespace {
 
+Result<bool> is_same_place(FdRef one, FdRef other) {
+    struct statx a {}, b {};
+    for (auto const& [fd, status] : {std::pair(one, &a), std::pair(other, &b)})
+        if (statx(fd.number(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, status) < 0) return Error::from_errno("look at a mount point");
+    return a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
+}
+
 enum class TargetKind { file, directory };
 Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind) {
-    return (kind == TargetKind::directory ? root.make_directories(path, 0755) : root.make_file(path, 0644)).while_doing("make the mount point");
+    auto target = TRY((kind == TargetKind::directory ? root.make_directories(path, 0755) : root.make_file(path, 0644)).while_doing("make the mount point"));
+    // By a link of the image's: what is mounted there would be seen by nobody.
+    if (TRY(is_same_place(target, root.top()))) return Error::of(EINVAL, "it leads to the root directory, which is what 'root.path' names, and nothing can be mounted in its place");
+    return target;
 }
 
 Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountAttributes const& below, FdRef target) {
@@ -333,6 +343,7 @@ Result<void> mask(MaskPath const& step, Root const& root) {
 }
 
 Result<void> make_read_only(MakeReadOnly const& step, Root const& root) {
+    if (step.path.is_top()) return set_mount(root.top(), {.set = MOUNT_ATTR_RDONLY}, Depth::top);
     auto const there = TRY(find_path(root, step.path));
     if (!there) return {};
     auto const mount = TRY(Mount::copy(*there, Depth::recursive));

@@ -69,7 +69,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
         return {};
     };
     auto const ready = set_up();
-    auto const command = ready ? find_command(*request.process) : Result<std::string>(without_command_codes(ready.error()));
+    auto const command = ready ? find_command(*request.process) : Result<Command>(without_command_codes(ready.error()));
     (void)send_report(channel, command ? Result<void>() : command.error()).ok();
     if (!command) return 1;
     reset_signals();

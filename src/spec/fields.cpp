@@ -51,4 +51,10 @@ Result<void> refuse(Json const& json, std::initializer_list<std::string_view> fi
     return {};
 }
 
+Result<void> refuse_nul(std::vector<std::string> const& texts, std::string_view key) {
+    for (auto const& text : texts)
+        if (text.find('\0') != text.npos) return Error::of(EINVAL, "field '{}': '{}' has a NUL in it", key, text.substr(0, text.find('\0')));
+    return {};
+}
+
 } // namespace bolt::spec

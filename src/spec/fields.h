@@ -35,6 +35,14 @@ Result<Number> bounded(Json const& json, std::string_view key, Number fallback) 
     return static_cast<Number>(number);
 }
 
+// A user's or a group's number, 0 when it is absent. ERANGE also for 4294967295, which says "no change" to the kernel.
+inline Result<std::uint32_t> id(Json const& json, std::string_view key) {
+    auto const number = TRY(bounded<std::uint32_t>(json, key, 0));
+    return number != std::numeric_limits<std::uint32_t>::max() ? Result<std::uint32_t>(number) : Error::of(ERANGE, "field '{}': {} is out of range", key, number);
+}
+// EINVAL for a text that would be cut off at a NUL.
+Result<void> refuse_nul(std::vector<std::string> const& texts, std::string_view key);
+
 // EINVAL when it is absent.
 Result<void> require(Json const& json, std::initializer_list<std::string_view> fields);
 // Every one: EINVAL for a relative path.

@@ -79,6 +79,11 @@ Result<void> check(Runtime const& spec) {
         return Error::of(EINVAL, "linux: a new user namespace needs 'uidMappings' and 'gidMappings'");
     if (!spec.hostname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'hostname' needs a uts namespace");
     if (!spec.domainname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'domainname' needs a uts namespace");
+    // The same place twice: which of the two is meant, nobody can know.
+    for (auto const& [name, value] : spec.linux_.sysctl)
+        for (auto const& [field, text] : {std::pair("hostname", &spec.hostname), std::pair("domainname", &spec.domainname)})
+            if (!text->empty() && value != *text && (name == fmt::format("kernel.{}", field) || name == fmt::format("kernel/{}", field)))
+                return Error::of(EINVAL, "linux.sysctl: '{}' is '{}', and field '{}' is '{}'; leave one of them out", name, value, field, *text);
     if (!spec.linux_.net_devices.empty() && !spec.linux_.find(NamespaceType::network)) return Error::of(EINVAL, "linux.netDevices needs a network namespace");
     return check_mount_namespace(spec);
 }
@@ -99,6 +104,8 @@ Result<Runtime> parse_runtime(Json const& json) {
     }
     spec.hostname = TRY(json.string_or("hostname", ""));
     spec.domainname = TRY(json.string_or("domainname", ""));
+    TRY(refuse_nul({spec.hostname}, "hostname"));
+    TRY(refuse_nul({spec.domainname}, "domainname"));
     for (auto const& mount : *TRY(elements(json, "mounts"))) spec.mounts.push_back(TRY(parse_mount(mount).while_doing("mounts")));
     auto const& hooks = *TRY(object(json, "hooks"));
     spec.hooks.prestart = TRY(parse_hooks(hooks, "prestart"));

@@ -65,8 +65,8 @@ Result<Device> parse_device(Json const& json) {
     device.major = TRY(json.integer_or("major", 0));
     device.minor = TRY(json.integer_or("minor", 0));
     device.file_mode = TRY(find_bounded<mode_t>(json, "fileMode"));
-    device.uid = TRY(bounded<uid_t>(json, "uid", 0));
-    device.gid = TRY(bounded<gid_t>(json, "gid", 0));
+    device.uid = TRY(id(json, "uid"));
+    device.gid = TRY(id(json, "gid"));
     return device;
 }
 
@@ -150,6 +150,8 @@ Result<Linux> parse_linux(Json const& json) {
     parsed.uid_mappings = TRY(parse_mappings(json, "uidMappings"));
     parsed.gid_mappings = TRY(parse_mappings(json, "gidMappings"));
     auto const& offsets = *TRY(object(json, "timeOffsets"));
+    for (auto const& [clock, offset] : offsets.find_object() ? *offsets.find_object() : Json::Object{})
+        if (clock != "monotonic" && clock != "boottime") return Error::of(EINVAL, "timeOffsets: '{}' is no clock that has an offset; there are monotonic and boottime", clock);
     parsed.monotonic_offset = TRY(parse_time_offset(offsets, "monotonic").while_doing("timeOffsets"));
     parsed.boottime_offset = TRY(parse_time_offset(offsets, "boottime").while_doing("timeOffsets"));
     for (auto const& device : *TRY(elements(json, "devices"))) parsed.devices.push_back(TRY(parse_device(device)));

@@ -11,8 +11,8 @@ namespace {
 Result<User> parse_user(Json const& json) {
     User user;
     if (json.find_object() && !json.find_object()->empty()) TRY(require(json, {"uid", "gid"}));
-    user.uid = TRY(bounded<uid_t>(json, "uid", 0));
-    user.gid = TRY(bounded<gid_t>(json, "gid", 0));
+    user.uid = TRY(id(json, "uid"));
+    user.gid = TRY(id(json, "gid"));
     user.umask = TRY(find_bounded<mode_t>(json, "umask"));
     for (auto const& gid : *TRY(elements(json, "additionalGids"))) {
         auto const* const number = gid.find_integer();
@@ -77,8 +77,11 @@ Result<Process> parse_process(Json const& json) {
     process.user = TRY(parse_user(*TRY(object(json, "user"))).while_doing("user"));
     process.args = TRY(json.strings("args"));
     if (process.args.empty()) return Error::of(EINVAL, "field 'args' is missing or empty: there is nothing to run");
+    TRY(refuse_nul(process.args, "args"));
     process.env = TRY(json.strings("env"));
+    TRY(refuse_nul(process.env, "env"));
     process.cwd = TRY(required_string(json, "cwd"));
+    TRY(refuse_nul({process.cwd}, "cwd"));
     if (process.cwd[0] != '/') return Error::of(EINVAL, "field 'cwd': '{}' is not an absolute path", process.cwd);
     if (auto const* const sets = json.find("capabilities")) process.capabilities = TRY(parse_capabilities(*sets).while_doing("capabilities"));
     for (auto const& variable : process.env)

@@ -47,6 +47,13 @@ Result<Resources::Cpu> parse_cpu(Json const& json) {
     return cpu;
 }
 
+// config-linux.md, Block IO; engines write 0 for none.
+Result<std::optional<std::uint16_t>> weight(Json const& json, std::string_view key) {
+    auto const wanted = TRY(find_bounded<std::uint16_t>(json, key));
+    if (wanted && *wanted != 0 && (*wanted < 10 || *wanted > 1000)) return Error::of(EINVAL, "field '{}' is {}, not between 10 and 1000", key, *wanted);
+    return wanted;
+}
+
 // "weight" stands for the two that a device may have a weight by.
 Result<std::vector<Resources::BlockDevice>> parse_block_devices(Json const& json, std::string_view key, std::string_view asked) {
     std::vector<Resources::BlockDevice> devices;
@@ -56,8 +63,8 @@ Result<std::vector<Resources::BlockDevice>> parse_block_devices(Json const& json
         if (!(asked == "weight" && entry.find("leafWeight"))) TRY(require(entry, {asked}).while_doing("{}", key));
         device.major = TRY(entry.integer_or("major", 0));
         device.minor = TRY(entry.integer_or("minor", 0));
-        device.weight = TRY(find_bounded<std::uint16_t>(entry, "weight"));
-        device.leaf_weight = TRY(find_bounded<std::uint16_t>(entry, "leafWeight"));
+        device.weight = TRY(weight(entry, "weight"));
+        device.leaf_weight = TRY(weight(entry, "leafWeight"));
         device.rate = TRY(entry.unsigned_or("rate", 0));
         devices.push_back(device);
     }
@@ -66,8 +73,8 @@ Result<std::vector<Resources::BlockDevice>> parse_block_devices(Json const& json
 
 Result<Resources::BlockIo> parse_block_io(Json const& json) {
     Resources::BlockIo io;
-    io.weight = TRY(find_bounded<std::uint16_t>(json, "weight"));
-    io.leaf_weight = TRY(find_bounded<std::uint16_t>(json, "leafWeight"));
+    io.weight = TRY(weight(json, "weight"));
+    io.leaf_weight = TRY(weight(json, "leafWeight"));
     io.weight_device = TRY(parse_block_devices(json, "weightDevice", "weight"));
     io.throttle_read_bps = TRY(parse_block_devices(json, "throttleReadBpsDevice", "rate"));
     io.throttle_write_bps = TRY(parse_block_devices(json, "throttleWriteBpsDevice", "rate"));

@@ -77,3 +77,11 @@ def test_exec_has_the_containers_limits_of_privilege(bundle):
     name = bundle.running("sleep", "1000", change=lambda spec: spec["linux"].update(seccomp=profile))
     done = bundle.oci("exec", name, "mkdir", "/tmp/new")
     assert done.returncode == 1 and "Function not implemented" in done.stderr
+
+
+def test_what_is_not_the_commands_fault_is_no_exit_code_of_the_commands(bundle):
+    name = bundle.running("sleep", "1000")
+    for words in (["--pid-file", "/nope/x"], ["--detach", "--pid-file", "/nope/x"], ["--detach", "--tty", "--console-socket", "/nope"]):
+        done = bundle.oci("exec", *words, name, "true")
+        assert done.returncode == 255, (words, done)
+    assert bundle.oci("exec", "--process", "/nope", name).returncode == 255

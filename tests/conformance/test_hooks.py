@@ -213,3 +213,10 @@ def test_a_hooks_environment_is_exactly_what_is_configured(bundle):
     assert bundle.run("true", change=change).returncode == 0
     wait_until(lambda: log_of(bundle), "the hook")
     assert [line for line in log_of(bundle) if not line.startswith(("PWD=", "_=", "SHLVL=", "OLDPWD="))] == ["ONLY=this"]
+
+
+def test_a_hook_that_takes_too_long_ends_with_what_it_has_started(bundle):
+    done = bundle.run("true", change=lambda spec: spec.update(hooks={"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", "sleep 33345 & sleep 33346; true"], "timeout": 1}]}))
+    assert done.returncode == 1 and "did not end within 1 seconds" in done.stderr, done
+    commands = [open(f"/proc/{pid}/cmdline", "rb").read() for pid in os.listdir("/proc") if pid.isdigit() and os.path.exists(f"/proc/{pid}/cmdline")]
+    assert not [command for command in commands if b"\x003334" in command]

@@ -301,3 +301,46 @@ def test_the_directory_of_a_creation_that_goes_on_is_not_taken_away(root_bundle)
     assert done.returncode == 1 and "container 'held' is being created" in done.stderr, done
     os.close(lock)
     assert root_bundle.oci("delete", "--force", "held").returncode == 0 and not os.path.exists(place)
+
+
+def test_one_whose_creation_is_not_over_is_creating(bundle):
+    """Nobody enters it before its hooks have ended."""
+    spec = copy.deepcopy(bundle.spec)
+    spec["process"]["args"] = ["sleep", "1000"]
+    spec["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"touch {bundle.place}/begun; while ! [ -e {bundle.place}/end ]; do sleep 0.1; done"]}]}
+    for verb in ("create", "run"):
+        bundle.write(spec)
+        name = bundle.new_id()
+        with open(f"{bundle.place}/said", "w+", encoding="utf-8") as said:
+            making = bundle.start_oci(verb, name, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        wait_until(lambda: os.path.exists(f"{bundle.place}/begun"), "the hook")
+        assert bundle.status(name) == "creating" and json.loads(bundle.oci("list", "--format", "json").stdout)[0]["status"] == "creating"
+        for words in (["exec", name, "true"], ["start", name], ["kill", name], ["pause", name], ["delete", name]):
+            refused = bundle.oci(*words)
+            assert refused.returncode not in (0, 126, 127) and "creat" in refused.stderr, refused
+        with open(f"{bundle.place}/end", "w", encoding="ascii"):
+            pass
+        if verb == "create":
+            assert making.wait(20) == 0 and bundle.status(name) == "created"
+        else:
+            wait_until(lambda: bundle.status(name) == "running", "its start")
+        assert bundle.oci("delete", "--force", name).returncode == 0
+        making.wait(20)
+        for file in ("begun", "end"):
+            os.unlink(f"{bundle.place}/{file}")
+
+
+def test_a_signal_of_0_asks_whether_it_is_there(bundle):
+    name = bundle.running("sleep", "1000")
+    assert bundle.oci("kill", name, "0").returncode == 0
+    assert bundle.oci("kill", "nobody", "0").returncode == 1
+
+
+def test_what_a_creation_that_was_cut_off_has_left_can_be_deleted(root_bundle):
+    os.makedirs(f"{root_bundle.root}/rest")
+    assert root_bundle.oci("delete", "rest").returncode == 0 and os.listdir(root_bundle.root) == []
+
+
+def test_the_program_is_named_where_an_option_before_the_command_is_wrong(bundle):
+    assert "'bolt-oci --help' lists the options of 'bolt-oci'" in bundle.oci("--foo").stderr
+    assert "option '--root' of 'bolt-oci' needs an argument" in subprocess.run([conftest.RUNTIME, "--root"], capture_output=True, text=True, check=False).stderr

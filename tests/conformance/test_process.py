@@ -1,4 +1,5 @@
 """config.md, Process: user, capabilities, limits, terminal, descriptors."""
+import glob
 import json
 import os
 import pty
@@ -338,3 +339,88 @@ def test_a_pidfd_of_the_process_is_sent(bundle):
 def test_without_pivot_root_the_root_is_the_containers_too(bundle):
     done = bundle.run("sh", "-c", "ls /; cd ..; pwd; cat /proc/self/mountinfo | head -1", arguments=["--no-pivot"])
     assert done.returncode == 0 and {"bin", "proc", "home"} <= set(done.stdout.split()) and "/work" not in done.stdout, done.stderr
+
+
+def handing_on(bundle, count, words, environment=None):
+    """bolt-oci with `count` descriptors of ours after the standard streams, whatever else this process has open."""
+    lines = "".join(f"exec {3 + number}</dev/null; " for number in range(count))
+    shell = f"{lines}{environment or ''} exec {RUNTIME} --root {bundle.root} {' '.join(words)}"
+    extra = {"user": bundle.uid, "group": bundle.uid, "extra_groups": []} if bundle.uid else {}
+    return subprocess.run(["sh", "-c", shell], cwd=bundle.place, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False, **extra)
+
+
+def test_descriptors_that_the_caller_has_not_opened_are_refused(bundle):
+    """What the runtime opens itself leads into the host."""
+    spec = dict(bundle.spec)
+    spec["process"] = dict(spec["process"], args=["ls", "/proc/self/fd"])
+    bundle.write(spec)
+    for count, asked, first in ((0, 1, 3), (1, 2, 4), (2, 90, 5)):
+        done = handing_on(bundle, count, ["run", "--preserve-fds", str(asked), bundle.new_id()])
+        assert done.returncode == 1 and f"--preserve-fds: descriptor {first} is not open" in done.stderr and not glob.glob(f"{bundle.root}/*"), done
+    done = handing_on(bundle, 1, ["run", bundle.new_id()], "LISTEN_FDS=2 LISTEN_PID=$$")
+    assert done.returncode == 1 and "LISTEN_FDS: descriptor 4 is not open" in done.stderr and not glob.glob(f"{bundle.root}/*"), done
+    name = bundle.running("sleep", "1000")
+    done = handing_on(bundle, 0, ["exec", "--preserve-fds", "1", name, "true"])
+    assert done.returncode == 255 and "--preserve-fds: descriptor 3 is not open" in done.stderr, done
+
+
+def test_listening_sockets_are_for_the_process_that_they_name(bundle):
+    spec = dict(bundle.spec)
+    spec["process"] = dict(spec["process"], args=["sh", "-c", "echo $LISTEN_FDS $LISTEN_PID; ls /proc/self/fd | tr '\\n' ' '"])
+    bundle.write(spec)
+    done = handing_on(bundle, 1, ["run", bundle.new_id()], "LISTEN_FDS=1 LISTEN_PID=$$")
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == "1 1" and done.stdout.splitlines()[1].split() == ["0", "1", "2", "3", "4"], done
+    for environment in ("LISTEN_FDS=1", "LISTEN_FDS=1 LISTEN_PID=1"):
+        done = handing_on(bundle, 1, ["run", bundle.new_id()], environment)
+        assert done.returncode == 0 and done.stdout.splitlines()[0] == "" and done.stdout.splitlines()[1].split() == ["0", "1", "2", "3"], done
+
+
+def test_home_is_the_users_of_the_containers_passwd(bundle):
+    with open(f"{bundle.place}/rootfs/etc/passwd", "w", encoding="ascii") as file:
+        file.write("root:x:0:0::/root:/bin/sh\nother:x:7:7::/home/other:/bin/sh\n")
+    home = "echo $HOME"
+    assert bundle.run("sh", "-c", home).stdout == "/root\n"
+    assert bundle.run("sh", "-c", home, change=lambda spec: spec["process"]["env"].append("HOME=/own")).stdout == "/own\n"
+    if bundle.uid == 0:
+        assert bundle.run("sh", "-c", home, change=lambda spec: spec["process"].update(user={"uid": 7, "gid": 7})).stdout == "/home/other\n"
+        assert bundle.run("sh", "-c", home, change=lambda spec: spec["process"].update(user={"uid": 8, "gid": 8})).stdout == "/\n"
+    name = bundle.running("sleep", "1000")
+    assert bundle.oci("exec", name, "sh", "-c", home).stdout == "/root\n"
+    # What is no file is no trap either.
+    os.unlink(f"{bundle.place}/rootfs/etc/passwd")
+    os.mkfifo(f"{bundle.place}/rootfs/etc/passwd")
+    assert bundle.run("sh", "-c", home, timeout=20).stdout == "/\n"
+
+
+@pytest.mark.parametrize("field", ["uid", "gid"])
+def test_an_id_that_says_no_change_to_the_kernel_is_refused(bundle, field):
+    user = {"uid": 0, "gid": 0, field: 0xffffffff}
+    done = bundle.run("id", change=lambda spec: spec["process"].update(user=user))
+    assert done.returncode == 1 and f"field '{field}': 4294967295 is out of range" in done.stderr, done
+
+
+@pytest.mark.parametrize("change, says", [
+    (lambda spec: spec["process"].update(args=["echo", "a\0b"]), "field 'args': 'a' has a NUL in it"),
+    (lambda spec: spec["process"].update(env=["A=b\0c"]), "field 'env': 'A=b' has a NUL in it"),
+    (lambda spec: spec["process"].update(cwd="/\0c"), "field 'cwd': '/' has a NUL in it"),
+    (lambda spec: spec.update(hostname="a\0b"), "field 'hostname': 'a' has a NUL in it"),
+    (lambda spec: spec["linux"].update(timeOffsets={"realtime": {"secs": 1}}), "timeOffsets: 'realtime'"),
+    (lambda spec: (spec.update(hostname="one"), spec["linux"].update(sysctl={"kernel.hostname": "two"})), "field 'hostname' is 'one'"),
+    (lambda spec: spec["mounts"].append({"destination": "/etc/..", "type": "tmpfs", "source": "tmpfs"}), "nothing can be mounted in its place"),
+    (lambda spec: spec["mounts"].append({"destination": "/to-top", "type": "tmpfs", "source": "tmpfs"}), "it leads to the root directory"),
+    (lambda spec: spec["linux"].setdefault("resources", {}).update(blockIO={"weight": 5}), "field 'weight' is 5, not between 10 and 1000"),
+])
+def test_what_would_be_cut_off_or_passed_over_is_refused(bundle, change, says):
+    os.symlink("/", f"{bundle.place}/rootfs/to-top")
+    done = bundle.run("echo", "ran", change=change)
+    assert done.returncode == 1 and says in done.stderr and done.stdout == "", done
+
+
+def test_a_root_that_is_a_read_only_path(bundle):
+    done = bundle.run("sh", "-c", "touch /zz; echo over", change=lambda spec: (spec["root"].update(readonly=False), spec["linux"].update(readonlyPaths=["/"])))
+    assert done.returncode == 0 and "Read-only file system" in done.stderr and done.stdout == "over\n", done
+
+
+def test_a_log_that_cannot_be_written_is_an_error(bundle):
+    done = bundle.oci("--log", "/nope/log", "list")
+    assert done.returncode == 1 and "--log" in done.stderr and "/nope/log" in done.stderr, done
