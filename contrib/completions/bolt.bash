@@ -10,6 +10,7 @@ _bolt_options() {
     create) flags='--init -i --interactive --read-only --rm -t --tty --help' values='--cap-add --cap-drop --cidfile --cpus --entrypoint -e --env --env-file -h --hostname -l --label -m --memory --mount --name --network --pids-limit --platform -p --publish --pull --restart --runtime --security-opt --stop-signal --stop-timeout --tmpfs -u --user --userns -v --volume -w --workdir' ;;
     exec) flags='-d --detach -i --interactive --privileged -t --tty --help' values='-e --env --env-file -u --user -w --workdir' ;;
     help) flags='--help' values='' ;;
+    history) flags='-H --human --no-trunc -q --quiet --help' values='--format' ;;
     images) flags='-a --all --digests --no-trunc -q --quiet --help' values='-f --filter --format' ;;
     info) flags='--help' values='-f --format' ;;
     inspect) flags='--help' values='-f --format --type' ;;
@@ -23,6 +24,8 @@ _bolt_options() {
     run) flags='-d --detach --init -i --interactive --read-only --rm --sig-proxy -t --tty --help' values='--cap-add --cap-drop --cidfile --cpus --detach-keys --entrypoint -e --env --env-file -h --hostname -l --label -m --memory --mount --name --network --pids-limit --platform -p --publish --pull --restart --runtime --security-opt --stop-signal --stop-timeout --tmpfs -u --user --userns -v --volume -w --workdir' ;;
     start) flags='-a --attach -i --interactive --sig-proxy --help' values='--detach-keys' ;;
     stop) flags='--help' values='-s --signal -t --timeout' ;;
+    tag) flags='--help' values='' ;;
+    untag) flags='--help' values='' ;;
     version) flags='--help' values='-f --format' ;;
     wait) flags='--help' values='' ;;
     *) flags='' values='' ;;
@@ -39,7 +42,7 @@ _bolt_value() {
     create:--restart|run:--restart) COMPREPLY=($(compgen -W 'no on-failure always unless-stopped' -- "$cur")) ;;
     create:--userns|run:--userns) COMPREPLY=($(compgen -W 'host keep-id auto' -- "$cur")) ;;
     images:--filter|images:-f) COMPREPLY=($(compgen -W 'dangling= label= before= since= reference=' -- "$cur")); compopt -o nospace 2>/dev/null ;;
-    images:--format|ps:--format) COMPREPLY=($(compgen -W 'table json' -- "$cur")) ;;
+    history:--format|images:--format|ps:--format) COMPREPLY=($(compgen -W 'table json' -- "$cur")) ;;
     info:--format|info:-f|inspect:--format|inspect:-f | \
     version:--format|version:-f) COMPREPLY=($(compgen -W 'json' -- "$cur")) ;;
     inspect:--type) COMPREPLY=($(compgen -W 'container image' -- "$cur")) ;;
@@ -54,7 +57,7 @@ _bolt() {
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD-1]}
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W 'attach create exec help images info inspect kill logs ps pull restart rm rmi run start stop version wait container image system --help --version' -- "$cur"))
+        COMPREPLY=($(compgen -W 'attach create exec help history images info inspect kill logs ps pull restart rm rmi run start stop tag untag version wait container image system --help --version' -- "$cur"))
         return
     fi
     command=${COMP_WORDS[1]}
@@ -70,7 +73,7 @@ _bolt() {
         ;;
     image)
         if ((COMP_CWORD == 2)); then
-            COMPREPLY=($(compgen -W 'inspect list ls pull remove rm' -- "$cur"))
+            COMPREPLY=($(compgen -W 'history inspect list ls pull remove rm tag untag' -- "$cur"))
             return
         fi
         command=${COMP_WORDS[2]}
@@ -114,8 +117,8 @@ _bolt() {
     fi
     case $command in
     attach | exec | kill | stop | wait) COMPREPLY=($(compgen -W "$(_bolt_containers)" -- "$cur")) ;;
-    create | images | pull | rmi | run) COMPREPLY=($(compgen -W "$(_bolt_images)" -- "$cur")) ;;
-    help) COMPREPLY=($(compgen -W 'attach create exec help images info inspect kill logs ps pull restart rm rmi run start stop version wait' -- "$cur")) ;;
+    create | history | images | pull | rmi | run | tag | untag) COMPREPLY=($(compgen -W "$(_bolt_images)" -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W 'attach create exec help history images info inspect kill logs ps pull restart rm rmi run start stop tag untag version wait' -- "$cur")) ;;
     logs | restart | rm) COMPREPLY=($(compgen -W "$(_bolt_containers -a)" -- "$cur")) ;;
     inspect) COMPREPLY=($(compgen -W "$(_bolt_containers -a) $(_bolt_images)" -- "$cur")) ;;
     start) COMPREPLY=($(compgen -W "$(_bolt_containers --filter status=exited --filter status=created)" -- "$cur")) ;;

@@ -43,6 +43,7 @@ complete -c bolt -n __bolt_first -a attach -d 'Attach local standard input, outp
 complete -c bolt -n __bolt_first -a create -d 'Create a new container'
 complete -c bolt -n __bolt_first -a exec -d 'Execute a command in a running container'
 complete -c bolt -n __bolt_first -a help -d 'Help about a command'
+complete -c bolt -n __bolt_first -a history -d 'Show the steps that made an image'
 complete -c bolt -n __bolt_first -a images -d 'List images'
 complete -c bolt -n __bolt_first -a info -d 'Display system-wide information'
 complete -c bolt -n __bolt_first -a inspect -d 'Return low-level information on containers and images'
@@ -56,6 +57,8 @@ complete -c bolt -n __bolt_first -a rmi -d 'Remove one or more images'
 complete -c bolt -n __bolt_first -a run -d 'Create and run a new container from an image'
 complete -c bolt -n __bolt_first -a start -d 'Start one or more stopped containers'
 complete -c bolt -n __bolt_first -a stop -d 'Stop one or more running containers'
+complete -c bolt -n __bolt_first -a tag -d 'Give further names to an image'
+complete -c bolt -n __bolt_first -a untag -d 'Take names from an image, which stays'
 complete -c bolt -n __bolt_first -a version -d 'Show the bolt version information'
 complete -c bolt -n __bolt_first -a wait -d 'Block until one or more containers stop, then print their exit codes'
 complete -c bolt -n __bolt_first -a container
@@ -114,7 +117,13 @@ complete -c bolt -n '__bolt_is exec' -s u -l user -r -d 'Username or UID (format
 complete -c bolt -n '__bolt_is exec' -s w -l workdir -r -d 'Working directory inside the container'
 complete -c bolt -n '__bolt_is exec' -a '(__bolt_containers)'
 
-complete -c bolt -n '__bolt_is help' -a 'attach create exec help images info inspect kill logs ps pull restart rm rmi run start stop version wait'
+complete -c bolt -n '__bolt_is help' -a 'attach create exec help history images info inspect kill logs ps pull restart rm rmi run start stop tag untag version wait'
+
+complete -c bolt -n '__bolt_is history' -l format -r -a 'table json' -d 'Format output: \'table\', \'table TEMPLATE\', \'json\', or a Go template such as \'{{.CreatedBy}}\''
+complete -c bolt -n '__bolt_is history' -s H -l human -d 'Print sizes and dates in human readable format (default true)'
+complete -c bolt -n '__bolt_is history' -l no-trunc -d 'Don\'t truncate output'
+complete -c bolt -n '__bolt_is history' -s q -l quiet -d 'Only show image IDs'
+complete -c bolt -n '__bolt_is history' -a '(__bolt_images)'
 
 complete -c bolt -n '__bolt_is images' -s a -l all -d 'Show all images (bolt keeps no intermediate ones)'
 complete -c bolt -n '__bolt_is images' -l digests -d 'Show digests'
@@ -211,6 +220,10 @@ complete -c bolt -n '__bolt_is start' -a '(__bolt_containers --filter status=exi
 complete -c bolt -n '__bolt_is stop' -s s -l signal -r -d 'Signal to send to the container'
 complete -c bolt -n '__bolt_is stop' -s t -l timeout -r -d 'Seconds to wait before killing the container'
 complete -c bolt -n '__bolt_is stop' -a '(__bolt_containers)'
+
+complete -c bolt -n '__bolt_is tag' -a '(__bolt_images)'
+
+complete -c bolt -n '__bolt_is untag' -a '(__bolt_images)'
 
 complete -c bolt -n '__bolt_is version' -s f -l format -r -a 'json' -d 'Format output: \'json\', or a Go template such as \'{{.Client.Version}}\''
 

@@ -97,7 +97,18 @@ _bolt_command() {
     help)
         _arguments -s \
             '--help[Print usage]' \
-            '*:name:(attach create exec help images info inspect kill logs ps pull restart rm rmi run start stop version wait)'
+            '*:name:(attach create exec help history images info inspect kill logs ps pull restart rm rmi run start stop tag untag version wait)'
+        ;;
+    history)
+        _arguments -s \
+            '--format=[Format output\: '\''table'\'', '\''table TEMPLATE'\'', '\''json'\'', or a Go template such as '\''{{.CreatedBy}}'\'']:string:(table json)' \
+            '--human[Print sizes and dates in human readable format (default true)]' \
+            '-H[Print sizes and dates in human readable format (default true)]' \
+            '--no-trunc[Don'\''t truncate output]' \
+            '--quiet[Only show image IDs]' \
+            '-q[Only show image IDs]' \
+            '--help[Print usage]' \
+            '1:name:_bolt_images'
         ;;
     images)
         _arguments -s \
@@ -270,6 +281,11 @@ _bolt_command() {
             '--help[Print usage]' \
             '*:name:_bolt_running_containers'
         ;;
+    tag | untag)
+        _arguments -s \
+            '--help[Print usage]' \
+            '*:name:_bolt_images'
+        ;;
     version)
         _arguments -s \
             '--format=[Format output\: '\''json'\'', or a Go template such as '\''{{.Client.Version}}'\'']:string:(json)' \
@@ -291,6 +307,7 @@ _bolt() {
         'create:Create a new container'
         'exec:Execute a command in a running container'
         'help:Help about a command'
+        'history:Show the steps that made an image'
         'images:List images'
         'info:Display system-wide information'
         'inspect:Return low-level information on containers and images'
@@ -304,6 +321,8 @@ _bolt() {
         'run:Create and run a new container from an image'
         'start:Start one or more stopped containers'
         'stop:Stop one or more running containers'
+        'tag:Give further names to an image'
+        'untag:Take names from an image, which stays'
         'version:Show the bolt version information'
         'wait:Block until one or more containers stop, then print their exit codes'
         'container:Manage containers'
@@ -329,7 +348,7 @@ _bolt() {
         ;;
     image)
         if (( CURRENT == 3 )); then
-            compadd inspect list ls pull remove rm
+            compadd history inspect list ls pull remove rm tag untag
             return
         fi
         shift words

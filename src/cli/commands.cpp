@@ -6,8 +6,8 @@ namespace {
 
 constexpr Command const* all[] = {
     &run_command,  &exec_command,    &ps_command,   &pull_command, &images_command,  &version_command, &info_command,
-    &attach_command, &create_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
-    &rmi_command,  &start_command,   &stop_command, &wait_command, &help_command,
+    &attach_command, &create_command, &history_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
+    &rmi_command,  &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
 };
 
 constexpr GroupedCommand grouped[] = {
@@ -19,10 +19,11 @@ constexpr GroupedCommand grouped[] = {
     {"container", "restart", &restart_command, {}}, {"container", "rm", &rm_command, {}},
     {"container", "run", &run_command, {}},         {"container", "start", &start_command, {}},
     {"container", "stop", &stop_command, {}},       {"container", "wait", &wait_command, {}},
-    {"image", "inspect", &inspect_command, "--type=image"},
+    {"image", "history", &history_command, {}},     {"image", "inspect", &inspect_command, "--type=image"},
     {"image", "list", &images_command, {}},         {"image", "ls", &images_command, {}},
     {"image", "pull", &pull_command, {}},           {"image", "remove", &rmi_command, {}},
-    {"image", "rm", &rmi_command, {}},              {"system", "info", &info_command, {}},
+    {"image", "rm", &rmi_command, {}},              {"image", "tag", &tag_command, {}},
+    {"image", "untag", &untag_command, {}},         {"system", "info", &info_command, {}},
 };
 
 } // namespace

@@ -10,7 +10,7 @@ namespace bolt::cli {
 
 extern Command const run_command, create_command, ps_command, logs_command, exec_command, attach_command, wait_command, stop_command,
     start_command, restart_command, kill_command, rm_command, inspect_command, images_command, rmi_command, pull_command, version_command,
-    info_command, help_command;
+    info_command, help_command, tag_command, untag_command, history_command;
 
 // In the order in which help shows them.
 std::span<Command const* const> all_commands();

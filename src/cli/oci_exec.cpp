@@ -111,6 +111,17 @@ Result<std::vector<HostPath>> cgroups_below(std::vector<HostPath> directories, s
     return directories;
 }
 
+// What the caller was promised.
+Result<void> hand_over(ExecOptions const& options, oci::Tenant& tenant) {
+    if (!options.pid_file.empty())
+        TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none).while_doing("--pid-file"));
+    if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, tenant.process.pidfd()));
+    if (!tenant.console.is_open() || options.console_socket.empty()) return {};
+    TRY(send_console(options.console_socket, tenant.console));
+    tenant.console.close();
+    return {};
+}
+
 Result<int> perform(ExecOptions const& options, Words const& words) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, words[0]));
     auto const record = TRY(directory.read());
@@ -140,13 +151,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
                                  .scope_unit = record.scope_unit,
                                  .callers_alone = program}));
     program.close();
-    if (!options.pid_file.empty())
-        TRY(no_command_error(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none).while_doing("--pid-file")));
-    if (!options.pidfd_socket.empty()) TRY(no_command_error(send_pidfd(options.pidfd_socket, tenant.process.pidfd())));
-    if (tenant.console.is_open() && !options.console_socket.empty()) {
-        TRY(no_command_error(send_console(options.console_socket, tenant.console)));
-        tenant.console.close();
-    }
+    TRY(no_command_error(hand_over(options, tenant)));
     if (options.detach) {
         tenant.process.release();
         return 0;

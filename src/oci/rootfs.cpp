@@ -93,8 +93,8 @@ namespace {
 Result<bool> is_same_place(FdRef one, FdRef other) {
     struct statx a {}, b {};
     for (auto const& [fd, status] : {std::pair(one, &a), std::pair(other, &b)})
-        if (statx(fd.number(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, status) < 0) return Error::from_errno("look at a mount point");
-    return a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor;
+        if (statx(fd.number(), "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, status) < 0) return Error::from_errno("look at a mount point");
+    return a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
 }
 
 enum class TargetKind { file, directory };

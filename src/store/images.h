@@ -55,9 +55,19 @@ private:
     std::vector<FileLock> locks_;
 };
 
+// Of the unpacked layers, lowest first; none for a layer that was removed meanwhile.
+Result<std::vector<std::optional<Bytes>>> layer_sizes(Layout const& layout, Image const& image);
+
+// A further name for the image that `text` names; an image that had it loses it. ENOENT when there is no such image; EINVAL for a
+// name that is no tag: with a digest, or bolt://NAME.
+Result<void> tag_image(Layout const& layout, std::string_view text, image::Reference const& name);
+// The image stays, with or without a name. No `names`: all that it has. ENOENT for one that is not its.
+Result<std::vector<std::string>> untag_image(Layout const& layout, std::string_view text, std::vector<image::Reference> const& names);
+
 struct RemovedImage {
     std::vector<std::string> untagged;     // "docker.io/library/nginx:1"
     std::vector<std::string> deleted;      // digests: of the image, when it went; docker prints them
+    Bytes freed;                           // of the layers that went with it
 };
 enum class Removal {
     refuse_used, // EBUSY when a container was made from the image and this is its last reference, naming the container

@@ -138,12 +138,19 @@ Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string co
     return std::optional<HeldLayer>();
 }
 
-Result<bool> remove_unused_layer(Layout const& layout, std::string const& key) {
+Result<std::optional<Bytes>> remove_unused_layer(Layout const& layout, std::string const& key) {
     auto const lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
-    if (!lock) return lock.error().is(ENOENT) ? Result<bool>(true) : lock.error();
-    if (!lock.value() || TRY(layers_of_images(layout)).contains(key)) return false;
+    if (!lock) return lock.error().is(ENOENT) ? Result<std::optional<Bytes>>(Bytes{}) : lock.error();
+    if (!lock.value() || TRY(layers_of_images(layout)).contains(key)) return std::optional<Bytes>();
+    auto const size = layer_size(layout, key);
     TRY(remove_by_rename(layout, layout.layer(key)));
-    return true;
+    return std::optional(size && size.value() ? *size.value() : Bytes{});
+}
+
+Result<std::optional<Bytes>> layer_size(Layout const& layout, std::string const& key) {
+    auto const file = layout.layer(key) / "meta.json";
+    auto const text = TRY(find_file(file));
+    return text ? std::optional(TRY(parse_layer_file(*text).while_doing("read '{}'", file)).record.size) : std::nullopt;
 }
 
 // ---- blobs and images

@@ -85,8 +85,10 @@ struct HeldLayer {
 Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string const& key);
 // The keys of all layers that some image file names.
 Result<std::set<std::string>> layers_of_images(Layout const& layout);
-// Takes a layer out that no image names and nobody holds; true when it is gone.
-Result<bool> remove_unused_layer(Layout const& layout, std::string const& key);
+// Takes a layer out that no image names and nobody holds: what it was in size; none when it stays.
+Result<std::optional<Bytes>> remove_unused_layer(Layout const& layout, std::string const& key);
+// None when it is not there.
+Result<std::optional<Bytes>> layer_size(Layout const& layout, std::string const& key);
 
 // Writes a small blob (a manifest, a configuration) durably.
 Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents);

@@ -118,7 +118,10 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
     removed.deleted.push_back(target.image.id.text());
     auto const kept = TRY(layers_of_images(layout));
     for (auto const& key : target.image.layer_keys) {
-        if (kept.contains(key) || !TRY(remove_unused_layer(layout, key))) continue;
+        if (kept.contains(key)) continue;
+        auto const freed = TRY(remove_unused_layer(layout, key));
+        if (!freed) continue;
+        removed.freed.count += freed->count;
         removed.deleted.push_back("sha256:" + key);
     }
     for (auto const& digest : {target.image.id, target.image.manifest})

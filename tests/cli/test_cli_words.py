@@ -171,6 +171,33 @@ def test_images(made):
     assert json.loads(made.ok("inspect", identity[7:15]))[0]["Id"] == identity
 
 
+def test_tag_and_untag(made):
+    identity = made.ok("images", "-q", "--no-trunc", "shell")
+    made.ok("tag", "shell", "own", "example.test:5000/team/own:2")
+    assert made.ok("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines().count("own:latest") == 1
+    assert made.inspect("example.test:5000/team/own:2", "{{.Id}}") == identity and made.run("--pull", "never", "--", "true").code == 0
+    made.ok("tag", identity[7:19], "third")
+    assert made.ok("untag", "third", "own") == "Untagged: own:latest"
+    for words, says in ((["tag", "nosuch", "x"], "there is no image 'nosuch'"), (["tag", "shell", "x@sha256:" + "0" * 64], "a new name is NAME[:TAG]"), (["tag", "shell", "bolt://x"], "a new name is NAME[:TAG]"),
+                        (["tag", "shell", "UPPER"], "UPPER"), (["tag", "shell", "fine", "UPPER"], "UPPER"), (["untag", "shell", "nginx"], "is no name of image 'shell'")):
+        done = made(*words)
+        assert done.code == 1 and says in done.err, done
+    assert "fine" not in made.ok("images")
+    assert sorted(made.ok("untag", "third").splitlines()) == ["Untagged: bolt://shell:latest", "Untagged: example.test:5000/team/own:2", "Untagged: third:latest"]
+    assert "<none>" in made.ok("images") and made.inspect(identity[7:19], "{{.RepoTags}}") == "[]"
+    made.ok("run", "--rm", "--network", "none", IMAGE, "true")  # which brings its name back
+    assert made.ok("images", "--format", "{{.Repository}}") == "bolt://shell"
+
+
+def test_history(made):
+    rows = [json.loads(line) for line in made.ok("history", "--format", "json", "--human=false", "shell").splitlines()]
+    assert set(rows[0]) == {"Comment", "CreatedAt", "CreatedBy", "CreatedSince", "ID", "Size"} and sum(int(row["Size"]) for row in rows) > 10_000
+    assert rows[0]["ID"] == made.ok("images", "-q", "shell") and all(row["ID"] == "<missing>" for row in rows[1:])
+    assert made.ok("history", "shell").splitlines()[0].split() == ["IMAGE", "CREATED", "CREATED", "BY", "SIZE", "COMMENT"]
+    assert made.ok("history", "-q", "--no-trunc", "shell").splitlines()[0] == made.ok("images", "-q", "--no-trunc", "shell")
+    assert "there is no image 'nosuch'" in made("history", "nosuch").err
+
+
 def test_an_image_in_use_stays(made):
     done = made("rmi", IMAGE)
     assert done.code == 1 and "-f" in done.err and made.ok("images", "-q") != "", done
