@@ -186,7 +186,10 @@ Result<monitor::Request> plan_request(Installation const& here, ContainerOptions
     request.input_closes_with_client = options.interactive && !options.detached;
     request.restart = options.restart.policy;
     request.most_restarts = options.restart.most;
-    request.stop_signal = options.stop_signal ? *options.stop_signal : image.config.stop_signal.empty() ? SIGTERM : TRY(parse_signal(image.config.stop_signal).while_doing("the image's stop signal (--stop-signal replaces it)"));
+    if (!options.stop_signal && !image.config.stop_signal.empty())
+        request.stop_signal = TRY(parse_signal(image.config.stop_signal).while_doing("the image's stop signal (--stop-signal replaces it)"));
+    else
+        request.stop_signal = options.stop_signal.value_or(SIGTERM);
     if (options.stop_timeout) request.stop_timeout = *options.stop_timeout;
     request.limits_requested = options.limits.memory || options.limits.cpus || options.limits.processes.value_or(-1) > 0;
     return request;

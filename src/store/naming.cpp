@@ -45,7 +45,8 @@ Result<std::vector<std::string>> untag_image(Layout const& layout, std::string_v
     auto const image = TRY(find_whole_image(layout, text));
     std::vector<std::string> wanted;
     for (auto const& name : names) {
-        if (std::ranges::find(image.references, name.text()) == image.references.end()) return Error::of(ENOENT, "'{}' is no name of image '{}'; it has {}", name.text(), text, image.references.empty() ? "none" : join(image.references, ", "));
+        if (std::ranges::find(image.references, name.text()) == image.references.end())
+            return Error::of(ENOENT, "'{}' is no name of image '{}'; it has {}", name.text(), text, image.references.empty() ? "none" : join(image.references, ", "));
         wanted.push_back(name.text());
     }
     if (names.empty()) wanted = image.references;

@@ -70,7 +70,8 @@ std::vector<std::string> names_to_remove(Image const& image, std::string const& 
     auto const asked = image::Reference::parse(wanted);
     std::vector<std::string> names;
     for (auto const& name : image.references)
-        if (auto const has = image::Reference::parse(name); asked && has && has.value().domain() == asked.value().domain() && has.value().repository() == asked.value().repository()) names.push_back(name);
+        if (auto const has = image::Reference::parse(name); asked && has && has.value().domain() == asked.value().domain() && has.value().repository() == asked.value().repository())
+            names.push_back(name);
     return names;
 }
 
