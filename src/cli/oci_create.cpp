@@ -113,6 +113,7 @@ int create(Command const& command, Words const& words) {
         unmake(*making);
         return complain(made.error(), exit_code_of(made.error(), failed));
     }
+    oci::leave_to_others(making->created);
     making->created.init.release();
     return 0;
 }
@@ -162,7 +163,11 @@ Result<void> start_container(std::string const& id) {
     auto const notifications = TRY(NotifyRelay::open(directory.path()));
     auto const init = notifications ? TRY(find_init(record)) : std::nullopt;
     TRY(oci::start_over_socket(directory.start_socket()));
-    if (record.has_poststart_hooks) TRY(oci::run_poststart_hooks(TRY(directory.read_config()), record.id, record.pid, record.bundle));
+    if (record.has_poststart_hooks) {
+        auto const spec = directory.read_config();
+        if (!spec) return Error::of(ECANCELED, "poststart hooks: {}", spec.error().text());
+        TRY(oci::run_poststart_hooks(spec.value(), record.id, record.pid, record.bundle));
+    }
     if (notifications && init) tell(notifications->pass_on_until_ready(*init, record.pid));
     return {};
 }

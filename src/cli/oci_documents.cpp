@@ -4,6 +4,8 @@
 
 #include "cli/oci_commands.h"
 #include "oci/mount_plan.h"
+#include "oci/seccomp.h"
+#include "sys/scheduling.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 
@@ -44,7 +46,9 @@ Json linux_features() {
                     .set("operators", texts({"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE"}))
                     .set("knownFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"}))
                     .set("supportedFlags", texts({"SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"})));
-    section.set("apparmor", enabled(true)).set("selinux", enabled(true)).set("intelRdt", enabled(true));
+    section.set("apparmor", enabled(true)).set("selinux", enabled(true)).set("intelRdt", enabled(true).set("schemata", true).set("monitoring", true));
+    section.set("netDevices", enabled(true));
+    section.set("memoryPolicy", Json::object().set("modes", Json(memory_policy_modes())).set("flags", Json(memory_policy_flags())));
     section.set("mountExtensions", Json::object().set("idmap", enabled(true)));
     return section;
 }
@@ -71,7 +75,7 @@ int features(Command const& command, Words const& words) {
     document.set("mountOptions", oci::known_mount_options());
     document.set("linux", linux_features());
     document.set("potentiallyUnsafeConfigAnnotations", texts({"run.oci.", "org.systemd.property.", "org.criu.config"}));
-    document.set("annotations", Json::object().set("io.github.seccomp.libseccomp.version", "2.5").set("org.bolt.version", BOLT_VERSION));
+    document.set("annotations", Json::object().set("io.github.seccomp.libseccomp.version", oci::seccomp_library_version()).set("org.bolt.version", BOLT_VERSION));
     print(document.dump(Json::Layout::pretty));
     return 0;
 }

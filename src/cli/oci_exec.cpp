@@ -141,6 +141,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     auto tenant = TRY(oci::exec({.id = record.id,
                                  .bundle = record.bundle,
                                  .init_pid = record.pid,
+                                 .init_start_time = record.start_time,
                                  .spec = &spec,
                                  .process = &process,
                                  .preserved_descriptors = options.preserved,

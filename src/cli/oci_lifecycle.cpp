@@ -111,6 +111,9 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
             return Error::of(EBUSY, "container '{}' is {}: stop it first, or use 'delete --force'", id, to_text(status));
     }
     TRY(end_init(record.value()));
+    // Its creator takes back what it made, and must not find a new container of the name. One that hangs in a hook is not waited for.
+    auto const creators = record.value().is_being_created ? directory.lock_remains() : Result<FileLock>(Error(EBUSY, ""));
+    if (!creators && creators.error().is(ENOENT)) return {};
     auto cgroup = oci::Cgroup::adopt(record.value().cgroup);
     cgroup.kill_all();
     auto const stopped = stop_scope_of(record.value());
@@ -118,8 +121,11 @@ Result<void> delete_container(std::string const& id, DeleteOptions const& option
     if (!stopped) errors.push_back(stopped.error());
     for (auto& error : oci::remove_rdt_class(record.value().rdt.own)) errors.push_back(std::move(error));
     auto const spec = record.value().has_poststop_hooks ? directory.read_config() : Result<spec::Runtime>(spec::Runtime());
-    if (auto removed = directory.remove(); !removed) errors.push_back(std::move(removed).error());
-    if (spec)
+    // What could not be removed can be tried again as long as there is a record of it.
+    if (errors.empty() || options.force)
+        if (auto removed = directory.remove(); !removed) errors.push_back(std::move(removed).error());
+    if (!spec) warn(fmt::format("poststop hooks: {}, ignoring", spec.error().text()));
+    else
         for (auto const& error : oci::run_poststop_hooks(spec.value(), id, record.value().bundle)) warn(fmt::format("{}, ignoring", error.text()));
     if (!errors.empty()) return Error::of(errors.front().code(), "delete container '{}': {}", id, join_texts(errors));
     return {};

@@ -49,7 +49,12 @@ Result<void> plan_swap(Plan& plan, spec::Resources::Memory const& memory) {
     auto const swap = *memory.swap;
     // v1 counts memory and swap together, and so does the specification; v2 counts swap alone.
     if (!plan.is_v2("memory")) return plan.add("memory", "memory.swap", "memory.memsw.limit_in_bytes", plain(swap), "", "");
-    if (swap < 0) return plan.add("memory", "memory.swap", "", "", "memory.swap.max", "max");
+    // On a host without swap there is no file, and none and no limit hold anyway.
+    if (swap < 0 || swap == memory.limit) {
+        TRY(plan.add("memory", "memory.swap", "", "", "memory.swap.max", swap < 0 ? "max" : "0"));
+        plan.settings.back().only_if_there = true;
+        return {};
+    }
     if (memory.limit.value_or(-1) < 0) return Error::of(EINVAL, "resources.memory.swap needs memory.limit");
     if (swap < *memory.limit) return Error::of(EINVAL, "resources.memory.swap is less than memory.limit, which it includes");
     return plan.add("memory", "memory.swap", "", "", "memory.swap.max", plain(swap - *memory.limit));

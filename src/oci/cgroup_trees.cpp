@@ -41,7 +41,7 @@ HostPath top_of(std::string_view tree) {
 namespace {
 // The caller's own cgroup in a tree: "controller" is one of v1's names, "" for v2.
 Result<std::string> own_cgroup(std::string_view controller) {
-    for (auto& tree : TRY(cgroup_memberships_of(getpid())))
+    for (auto& tree : TRY(own_cgroup_memberships()))
         if (controller.empty() ? tree.is_unified() : std::ranges::find(tree.controllers, controller) != tree.controllers.end()) return std::move(tree.path);
     return Error::of(ENOENT, "the caller has no cgroup for '{}'", controller);
 }

@@ -1,5 +1,10 @@
 #include "oci/command.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <set>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,8 +19,8 @@ namespace bolt::oci {
 namespace {
 
 std::string_view path_of(spec::Process const& process) {
-    for (auto const& variable : process.env)
-        if (variable.starts_with("PATH=")) return std::string_view(variable).substr(5);
+    for (auto variable = process.env.rbegin(); variable != process.env.rend(); ++variable) // the last one counts
+        if (variable->starts_with("PATH=")) return std::string_view(*variable).substr(5);
     return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
@@ -64,7 +69,13 @@ constexpr int most_interpreters = 5; // a script may be another's interpreter; t
 // /proc/self/exe is still this program, and a process of the container that ran it could lead others to its file on the host
 // (CVE-2019-5736). So what is executed, and what a script is executed by, may be reached by no link of /proc's own.
 Result<void> refuse_this_program(Root const& root, std::string const& directory, std::string path, int left = most_interpreters) {
-    auto const inside = TRY(RootPath::parse_clamped(path.starts_with('/') ? path : fmt::format("{}/{}", directory, path)));
+    auto whole = path.starts_with('/') ? path : fmt::format("{}/{}", directory, path);
+    // Behind a link ".." is where the link leads; the links of /proc that lead out are no names to realpath(3).
+    if (whole.find("/..") != whole.npos) {
+        std::unique_ptr<char, decltype(&free)> const real(realpath(whole.c_str(), nullptr), free);
+        if (real) whole = real.get();
+    }
+    auto const inside = TRY(RootPath::parse_clamped(whole));
     struct stat executed {}, reached {};
     if (stat(path.c_str(), &executed) < 0 || !S_ISREG(executed.st_mode)) return {}; // execve(2) says it better
     auto const file = root.open_path(inside, O_RDONLY | O_NONBLOCK);
@@ -103,7 +114,11 @@ Result<Command> find_command(spec::Process const& process) {
 Error execute(spec::Process const& process, Command const& command) {
     std::vector<char*> argv, envp;
     for (auto const& argument : process.args) argv.push_back(const_cast<char*>(argument.c_str())); // execve's signature
-    for (auto const& variable : process.env) envp.push_back(const_cast<char*>(variable.c_str()));
+    // Of two with one name the last counts, as runc and crun have it; getenv(3) would take the first.
+    std::set<std::string_view> names;
+    for (auto variable = process.env.rbegin(); variable != process.env.rend(); ++variable)
+        if (names.insert(std::string_view(*variable).substr(0, variable->find('='))).second) envp.push_back(const_cast<char*>(variable->c_str()));
+    std::ranges::reverse(envp);
     if (!command.home.empty()) envp.push_back(const_cast<char*>(command.home.c_str()));
     argv.push_back(nullptr);
     envp.push_back(nullptr);

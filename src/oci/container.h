@@ -75,6 +75,8 @@ struct Created {
 // these two codes.
 Result<Created> create(CreateRequest const& request);
 
+// With a start_socket: init waits for somebody else from here on; until here it ends with its creator.
+void leave_to_others(Created& container);
 // runtime.md, start: startContainer hooks, exec, poststart hooks. Returns after exec succeeded, or with init's error. ENOENT
 // and EACCES as for create; callers exit 127 and 126.
 Result<void> start(Created& container, CreateRequest const& request);
@@ -93,6 +95,7 @@ struct TenantRequest {
     std::string id;                             // the container's
     HostPath bundle;
     pid_t init_pid = 0;
+    std::uint64_t init_start_time = 0;          // 0: the caller's own child, whose pid is nobody else's
     spec::Runtime const* spec = nullptr;        // the container's
     spec::Process const* process = nullptr;     // what to run
     FdRef input{0}, output{1}, error{2};

@@ -37,6 +37,8 @@ Result<Process> clone_by_intermediate(std::vector<InitPlan::Join> const& before,
         ours.close();
         pid_t pid = 0;
         auto const outcome = [&]() -> Result<void> {
+            // Neighbours in what is joined must not look at a process that is still the host's root.
+            if (geteuid() == 0) TRY(set_not_dumpable());
             for (auto const& join : before) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces"));
             options.parent_of_caller = true;
             auto init = TRY(clone_process(options, body));
@@ -245,12 +247,12 @@ Result<Created> create(CreateRequest const& request) {
         undo(request, created);
         return std::move(made).error();
     }
-    // From here on init waits for somebody else; until here it ends with us.
-    if (request.start_socket) {
-        (void)created.start.send(word_go).ok(); // an init that has ended is a container that has ended
-        created.start.close();
-    }
     return created;
+}
+
+void leave_to_others(Created& container) {
+    (void)container.start.send(word_go).ok(); // an init that has ended is a container that has ended
+    container.start.close();
 }
 
 Result<void> start(Created& container, CreateRequest const& request) {
@@ -266,17 +268,21 @@ Result<void> start(Created& container, CreateRequest const& request) {
 }
 
 Result<void> start_over_socket(HostPath const& path) {
-    Channel const channel(TRY(connect_to(path, UnixSocketKind::messages).while_doing("start the container")));
+    auto connected = connect_to(path, UnixSocketKind::messages).while_doing("start the container");
+    if (!connected) return without_command_codes(std::move(connected).error()); // somebody else starts it
+    Channel const channel(std::move(connected).value());
     TRY(channel.send(word_start));
-    TRY(await_execution(channel));
+    // From here on init runs or ends, also when this process ends first.
     unlink(path.c_str());
-    return {};
+    return await_execution(channel);
 }
 
 Result<void> run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle) {
     if (spec.hooks.poststart.empty()) return {};
-    auto const printed = TRY(open_hook_output(TRY(parse_annotations(spec.annotations))));
-    return run_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump(), printed);
+    auto const annotations = parse_annotations(spec.annotations);
+    auto const printed = annotations ? open_hook_output(annotations.value()) : Result<HookOutput>(annotations.error());
+    if (!printed) return Error::of(ECANCELED, "poststart hooks: {}", printed.error().text());
+    return run_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump(), printed.value());
 }
 
 ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle) {

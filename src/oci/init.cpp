@@ -181,10 +181,12 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     auto const& process = *spec.process;
     // What this process's own kernel state is, before anything that could be traced or killed by others.
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
-    // Neighbours in a pid namespace that is not new could reach the host's files through this process (CVE-2016-9962).
-    if (!plan.has_user_namespace && !plan.namespaces.makes(namespace_flag::pid)) TRY(set_not_dumpable());
+    // Who is in the container already, or comes before the exec, could reach the host's files through this process (CVE-2016-9962).
+    if (!plan.has_user_namespace) TRY(set_not_dumpable());
     if (plan.waits_to_be_placed) TRY(await_word(channel, word_go));
     TRY(join_namespaces(plan, proc));
+    // Not before: of a process that is not dumpable its own user may not write /proc/self/timens_offsets.
+    if (plan.limited_from_outside) TRY(set_not_dumpable());
     auto sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
     sources.lend(plan.mapped_mounts);
     if (plan.has_user_namespace) TRY((plan.identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the user namespace"));
@@ -209,6 +211,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
         TRY(set_limits_and_score(plan.identity, proc));
         TRY(set_priorities_of(0, plan.identity));
     }
+    TRY(set_not_dumpable()); // a user's own as well, from here on
     TRY(assume_identity(plan.identity, proc));
     // Changing credentials cleared it.
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
@@ -218,6 +221,22 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
 Result<Command> find_what_to_run(InitPlan const& plan, Result<void> set_up) {
     if (!set_up) return without_command_codes(std::move(set_up).error());
     return find_command(*plan.request->spec->process);
+}
+
+// Situation:    in the container, whose own programs may run before the exec: hooks, and what others execute in it.
+// Must:         keep only what is needed until then, since each descriptor of ours leads into the host.
+Result<void> let_go_of_host(InitPlan const& plan, Procfs const& proc, Channel const& channel) {
+    auto const& hooks = plan.request->spec->hooks;
+    bool const is_alone = !plan.start_listener.is_open() && hooks.start_container.empty() && plan.joined.empty() && plan.namespaces.joined_before.empty();
+    if (is_alone) return {};
+    std::vector<FdRef> kept{channel.fd(), plan.start_listener, plan.hook_output.output, plan.hook_output.error};
+    if (plan.identity.supervisor) kept.insert(kept.end(), {proc.fd(), plan.identity.supervisor->connection});
+    for (int number = 3; number < 3 + plan.request->preserved_descriptors; ++number) kept.emplace_back(number);
+    if (close_others(kept)) return {};
+    constexpr int beyond = 1024; // a kernel without close_range(2), and a container without /proc
+    for (int number = 3; number < beyond; ++number)
+        if (std::ranges::find(kept, number, &FdRef::number) == kept.end()) close(number);
+    return {};
 }
 
 // Situation:    complete but for the process itself.
@@ -242,12 +261,13 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     // The host's, while it is what /proc is.
     auto const proc = Procfs::open();
     auto const command = find_what_to_run(plan, proc ? set_up(plan, proc.value(), channel) : Result<void>(proc.error()));
-    bool const told = send_report(channel, command ? Result<void>() : command.error()).ok();
-    if (!command || !told) return 1;
+    auto const& spec = *plan.request->spec;
+    auto const state = command ? hook_state(plan, proc.value(), spec.hooks.start_container, "created") : Result<std::string>(command.error());
+    auto const alone = state ? let_go_of_host(plan, proc.value(), channel) : Result<void>(state.error());
+    bool const told = send_report(channel, alone).ok();
+    if (!alone || !told) return 1;
     auto starter = await_start(plan, channel);
     if (!starter) return 1; // the runtime is gone: nobody will ever start this
-    auto const& spec = *plan.request->spec;
-    auto const state = hook_state(plan, proc.value(), spec.hooks.start_container, "created");
     auto ready = state ? run_hooks("startContainer", spec.hooks.start_container, state.value(), plan.hook_output) : Result<void>(state.error());
     // The filter may forbid what a report needs, so the report comes first; a failure of the filter is a second one.
     (void)send_report(starter.value(), ready).ok();

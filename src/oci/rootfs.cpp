@@ -128,8 +128,23 @@ Result<void> copy_link(FdRef link, RootPath const& target, Root const& root) {
     return present && present.value() == text ? Result<void>() : Error::of(EEXIST, "something else than a link to '{}' is there", text);
 }
 
+// Masks and read-only paths are looked up below /proc and /sys: a link on the way could lead them elsewhere than the mount
+// (CVE-2019-19921, CVE-2023-27561).
+Result<void> require_no_link(Root const& root, RootPath const& target) {
+    std::string path;
+    for (auto const& name : target.components()) {
+        path += path.empty() ? name : "/" + name;
+        auto const there = root.open_path(TRY(RootPath::parse(path)), O_PATH | O_NOFOLLOW);
+        if (!there) return there.error().is(ENOENT) ? Result<void>() : there.error();
+        if (S_ISLNK(TRY(stat_fd(there.value())).st_mode)) return Error::of(EINVAL, "'/{}' is a link in the image, and this may be mounted on an ordinary directory only", path);
+    }
+    return {};
+}
+bool is_watched_place(RootPath const& target) { return target.text() == "proc" || target.text() == "sys"; }
+
 Result<UniqueFd> bind_target(BindMount const& step, Root const& root, FdRef source) {
     auto const kind = S_ISDIR(TRY(stat_fd(source)).st_mode) ? TargetKind::directory : TargetKind::file;
+    if (is_watched_place(step.target)) TRY(require_no_link(root, step.target));
     if (step.replaces_link)
         if (auto link = root.open_path(step.target, O_PATH | O_NOFOLLOW)) return link;
     auto target = TRY(make_target(root, step.target, kind));
@@ -188,6 +203,7 @@ Result<FilesystemOptions> options_of(MountFilesystem const& step, Root const& ro
 }
 
 Result<void> mount_filesystem(MountFilesystem const& step, Root const& root, std::vector<std::string>& warnings) {
+    if (step.type == "proc" || step.type == "sysfs" || is_watched_place(step.target)) TRY(require_no_link(root, step.target));
     // What can be given at birth saves a call.
     bool const plain = step.attributes.clear == 0 || (step.attributes.clear & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME)) == 0;
     auto mount = Mount::make(step.type, step.source, TRY(options_of(step, root)), plain ? step.attributes.set : 0);
@@ -235,7 +251,7 @@ Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
     auto const place = TRY(Mount::make("tmpfs", "tmpfs", {{"size", "64k"}, {"mode", "755"}}, step.attributes.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY)));
     std::vector<std::pair<std::string, Mount>> trees;
-    for (auto const& own : TRY(cgroup_memberships_of(getpid()))) {
+    for (auto const& own : TRY(own_cgroup_memberships())) {
         auto const controllers = join(own.controllers, ",");
         auto const name = own.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
         // A tree that the host does not show is none for the container either.

@@ -22,7 +22,7 @@ bool is_unit_name(std::string_view text) {
 std::uint64_t quota_a_second(std::int64_t quota, std::int64_t period) {
     if (quota < 0) return no_limit;
     constexpr std::int64_t second = 1'000'000, step = 10'000;
-    auto const exact = quota * second / period;
+    auto const exact = static_cast<__int128>(quota) * second / period;
     return static_cast<std::uint64_t>((exact + step - 1) / step * step);
 }
 

@@ -18,6 +18,9 @@ namespace {
 constexpr std::string_view notify = "SCMP_ACT_NOTIFY";
 
 Result<std::uint32_t> parse_action(std::string const& action, std::optional<unsigned> errno_return) {
+    constexpr unsigned highest = 4095; // seccomp(2): MAX_ERRNO
+    if (action == "SCMP_ACT_ERRNO" && errno_return.value_or(0) > highest) return Error::of(ERANGE, "errnoRet {} is more than {}", *errno_return, highest);
+    if (errno_return.value_or(0) > 0xffff) return Error::of(ERANGE, "errnoRet {} is more than 65535", *errno_return);
     auto const number = static_cast<std::uint16_t>(errno_return.value_or(EPERM));
     if (action == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(number);
     if (action == "SCMP_ACT_TRACE") return SCMP_ACT_TRACE(number);
@@ -129,6 +132,11 @@ Result<unsigned> seccomp_flags(spec::Seccomp const& seccomp) {
         else return Error::of(EINVAL, "seccomp.flags: '{}' is not a flag", name);
     }
     return flags;
+}
+
+std::string seccomp_library_version() {
+    auto const* const version = seccomp_version();
+    return version ? fmt::format("{}.{}.{}", version->major, version->minor, version->micro) : std::string();
 }
 
 } // namespace bolt::oci

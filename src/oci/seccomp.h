@@ -17,4 +17,7 @@ bool asks_supervisor(spec::Seccomp const& seccomp);
 // SECCOMP_FILTER_FLAG_… of linux.seccomp.flags.
 Result<unsigned> seccomp_flags(spec::Seccomp const& seccomp);
 
+// "2.5.4": of the library that is linked.
+std::string seccomp_library_version();
+
 } // namespace bolt::oci

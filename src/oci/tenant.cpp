@@ -1,6 +1,7 @@
 // A process more in a running container: runtime.md has no such operation, every runtime has it as "exec".
 #include "oci/container.h"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -38,7 +39,13 @@ Result<bool> in_other_user_namespace(pid_t pid) {
 
 Result<Target> open_target(TenantRequest const& request) {
     Target target;
-    target.pidfd = TRY(open_pidfd(request.init_pid));
+    if (request.init_start_time == 0) {
+        target.pidfd = TRY(open_pidfd(request.init_pid));
+    } else {
+        auto found = TRY(find_process(request.init_pid, request.init_start_time));
+        if (!found) return Error::of(ESRCH, "it has ended");
+        target.pidfd = std::move(*found);
+    }
     target.own_user_namespace = TRY(in_other_user_namespace(request.init_pid));
     if (request.spec->linux_.makes(spec::NamespaceType::mount)) return target;
     target.root = TRY(open_file(TRY(HostPath::parse(fmt::format("/proc/{}/root", request.init_pid))), O_PATH | O_DIRECTORY));
@@ -145,10 +152,19 @@ Result<Process> make_in_two_steps(TenantRequest const& request, Identity const& 
 
 // Who has the privilege in the container's user namespace already needs no process in between. systemd moves processes into its scopes
 // from the host's side only.
-bool can_be_made_at_once(TenantRequest const& request, Target const& target) { return !target.own_user_namespace && !request.scope_program; }
+// Nor where a process of the container may trace the others: there the tenant must have left the host before it can be seen.
+bool may_trace(spec::Process const& process) {
+    if (!process.capabilities) return false;
+    for (auto const* const set : {&process.capabilities->bounding, &process.capabilities->permitted, &process.capabilities->effective, &process.capabilities->ambient})
+        if (std::ranges::find(*set, "CAP_SYS_PTRACE") != set->end()) return true;
+    return false;
+}
+bool can_be_made_at_once(TenantRequest const& request, Target const& target) {
+    return !target.own_user_namespace && !request.scope_program && !may_trace(*request.process) && !(request.spec->process && may_trace(*request.spec->process));
+}
 
 // Situation:    the runtime; it is in the container's pid namespace for its next child alone.
-// Must:         not let the container's processes trace the child, from its first moment on.
+// Must:         not let the container's processes, which have no CAP_SYS_PTRACE, trace the child, from its first moment on.
 Result<Process> make_at_once(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, Channel const& channel, std::function<int()> const& body) {
     auto const flags = flags_of(request.spec->linux_) & ~namespace_flag::user;
     auto const own = TRY(open_file(TRY(HostPath::parse("/proc/self/ns/pid")), O_RDONLY));

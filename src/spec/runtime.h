@@ -61,7 +61,7 @@ struct Process {
     User user;
     std::vector<std::string> args, env;
     std::string cwd = "/";
-    std::optional<Capabilities> capabilities; // absent: what the caller has
+    std::optional<Capabilities> capabilities; // absent: none
     std::vector<Rlimit> rlimits;
     bool no_new_privileges = false;
     std::optional<int> oom_score_adj;

@@ -23,6 +23,8 @@ Result<std::vector<CgroupMembership>> cgroup_memberships_of(pid_t pid) {
     return parse_cgroup_memberships(TRY(read_file(TRY(HostPath::parse(fmt::format("/proc/{}/cgroup", pid))))));
 }
 
+Result<std::vector<CgroupMembership>> own_cgroup_memberships() { return parse_cgroup_memberships(TRY(read_file(TRY(HostPath::parse("/proc/self/cgroup"))))); }
+
 Result<std::optional<std::string>> find_cgroup_ending(pid_t pid, std::string_view end) {
     for (auto& membership : TRY(cgroup_memberships_of(pid))) {
         bool const is_systemds = membership.is_unified() || membership.controllers.front() == "name=systemd";

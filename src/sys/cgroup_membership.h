@@ -21,6 +21,8 @@ struct CgroupMembership {
 
 std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view text);
 Result<std::vector<CgroupMembership>> cgroup_memberships_of(pid_t pid);
+// The calling process's, whatever its pid is called in its pid namespace.
+Result<std::vector<CgroupMembership>> own_cgroup_memberships();
 // Where systemd has put a process, in the tree of version 2 or version 1's name=systemd, if that path ends so: "/NAME.scope".
 Result<std::optional<std::string>> find_cgroup_ending(pid_t pid, std::string_view end);
 // The path in the tree of version 2; ENOENT without one.

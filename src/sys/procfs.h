@@ -21,6 +21,7 @@ public:
     Result<std::string> read(std::string const& path) const;
     // A namespace by its file: "self/ns/net". EINVAL when what is there is none.
     Result<UniqueFd> open_namespace(std::string const& path) const;
+    FdRef fd() const { return top_; }
     // What an O_PATH descriptor of the calling process refers to, opened.
     Result<UniqueFd> reopen(FdRef handle, int flags) const;
     // The calling process as this procfs counts: on the host's, the host's pid of a process inside a pid namespace.

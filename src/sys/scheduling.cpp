@@ -84,14 +84,26 @@ Result<void> set_cpu_affinity(std::vector<std::uint64_t> const& cpus) {
     return {};
 }
 
+namespace {
+constexpr std::pair<std::string_view, int> policy_modes[] = {
+    {"MPOL_DEFAULT", MPOL_DEFAULT}, {"MPOL_PREFERRED", MPOL_PREFERRED},           {"MPOL_BIND", MPOL_BIND},       {"MPOL_INTERLEAVE", MPOL_INTERLEAVE},
+    {"MPOL_LOCAL", MPOL_LOCAL},     {"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY}, {"MPOL_WEIGHTED_INTERLEAVE", 6}};
+constexpr std::pair<std::string_view, int> policy_flags[] = {
+    {"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES}, {"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES}, {"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING}};
+
+std::vector<std::string> names_in(auto const& table) {
+    std::vector<std::string> names;
+    for (auto const& [name, value] : table) names.emplace_back(name);
+    return names;
+}
+} // namespace
+
+std::vector<std::string> memory_policy_modes() { return names_in(policy_modes); }
+std::vector<std::string> memory_policy_flags() { return names_in(policy_flags); }
+
 Result<int> parse_memory_policy(std::string_view mode, std::vector<std::string> const& flags) {
-    constexpr std::pair<std::string_view, int> modes[] = {
-        {"MPOL_DEFAULT", MPOL_DEFAULT}, {"MPOL_PREFERRED", MPOL_PREFERRED},           {"MPOL_BIND", MPOL_BIND},       {"MPOL_INTERLEAVE", MPOL_INTERLEAVE},
-        {"MPOL_LOCAL", MPOL_LOCAL},     {"MPOL_PREFERRED_MANY", MPOL_PREFERRED_MANY}, {"MPOL_WEIGHTED_INTERLEAVE", 6}};
-    constexpr std::pair<std::string_view, int> names[] = {
-        {"MPOL_F_STATIC_NODES", MPOL_F_STATIC_NODES}, {"MPOL_F_RELATIVE_NODES", MPOL_F_RELATIVE_NODES}, {"MPOL_F_NUMA_BALANCING", MPOL_F_NUMA_BALANCING}};
-    int number = TRY(find_name(modes, mode, "a memory policy"));
-    for (auto const& flag : flags) number |= TRY(find_name(names, flag, "a flag of memory policies"));
+    int number = TRY(find_name(policy_modes, mode, "a memory policy"));
+    for (auto const& flag : flags) number |= TRY(find_name(policy_flags, flag, "a flag of memory policies"));
     return number;
 }
 

@@ -36,6 +36,9 @@ Result<std::vector<std::uint64_t>> parse_number_list(std::string_view text, unsi
 Result<void> set_cpu_affinity(std::vector<std::uint64_t> const& cpus);
 
 // NUMA: "MPOL_BIND" and its flags ("MPOL_F_STATIC_NODES") as one number; EINVAL names a text that is none.
+// The names that parse_memory_policy() knows.
+std::vector<std::string> memory_policy_modes();
+std::vector<std::string> memory_policy_flags();
 Result<int> parse_memory_policy(std::string_view mode, std::vector<std::string> const& flags);
 // Of the calling process and what it will start.
 Result<void> set_memory_policy(int mode, std::vector<std::uint64_t> const& nodes);

@@ -85,3 +85,17 @@ def test_what_is_not_the_commands_fault_is_no_exit_code_of_the_commands(bundle):
         done = bundle.oci("exec", *words, name, "true")
         assert done.returncode == 255, (words, done)
     assert bundle.oci("exec", "--process", "/nope", name).returncode == 255
+
+
+def test_of_two_variables_with_one_name_the_last_counts(bundle):
+    name = bundle.running("sleep", "1000", change=lambda spec: spec["process"]["env"].extend(["FOO=old", "PATH=/nowhere", "PATH=/bin"]))
+    done = bundle.oci("exec", "--env", "FOO=new", name, "sh", "-c", "env | grep FOO")
+    assert done.stdout == "FOO=new\n", done
+
+
+def test_a_command_behind_dots_behind_a_link(bundle):
+    os.makedirs(f"{bundle.place}/rootfs/opt/v1/work")
+    os.symlink("/bin", f"{bundle.place}/rootfs/opt/v1/bin")
+    os.symlink("/opt/v1/work", f"{bundle.place}/rootfs/cur")
+    assert bundle.run("/cur/../bin/echo", "there").stdout == "there\n"
+    assert bundle.run("../bin/echo", "there", change=lambda spec: spec["process"].update(cwd="/cur")).stdout == "there\n"

@@ -344,3 +344,36 @@ def test_what_a_creation_that_was_cut_off_has_left_can_be_deleted(root_bundle):
 def test_the_program_is_named_where_an_option_before_the_command_is_wrong(bundle):
     assert "'bolt-oci --help' lists the options of 'bolt-oci'" in bundle.oci("--foo").stderr
     assert "option '--root' of 'bolt-oci' needs an argument" in subprocess.run([conftest.RUNTIME, "--root"], capture_output=True, text=True, check=False).stderr
+
+
+def test_one_whose_start_was_killed_in_a_hook_runs_and_is_no_longer_created(bundle):
+    def change(spec):
+        spec["hooks"] = {"startContainer": [{"path": "/bin/sleep", "args": ["sleep", "1"]}]}
+
+    name = bundle.create("sleep", "1000", change=change)
+    with open(f"{bundle.place}/said", "w", encoding="utf-8") as said:
+        starting = bundle.start_oci("start", name, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    wait_until(lambda: not os.path.exists(f"{bundle.root}/{name}/start"), "the start")
+    starting.kill()
+    starting.wait()
+    again = bundle.oci("start", name)
+    assert again.returncode == 1 and "only a created one can be started" in again.stderr, again
+    wait_until(lambda: os.path.exists(f"/proc/{bundle.state(name)['pid']}"), "its process")
+    refused = bundle.oci("delete", name)
+    assert refused.returncode == 1 and bundle.status(name) == "running", refused
+
+
+def test_poststart_hooks_that_cannot_be_run_destroy_the_container(bundle):
+    def change(spec):
+        spec["annotations"] = {"run.oci.hooks.stdout": "/no/such/directory/file"}
+        spec["hooks"] = {"poststart": [{"path": "/bin/true"}]}
+
+    name = bundle.create("sleep", "1000", change=change)
+    done = bundle.oci("start", name)
+    assert done.returncode == 1 and "/no/such/directory" in done.stderr and os.listdir(bundle.root) == [], done
+
+
+def test_features_say_what_holds(bundle):
+    features = json.loads(bundle.oci("features").stdout)
+    assert features["linux"]["netDevices"] == {"enabled": True} and "MPOL_BIND" in features["linux"]["memoryPolicy"]["modes"] and "MPOL_F_STATIC_NODES" in features["linux"]["memoryPolicy"]["flags"]
+    assert features["annotations"]["io.github.seccomp.libseccomp.version"].count(".") == 2 and features["linux"]["intelRdt"]["schemata"] is True

@@ -228,3 +228,54 @@ def test_no_descriptor_of_the_hosts_reaches_the_container(bundle):
         assert inside.stdout.split() == ["0", "1", "2", "3"], inside.stdout
     finally:
         os.close(leaked)
+
+
+def test_what_runs_before_the_exec_finds_no_descriptor_of_the_hosts(bundle):
+    """A startContainer hook is the image's program, and so is what is executed in a container that is created only."""
+    look = "ls -l /proc/1/fd"
+
+    def change(spec):
+        spec["hooks"] = {"startContainer": [{"path": "/bin/sh", "args": ["sh", "-c", f"{look} >/tmp/hook 2>&1; true"], "env": ["PATH=/bin"]}]}
+        spec["root"]["readonly"] = False
+
+    os.chmod(f"{bundle.place}/rootfs/tmp", 0o777)
+    name = bundle.create("sleep", "1000", change=change)
+    inside = bundle.oci("exec", name, "sh", "-c", look)
+    assert bundle.oci("start", name).returncode == 0
+    with open(f"{bundle.place}/rootfs/tmp/hook", encoding="utf-8") as file:
+        hook = file.read()
+    for text in (hook, inside.stdout + inside.stderr):
+        assert bundle.place not in text and " -> /\n" not in text, text
+    with open(f"{bundle.place}/log", "w", encoding="ascii"):
+        pass
+    done = bundle.run("true", change=change)
+    assert done.returncode == 0, done
+    with open(f"{bundle.place}/rootfs/tmp/hook", encoding="utf-8") as file:
+        hook = file.read()
+    assert bundle.place not in hook and " -> /\n" not in hook, hook
+
+
+def test_a_process_that_may_trace_does_not_see_the_host_through_exec(root_bundle):
+    def change(spec):
+        for kind in ("bounding", "effective", "permitted"):
+            spec["process"]["capabilities"][kind].append("CAP_SYS_PTRACE")
+
+    marker = f"{root_bundle.place}/only-on-the-host"
+    with open(marker, "w", encoding="ascii"):
+        pass
+    seek = f"while :; do for p in /proc/[0-9]*; do [ -e $p/root{marker} ] && echo $p >>/tmp/seen; done; done"
+    os.chmod(f"{root_bundle.place}/rootfs/tmp", 0o777)
+    name = root_bundle.running("sh", "-c", seek, change=lambda spec: (change(spec), spec["root"].update(readonly=False)))
+    for _ in range(15):
+        assert root_bundle.oci("exec", name, "true").returncode == 0
+    assert not os.path.exists(f"{root_bundle.place}/rootfs/tmp/seen")
+
+
+@pytest.mark.parametrize("place", ["proc", "sys"])
+def test_proc_and_sys_are_mounted_on_ordinary_directories_only(bundle, place):
+    """CVE-2019-19921, CVE-2023-27561: masks are looked up below."""
+    os.makedirs(f"{bundle.place}/rootfs/elsewhere")
+    os.rmdir(f"{bundle.place}/rootfs/{place}")
+    os.symlink("/elsewhere", f"{bundle.place}/rootfs/{place}")
+    done = bundle.run("true")
+    assert done.returncode == 1 and f"'/{place}' is a link in the image" in done.stderr, done
