@@ -232,11 +232,13 @@ Result<void> let_go_of_host(InitPlan const& plan, Procfs const& proc, Channel co
     std::vector<FdRef> kept{channel.fd(), plan.start_listener, plan.hook_output.output, plan.hook_output.error};
     if (plan.identity.supervisor) kept.insert(kept.end(), {proc.fd(), plan.identity.supervisor->connection});
     for (int number = 3; number < 3 + plan.request->preserved_descriptors; ++number) kept.emplace_back(number);
-    if (close_others(kept)) return {};
+    bool const closed = close_others(kept).ok();
     constexpr int beyond = 1024; // a kernel without close_range(2), and a container without /proc
-    for (int number = 3; number < beyond; ++number)
+    for (int number = 3; number < beyond && !closed; ++number)
         if (std::ranges::find(kept, number, &FdRef::number) == kept.end()) close(number);
-    return {};
+    // A user without privilege on the host could not find an init that is created only, to execute something in it.
+    bool const is_users_own = plan.has_user_namespace && !plan.limited_from_outside && !plan.identity.supervisor;
+    return is_users_own ? set_dumpable() : Result<void>();
 }
 
 // Situation:    complete but for the process itself.

@@ -283,6 +283,11 @@ Result<void> set_not_dumpable() {
     return {};
 }
 
+Result<void> set_dumpable() {
+    if (prctl(PR_SET_DUMPABLE, 1) < 0) return Error::from_errno("become dumpable");
+    return {};
+}
+
 void set_process_name(std::string_view name) { prctl(PR_SET_NAME, std::string(name).c_str()); }
 
 Result<int> parse_signal(std::string_view text) {

@@ -99,6 +99,7 @@ void kill_with_children(Process const& child);
 Result<void> set_subreaper();                 // orphaned descendants become our children
 Result<void> set_parent_death_signal(int signal);
 Result<void> set_not_dumpable();
+Result<void> set_dumpable();
 void set_process_name(std::string_view name); // 15 characters are kept
 
 // personality(2) by the specification's name of a domain, "LINUX" or "LINUX32"; EINVAL names another.
