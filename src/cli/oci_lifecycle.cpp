@@ -91,10 +91,10 @@ void remove_cgroup_of(ContainerDirectory const& directory, std::string const& id
 
 namespace {
 // What a create left behind that was killed half way.
-Result<void> delete_remains(ContainerDirectory const& directory, std::string const& id) {
+Result<void> delete_remains(ContainerDirectory const& directory, std::string const& id, DeleteOptions const& options) {
     auto const lock = directory.lock_remains();
     if (!lock) return lock.error().is(ENOENT) ? Result<void>() : lock.error();
-    if (directory.read()) return delete_container(id, {.force = true}); // it was finished meanwhile
+    if (directory.read()) return delete_container(id, options); // it was finished meanwhile
     remove_cgroup_of(directory, id);
     return directory.remove();
 }
@@ -103,7 +103,7 @@ Result<void> delete_remains(ContainerDirectory const& directory, std::string con
 Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const record = directory.read();
-    if (!record && record.error().is(ESRCH) && (options.force || exists(directory.path()))) return delete_remains(directory, id);
+    if (!record && record.error().is(ESRCH) && (options.force || exists(directory.path()))) return delete_remains(directory, id, options);
     if (!record) return record.error();
     if (!options.force) {
         auto const status = TRY(directory.status_of(record.value()));
