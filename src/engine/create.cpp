@@ -1,4 +1,5 @@
 // Making a container: everything is decided here, and written down last.
+#include <algorithm>
 #include <csignal>
 
 #include <fcntl.h>
@@ -6,9 +7,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "engine/as_namespace_root.h"
-
-#include <algorithm>
 #include "engine/capabilities.h"
 #include "engine/container_ids.h"
 #include "engine/container_image.h"
@@ -23,7 +23,6 @@
 #include "engine/seccomp_profile.h"
 #include "engine/shown_options.h"
 #include "engine/unfinished_container.h"
-#include "base/text.h"
 #include "monitor/user.h"
 #include "sys/file.h"
 #include "sys/user_namespace.h"
