@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "oci/cgroup_trees.h"
+#include "oci/cgroups.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -53,6 +55,17 @@ Result<FileLock> ContainerDirectory::lock_remains() const {
 
 Result<HostPath> ContainerDirectory::document() const { return HostPath::parse(TRY(read_symlink(path_ / "document"))); }
 
+Result<FileLock> ContainerDirectory::lock_for_change() const {
+    Backoff backoff;
+    constexpr int tries = 200; // of 50 ms at most
+    for (int left = tries; left > 0; --left, backoff.wait()) {
+        auto lock = FileLock::find_directory(path_);
+        if (!lock && lock.error().is(ENOENT)) return Error::of(ESRCH, "container '{}' does not exist; 'bolt-oci list' shows those that do", id_);
+        if (auto taken = TRY(std::move(lock))) return std::move(*taken);
+    }
+    return Error::of(EBUSY, "container '{}' is being changed by another process; try again when that has ended", id_);
+}
+
 Result<void> ContainerDirectory::remove() const { return remove_tree(path_); }
 
 namespace {
@@ -66,6 +79,21 @@ Result<std::vector<HostPath>> parse_paths(Json const& document, std::string_view
     std::vector<HostPath> paths;
     for (auto const& path : TRY(document.strings(key))) paths.push_back(TRY(HostPath::parse(path)));
     return paths;
+}
+
+Result<std::vector<HostPath>> parse_cgroups(Json const& document) {
+    auto paths = TRY(parse_paths(document, "cgroup_paths"));
+    auto const top = oci::cgroup_top().text() + "/";
+    for (auto const& path : paths)
+        if (!path.text().starts_with(top)) return Error::of(EINVAL, "field 'cgroup_paths': '{}' is no cgroup", path);
+    return paths;
+}
+
+// Else it would be taken for a container that has ended.
+Result<void> require_fields(Json const& document) {
+    for (std::string_view const field : {"init_process_pid", "init_process_start", "boot_id", "bundle"})
+        if (!document.find(field)) return Error::of(EINVAL, "field '{}' is missing", field);
+    return {};
 }
 } // namespace
 
@@ -104,6 +132,7 @@ Result<void> ContainerDirectory::write_config(std::string_view text) const {
 
 Result<ContainerRecord> parse_container_record(std::string_view text) {
     auto const document = TRY(Json::parse(text));
+    TRY(require_fields(document));
     ContainerRecord record;
     record.id = TRY(document.string_or("id", ""));
     record.pid = static_cast<pid_t>(TRY(document.integer_or("init_process_pid", 0)));
@@ -118,7 +147,7 @@ Result<ContainerRecord> parse_container_record(std::string_view text) {
     record.has_poststart_hooks = TRY(document.bool_or("poststart_hooks", true));
     record.has_poststop_hooks = TRY(document.bool_or("poststop_hooks", true));
     record.annotations = TRY(document.string_map("annotations"));
-    record.cgroup = TRY(parse_paths(document, "cgroup_paths"));
+    record.cgroup = TRY(parse_cgroups(document));
     record.rdt.entered = TRY(parse_paths(document, "resctrl_entered"));
     record.rdt.own = TRY(parse_paths(document, "resctrl_own"));
     return record;
@@ -132,6 +161,7 @@ Result<ContainerRecord> ContainerDirectory::read() const {
     if (!text) return Error::of(ESRCH, "container '{}' does not exist; 'bolt-oci list' shows those that do", id_);
     auto record = TRY(parse_container_record(*text).while_doing("read the state in '{}'", path_));
     record.id = id_;
+    record.cgroup = oci::Cgroup::with_left_freezer(std::move(record.cgroup));
     record.is_being_created = !is_whole && !exists(path_ / "state.json");
     return record;
 }

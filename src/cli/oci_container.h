@@ -54,6 +54,8 @@ public:
     Result<FileLock> make(HostPath const& document) const;
     // The lock of one without a record, which nobody makes any more: EBUSY while somebody does, ENOENT when it is gone.
     Result<FileLock> lock_remains() const;
+    // One change at a time, or the one would take back what the other has done. EBUSY after 10 seconds.
+    Result<FileLock> lock_for_change() const;
     // The config.json that it was made from, also while there is no record yet.
     Result<HostPath> document() const;
     Result<void> remove() const;

@@ -134,6 +134,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     TRY(require_inherited(options.preserved, "--preserve-fds"));
     auto program = TRY(no_command_error(protect_program(spec, ProgramRuns::shorter)));
     auto const process = TRY(no_command_error(process_of(options, words, *spec.process)));
+    if (!process.terminal && !options.console_socket.empty()) return Error::of(EINVAL, "'--console-socket' is for a process with a terminal; add '--tty'");
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());
     auto const cgroup = oci::Cgroup::adopt(TRY(no_command_error(cgroups_below(record.cgroup, options.cgroups))));

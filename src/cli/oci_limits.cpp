@@ -80,6 +80,7 @@ constexpr Option options_of_update[] = {
 };
 
 struct Found {
+    FileLock lock; // until the change is written down
     ContainerDirectory directory;
     ContainerRecord record;
     ContainerStatus status;
@@ -87,11 +88,13 @@ struct Found {
 
 Result<Found> find_alive(std::string const& id) {
     auto directory = TRY(ContainerDirectory::of(globals().root, id));
+    auto const seen = TRY(directory.read());
+    if (seen.is_being_created) return Error::of(ESRCH, "container '{}' is still being created", id); // its creator has the lock
+    auto lock = TRY(directory.lock_for_change());
     auto record = TRY(directory.read());
     auto const status = TRY(directory.status_of(record));
     if (status == ContainerStatus::stopped) return Error::of(ESRCH, "container '{}' is not running", id);
-    if (status == ContainerStatus::creating) return Error::of(ESRCH, "container '{}' is still being created", id);
-    return Found{std::move(directory), std::move(record), status};
+    return Found{std::move(lock), std::move(directory), std::move(record), status};
 }
 
 // The cgroup may have got directories in further trees.
@@ -155,16 +158,27 @@ Result<void> update_container(std::string const& id, UpdateOptions const& option
     auto found = TRY(find_alive(id));
     auto const path = found.directory.path() / "config.json";
     auto document = TRY(Json::parse(TRY(read_file(path))).while_doing("read '{}'", path));
+    auto const* const section = document.find("linux");
+    auto before = TRY(spec::parse_resources(section && section->find("resources") ? *section->find("resources") : Json::object()).while_doing("read '{}'", path));
+    before.devices.clear();
     document.merge(Json::object().set("linux", Json::object().set("resources", changes)));
     auto resources = TRY(spec::parse_resources(*document.find("linux")->find("resources")).while_doing("resources"));
     if (resources.pids_limit == 0) resources.pids_limit.reset(); // as engines say that it stays as it is
     resources.devices.clear();
+    // The kernel takes no shares while a group is idle: they stay what they were, unless they are named.
+    if (resources.cpu.idle == 1 && !(changes.find("cpu") && changes.find("cpu")->find("shares"))) resources.cpu.shares.reset();
     // What makes no sense is refused before anything is changed.
     TRY(oci::plan_cgroup(resources, {.version = oci::cgroup_version()}));
     if (!found.record.scope_unit.empty())
         TRY(change_scope(found.record.scope_unit, resources).while_doing("update container '{}'", id));
     auto cgroup = oci::Cgroup::adopt(found.record.cgroup);
-    auto limited = cgroup.limit(resources, found.record.scope_unit.empty() ? oci::Ancestors::ours : oci::Ancestors::systemds).while_doing("update container '{}'", id);
+    auto const ancestors = found.record.scope_unit.empty() ? oci::Ancestors::ours : oci::Ancestors::systemds;
+    auto limited = cgroup.limit(resources, ancestors).while_doing("update container '{}'", id);
+    if (!limited) {
+        // Nothing stays half-done: what was written before the one that failed. The first error is the one that counts.
+        (void)cgroup.limit(before, ancestors).ok();
+        if (!found.record.scope_unit.empty()) (void)change_scope(found.record.scope_unit, before).ok();
+    }
     TRY(keep(found, cgroup));
     TRY(std::move(limited));
     if (options.resources_file.empty()) TRY(change_rdt(found.record, options.rdt));

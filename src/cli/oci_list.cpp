@@ -3,6 +3,7 @@
 
 #include "cli/expression.h"
 #include "cli/oci_commands.h"
+#include "cli/output.h"
 #include "sys/file.h"
 
 namespace bolt::cli::oci_command {
@@ -38,7 +39,11 @@ Result<Json> all_states() {
     for (auto const& id : TRY(container_ids())) {
         auto const directory = TRY(ContainerDirectory::of(globals().root, id));
         auto const record = directory.read();
-        if (!record) continue; // being made or removed at this moment
+        if (!record && record.error().is(ESRCH)) continue; // being made or removed at this moment
+        if (!record) {
+            warn(record.error().text());
+            continue;
+        }
         states.push(TRY(shown_state(directory, record.value())));
     }
     return states;

@@ -57,10 +57,11 @@ Result<void> take(Annotations& asked, std::string_view name, std::string const& 
     if (name == "run.oci.hooks.stdout") return set_path(asked.hook_output, value);
     if (name == "run.oci.hooks.stderr") return set_path(asked.hook_error, value);
     if (name == "run.oci.mount_context_type") return set_context_type(asked.context_type, value);
+    if (name == "run.oci.systemd.force_cgroup_v1") return set_path(asked.systemd_tree, value);
     if (name == "org.criu.config") return set_path(asked.criu_config, value);
     if (name == "run.oci.systemd.subgroup") return set_group(asked.subgroup, value);
     if (name == "run.oci.delegate-cgroup") return set_group(asked.delegated_group, value);
-    constexpr std::string_view refused[] = {"run.oci.handler", "run.oci.seccomp.plugins", "run.oci.systemd.force_cgroup_v1"};
+    constexpr std::string_view refused[] = {"run.oci.handler", "run.oci.seccomp.plugins"};
     return std::ranges::find(refused, name) != std::end(refused) ? refuse(value) : Result<void>();
 }
 

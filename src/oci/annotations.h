@@ -19,6 +19,7 @@ struct Annotations {
     std::string pidfd_receiver;           // run.oci.pidfd_receiver
     std::string hook_output, hook_error;  // run.oci.hooks.stdout, run.oci.hooks.stderr
     std::string context_type = "context"; // run.oci.mount_context_type
+    std::string systemd_tree;             // run.oci.systemd.force_cgroup_v1: the destination of a mount
     std::string criu_config;              // org.criu.config
     std::string subgroup;                 // run.oci.systemd.subgroup: below the scope; the cgroup manager cgroupfs has none
     std::string delegated_group;          // run.oci.delegate-cgroup: below the container's cgroup

@@ -106,6 +106,14 @@ Result<void> await_frozen(HostPath const& directory) {
 
 } // namespace
 
+std::vector<HostPath> Cgroup::with_left_freezer(std::vector<HostPath> directories) {
+    if (directories.empty() || cgroup_version() != CgroupVersion::v1) return directories;
+    auto const top = top_of("freezer");
+    auto left = HostPath::parse(top.text() + path_in_tree(directories.front(), CgroupVersion::v1));
+    if (left && std::ranges::find(directories, left.value().text(), &HostPath::text) == directories.end() && bolt::exists(left.value() / "freezer.state")) directories.push_back(std::move(left).value());
+    return directories;
+}
+
 Result<void> Cgroup::freeze() {
     if (!exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own, so it cannot be paused");
     for (auto const& directory : directories_) {

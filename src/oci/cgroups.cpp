@@ -191,6 +191,12 @@ void Cgroup::kill_all() const {
     }
 }
 
+bool Cgroup::remove_if_empty() {
+    birthplace_.close();
+    std::erase_if(directories_, [](HostPath const& directory) { return rmdir(directory.c_str()) == 0 || errno == ENOENT; });
+    return directories_.empty();
+}
+
 ErrorList Cgroup::remove() {
     ErrorList errors;
     birthplace_.close();

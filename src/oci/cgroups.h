@@ -64,6 +64,8 @@ public:
     // Stops every process of it, and lets them go on: cgroup.freeze, or on v1 the freezer's tree, which the members enter when they
     // are frozen first. ETIMEDOUT when one cannot be stopped. ENOTSUP when the container has no cgroup of its own.
     Result<void> freeze();
+    // The freezer's directory of version 1 that a freeze() has made which was killed before it was written down: found by its name.
+    static std::vector<HostPath> with_left_freezer(std::vector<HostPath> directories);
     Result<void> thaw() const;
     bool is_frozen() const;
     // Writes limits, also ones of trees that the container was not in so far: its members enter them. EBUSY when checkBeforeUpdate
@@ -71,6 +73,8 @@ public:
     Result<void> limit(spec::Resources const& resources, Ancestors ancestors);
     // SIGKILL to all: cgroup.kill (Linux 5.14), or until nobody is left.
     void kill_all() const;
+    // False when a process or a cgroup below is left: the ordinary end of a container leaves none.
+    bool remove_if_empty();
     ErrorList remove();
 
 private:

@@ -68,7 +68,7 @@ struct ExternalMount {
 };
 Result<std::vector<ExternalMount>> external_mounts(spec::Runtime const& spec, HostPath const& bundle, Root const& root) {
     std::vector<ExternalMount> mounts;
-    for (auto const& step : TRY(plan_mounts(spec, bundle)))
+    for (auto const& step : TRY(plan_mounts(spec, bundle, TRY(parse_annotations(spec.annotations)))))
         if (auto const* const bind = std::get_if<BindMount>(&step)) mounts.push_back({bind->target.absolute_text(), bind->source});
     // A masked file has the host's null device over it; a directory a file system of its own.
     for (auto const& path : spec.linux_.masked_paths)

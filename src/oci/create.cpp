@@ -73,7 +73,7 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     plan.has_user_namespace = spec.linux_.find(spec::NamespaceType::user) != nullptr;
     plan.limited_from_outside = plan.has_user_namespace && geteuid() == 0;
     // In a mount namespace of others they would be seen, and stay.
-    if (spec.linux_.makes(spec::NamespaceType::mount)) plan.mounts = TRY(plan_mounts(spec, request.bundle, annotations.context_type));
+    if (spec.linux_.makes(spec::NamespaceType::mount)) plan.mounts = TRY(plan_mounts(spec, request.bundle, annotations));
     plan.mapped_mounts = TRY(make_mapped_mounts(plan.mounts));
     plan.identity = TRY(plan_identity({.process = *spec.process,
                                        .section = spec.linux_,
@@ -301,7 +301,7 @@ ErrorList remove(Created& container, CreateRequest const& request) {
     container.init = Process();
     container.start.close();
     container.console.close();
-    container.cgroup.kill_all();
+    if (!container.scope_unit.empty() || !container.cgroup.remove_if_empty()) container.cgroup.kill_all();
     auto const stopped = stop_scope_of(request, container);
     auto errors = container.cgroup.remove();
     if (!stopped) errors.push_back(stopped.error());

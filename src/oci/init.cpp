@@ -15,6 +15,7 @@
 #include "oci/command.h"
 #include "oci/hooks.h"
 #include "oci/messages.h"
+#include "oci/mount_steps.h"
 #include "oci/rootfs.h"
 #include "oci/sources.h"
 #include "sys/credentials.h"
@@ -175,6 +176,19 @@ Result<void> enter(Root const& root, CreateRequest const& request) {
 }
 
 // Everything up to the wait for the start.
+// Its limits, priorities, capabilities and user: what takes the privilege away that everything before needed.
+Result<void> become_the_process(InitPlan const& plan, Procfs const& proc) {
+    if (!plan.limited_from_outside) {
+        TRY(set_limits_and_score(plan.identity, proc));
+        TRY(set_priorities_of(0, plan.identity));
+    }
+    TRY(set_not_dumpable()); // a user's own as well, from here on
+    TRY(assume_identity(plan.identity, proc));
+    // Changing credentials cleared it.
+    if (plan.request->dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
+    return {};
+}
+
 Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& channel) {
     auto const& request = *plan.request;
     auto const& spec = *request.spec;
@@ -207,15 +221,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(enter(root, request));
     TRY(finish_root(spec));
     reopen_null_streams(proc);
-    if (!plan.limited_from_outside) {
-        TRY(set_limits_and_score(plan.identity, proc));
-        TRY(set_priorities_of(0, plan.identity));
-    }
-    TRY(set_not_dumpable()); // a user's own as well, from here on
-    TRY(assume_identity(plan.identity, proc));
-    // Changing credentials cleared it.
-    if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
-    return {};
+    return become_the_process(plan, proc);
 }
 
 Result<Command> find_what_to_run(InitPlan const& plan, Result<void> set_up) {

@@ -42,6 +42,7 @@ Result<IdRange> parse_range(std::string_view text, std::vector<spec::IdMapping> 
 
 Result<IdMappings> parse_mappings(std::string_view text, spec::Linux const& section) {
     IdMappings mappings;
+    if (text.ends_with(';')) text.remove_suffix(1);
     for (auto const part : split(text, ';')) {
         auto const [kind, ranges, found] = cut(part, '=');
         bool const are_users = kind == "uids";

@@ -142,12 +142,14 @@ Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& aroun
     SortedOptions sorted;
     for (auto const& option : mount.options) TRY(sort_option(option, sorted));
     auto target = TRY(RootPath::parse_clamped(mount.destination));
+    bool const has_ids = sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
+    if (has_ids && (sorted.is_remount || mount.type == "cgroup" || mount.type == "cgroup2")) return Error::of(ENOTSUP, "only a new bind mount can have ids of its own");
     if (sorted.is_remount) return plan_remount(std::move(target), std::move(sorted));
     if (target.is_top()) return Error::of(EINVAL, "the root directory is what 'root.path' names, and nothing can be mounted in its place");
     if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
     if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
     if (sorted.source_link != SourceLink::followed || sorted.replaces_link) return Error::of(EINVAL, "'copy-symlink', 'src-nofollow' and 'dest-nofollow' are for bind mounts");
-    if (sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty()) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
+    if (has_ids) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
     if (sorted.copies_up && mount.type != "tmpfs") return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
     if (mount.type.empty() || mount.type == "none") return Error::of(EINVAL, "neither a file system type nor a bind mount");
     drop_inode_versions(sorted.filesystem);
@@ -217,6 +219,23 @@ bool is_covered_after(std::vector<MountStep> const& steps, std::size_t after, Ro
     });
 }
 
+// A tree of version 1 for nothing but systemd's own groups, as a systemd wants it that knows no cgroup v2.
+Result<void> replace_by_systemd_tree(std::string const& path, std::vector<MountStep>& steps) {
+    auto const target = TRY(RootPath::parse_clamped(path));
+    auto* const replaced = find_mounted_before(steps, steps.size(), target);
+    if (!replaced) return Error::of(EINVAL, "nothing is mounted on '{}'; name the destination of the mount of cgroups", path);
+    auto const at = steps.begin() + (replaced - steps.data());
+    auto* const cgroups = std::get_if<MountCgroup>(replaced);
+    if (!cgroups) return Error::of(EINVAL, "what is mounted on '{}' is no mount of type cgroup", path);
+    auto const attributes = cgroups->attributes;
+    *at = MountFilesystem{"tmpfs", "tmpfs", target, {{"size", "1024k"}, {"mode", "755"}}, attributes};
+    auto below = TRY(RootPath::parse_clamped(path + "/systemd"));
+    auto own = attributes;
+    own.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY}; // systemd makes its groups there
+    steps.insert(at + 1, MountFilesystem{"cgroup", "cgroup", std::move(below), {{"none", ""}, {"name", "systemd"}, {"xattr", ""}}, own});
+    return {};
+}
+
 // A file system that the plan did not make is the host's, and its options are not the container's to change.
 void spare_file_systems_of_the_host(std::vector<MountStep>& steps) {
     for (std::size_t at = 0; at < steps.size(); ++at) {
@@ -268,9 +287,10 @@ bool is_bind_mount(spec::Mount const& mount) {
     return mount.type == "bind" || std::ranges::any_of(mount.options, [](auto const& option) { return option == "bind" || option == "rbind"; });
 }
 
-Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string_view context_type) {
+Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, Annotations const& asked) {
     std::vector<MountStep> steps;
-    for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, {spec.linux_, bundle, context_type}).while_doing("mount '{}'", mount.destination)));
+    for (auto const& mount : spec.mounts) steps.push_back(TRY(plan_mount(mount, {spec.linux_, bundle, asked.context_type}).while_doing("mount '{}'", mount.destination)));
+    if (!asked.systemd_tree.empty()) TRY(replace_by_systemd_tree(asked.systemd_tree, steps).while_doing("annotation 'run.oci.systemd.force_cgroup_v1'"));
     auto const* const pid = spec.linux_.find(spec::NamespaceType::pid);
     for (auto& step : steps) {
         if (auto* const cgroup = std::get_if<MountCgroup>(&step)) cgroup->own_namespace = spec.linux_.find(spec::NamespaceType::cgroup) != nullptr;

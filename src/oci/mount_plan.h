@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "oci/annotations.h"
 #include "oci/mount_ids.h"
 #include "spec/runtime.h"
 #include "sys/mount.h"
@@ -76,8 +77,8 @@ struct MakeReadOnly {
 using MountStep = std::variant<MountFilesystem, BindMount, MountCgroup, MakeDevice, MakeLink, MaskPath, MakeReadOnly, SealFilesystem, Remount>;
 
 // EINVAL names the mount and the option. `bundle` is where relative sources of bind mounts are taken from.
-// `context_type` is the option by which linux.mountLabel is given to file systems that have labels: mount(8).
-Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, std::string_view context_type = "context");
+// Of `asked` it takes context_type and systemd_tree.
+Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath const& bundle, Annotations const& asked = {});
 // By its type or by its options.
 bool is_bind_mount(spec::Mount const& mount);
 // One line a step, for golden files.

@@ -1,11 +1,8 @@
 // The container's root file system, performed inside its new mount namespace.
 #pragma once
 
-#include <span>
-
 #include "base/result.h"
 #include "oci/container.h"
-#include "oci/mount_plan.h"
 #include "oci/sources.h"
 #include "spec/runtime.h"
 #include "sys/root.h"
@@ -14,9 +11,6 @@ namespace bolt::oci {
 
 // Cuts the mount namespace off from the host's, then puts the root file system in place (not entered yet).
 Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources);
-// One mount, device, link or mask. Targets are made when they are missing.
-// What is given otherwise than it was asked for is said in `warnings`.
-Result<void> perform(MountStep const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings);
 // /dev/console is the terminal's other end.
 Result<void> bind_console(Root const& root, FdRef terminal);
 // "make the root read-only", and its propagation as config.json says; after enter_root_for_good.

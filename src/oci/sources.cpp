@@ -56,21 +56,21 @@ Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const
         auto const making = [&]() -> Result<Mount> {
             auto const& ids = *bind->ids;
             if (geteuid() != 0) return Error::of(EPERM, "mapping a mount's ids needs CAP_SYS_ADMIN over its file system, which an ordinary user has not; leave the mappings out");
-            auto const name_space = ids.user_namespace.empty() ? TRY(make_user_namespace(ids.mappings)) : TRY(open_file(TRY(HostPath::parse(ids.user_namespace)), O_RDONLY));
+            auto const name_space = ids.user_namespace.empty() ? TRY(make_user_namespace(ids.mappings).while_doing("uidMappings and gidMappings, or idmap")) : TRY(open_file(TRY(HostPath::parse(ids.user_namespace)), O_RDONLY));
             auto const source = TRY(open_file(TRY(HostPath::parse(bind->source)), look_up_flags(*bind)));
             auto mount = TRY(Mount::copy(source, bind->depth));
             TRY(mount.map_ids(name_space, ids.depth));
             return mount;
         };
         auto mount = TRY(making().while_doing("mount '{}'", bind->target));
-        made.push_back({bind->source, bind->target, std::move(mount)});
+        made.push_back({bind, std::move(mount)});
     }
     return made;
 }
 
 MappedMount const* Sources::find_mapped(BindMount const& step) const {
     if (!step.ids || !mapped_) return nullptr;
-    auto const found = std::ranges::find_if(*mapped_, [&](auto const& made) { return made.source == step.source && made.target.text() == step.target.text(); });
+    auto const found = std::ranges::find_if(*mapped_, [&](auto const& made) { return made.step == &step; });
     return found == mapped_->end() ? nullptr : &*found;
 }
 

@@ -18,8 +18,7 @@ namespace bolt::oci {
 
 // A bind mount that only the caller can make: its owners are mapped with the caller's privilege over the file system.
 struct MappedMount {
-    std::string source;
-    RootPath target;
+    BindMount const* step; // of the plan, which outlives this
     Mount mount;
 };
 Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const& mounts);

@@ -25,6 +25,27 @@ def test_what_is_not_done_is_refused_by_name(bundle, name, value):
     assert done.returncode == 1 and f"annotation '{name}'" in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_a_destination_that_is_no_mount_of_cgroups_is_refused(bundle):
+    done = bundle.run("true", change=lambda spec: spec.setdefault("annotations", {}).update({"run.oci.systemd.force_cgroup_v1": "/proc"}))
+    assert done.returncode == 1 and "what is mounted on '/proc' is no mount of type cgroup" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/systemd"), reason="the host has no hierarchy of cgroup v1 for systemd")
+def test_a_hierarchy_of_version_1_for_systemd_in_place_of_the_cgroups(root_bundle):
+    spec = root_bundle.spec
+    spec["annotations"] = {"run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup"}
+    spec["mounts"] = [mount for mount in spec["mounts"] if mount["type"] != "cgroup"] + [
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["nosuid", "nodev", "noexec", "ro"]}]
+    spec["process"] = dict(spec["process"], args=["sh", "-c", "ls /sys/fs/cgroup; grep ' /sys/fs/cgroup' /proc/self/mountinfo"])
+    root_bundle.write(spec)
+    done = root_bundle.oci("run", root_bundle.new_id())
+    assert done.returncode == 0, done.stderr
+    names, top, below = done.stdout.strip().split("\n")
+    assert names == "systemd"
+    assert " - tmpfs " in top and top.split()[5].startswith("ro,nosuid,nodev,noexec")
+    assert " - cgroup " in below and "name=systemd" in below and below.split()[4] == "/sys/fs/cgroup/systemd" and below.split()[5].startswith("rw,nosuid,nodev,noexec")
+
+
 def test_the_callers_groups_are_kept(root_bundle):
     def change(spec):
         spec["process"]["user"]["additionalGids"] = [7]

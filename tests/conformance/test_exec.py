@@ -99,3 +99,9 @@ def test_a_command_behind_dots_behind_a_link(bundle):
     os.symlink("/opt/v1/work", f"{bundle.place}/rootfs/cur")
     assert bundle.run("/cur/../bin/echo", "there").stdout == "there\n"
     assert bundle.run("../bin/echo", "there", change=lambda spec: spec["process"].update(cwd="/cur")).stdout == "there\n"
+
+
+def test_a_console_socket_without_a_terminal_is_refused(bundle):
+    name = bundle.running("sleep", "1000")
+    done = bundle.oci("exec", "--detach", "--console-socket", f"{bundle.place}/socket", name, "true")
+    assert done.returncode == 255 and "'--console-socket' is for a process with a terminal; add '--tty'" in done.stderr, done

@@ -1,4 +1,5 @@
 """A create that is killed at any of its system calls, in the runtime and in init: nothing is left behind."""
+import collections
 import os
 import re
 import subprocess
@@ -93,8 +94,9 @@ def test_init_is_killed_at_every_system_call(root_bundle):
     bundle.write()
     before = mounts()
     runtimes, inits = calls_of(bundle, "-f").values()
-    # Injections count in each process: what the runtime calls as often would end that.
-    mine = [step for step in inits[:inits.index(("execve", 1))] if step not in runtimes]
+    # Injections count in each process: what the runtime calls as often would end that, and it calls more when it cleans up.
+    often = collections.Counter(call for call, _ in runtimes)
+    mine = [(call, count) for call, count in inits[:inits.index(("execve", 1))] if not often[call] or count > often[call] + 5]
     assert len(mine) > 100
     for call, count in mine[::STEP]:
         name = f"killed-{os.getpid()}-{call}-{count}"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import wait_until
+from conftest import RUNTIME, wait_until
 
 HYBRID = os.path.isdir("/sys/fs/cgroup/memory")
 
@@ -164,3 +164,62 @@ def test_an_ordinary_user_without_a_cgroup_is_told_so(user_bundle):
     for command, says in ((["pause", name], "has no cgroup of its own"), (["update", "--memory", "64m", name], "has no cgroup of its own"), (["events", name], "has no cgroup of its own")):
         done = user_bundle.oci(*command)
         assert done.returncode == 1 and says in done.stderr, done.stderr
+
+
+def test_updates_at_once_lose_nothing(root_bundle):
+    name = root_bundle.running("sleep", "1000")
+    for turn in range(20):
+        words = [("--pids-limit", str(100 + turn)), ("--cpu-share", str(300 + turn)), ("--memory", str((64 + turn) << 20))]
+        running = [root_bundle.start_oci("update", *limit, name, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for limit in words]
+        for process in running:
+            _, said = process.communicate(timeout=30)
+            assert process.returncode == 0, said
+        with open(f"{root_bundle.root}/{name}/config.json", encoding="utf-8") as file:
+            kept = json.load(file)["linux"]["resources"]
+        assert (kept["pids"]["limit"], kept["cpu"]["shares"], kept["memory"]["limit"]) == (100 + turn, 300 + turn, (64 + turn) << 20)
+        assert read(f"{group(root_bundle, name, 'pids')}/pids.max") == str(100 + turn)
+        if HYBRID:
+            assert read(f"{group(root_bundle, name, 'cpu')}/cpu.shares") == str(300 + turn)
+
+
+@pytest.mark.skipif(not HYBRID, reason="cgroup v2 has its freezer in every cgroup")
+def test_a_pause_that_was_killed_can_be_taken_back(root_bundle):
+    name = root_bundle.running("sleep", "1000")
+    subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "inject=rename,renameat,renameat2:signal=KILL", RUNTIME, "--root", root_bundle.root, "pause", name], check=False, capture_output=True)
+    assert root_bundle.status(name) == "paused"
+    root_bundle.oci("resume", name).check_returncode()
+    root_bundle.oci("pause", name).check_returncode()
+    root_bundle.oci("delete", "--force", name).check_returncode()
+    assert not os.path.exists(group(root_bundle, name, "freezer"))
+
+
+def test_an_update_that_fails_changes_nothing(root_bundle):
+    name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].setdefault("resources", {}).update(memory={"limit": 100 << 20}, pids={"limit": 70}))
+    failed = root_bundle.oci("update", "--memory", str(60 << 20), "--cpuset-cpus", "999", name)
+    assert failed.returncode == 1
+    assert read(f"{group(root_bundle, name, 'memory')}/memory.{'limit_in_bytes' if HYBRID else 'max'}") == str(100 << 20)
+
+
+@pytest.mark.skipif(not HYBRID, reason="cgroup v2 takes a weight of an idle cgroup")
+def test_an_idle_container_takes_other_limits(root_bundle):
+    name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].setdefault("resources", {}).update(cpu={"shares": 512, "idle": 1}))
+    root_bundle.oci("update", "--pids-limit", "50", name).check_returncode()
+    assert read(f"{group(root_bundle, name, 'pids')}/pids.max") == "50"
+
+
+@pytest.mark.parametrize("text, says", [("{}", "field 'init_process_pid' is missing"), ("5", "field 'init_process_pid' is missing"), ("{{", "read the state"),
+                                        ('{"init_process_pid": 1, "init_process_start": 1, "boot_id": "x", "bundle": "/", "cgroup_paths": ["/"]}', "'/' is no cgroup")])
+def test_a_damaged_state_is_told_and_keeps_the_container(root_bundle, text, says):
+    name = root_bundle.running("sleep", "1000")
+    path = f"{root_bundle.root}/{name}/state.json"
+    whole = read(path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    for command in ("delete", "state", "pause"):
+        refused = root_bundle.oci(command, name)
+        assert refused.returncode == 1 and says in refused.stderr and refused.stderr.count("\n") == 1, refused.stderr
+    listed = root_bundle.oci("list", "--quiet")
+    assert listed.returncode == 0 and says in root_bundle.oci("list").stderr
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(whole)
+    assert root_bundle.status(name) == "running"

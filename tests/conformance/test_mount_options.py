@@ -390,6 +390,30 @@ def test_one_of_uid_mappings_and_gid_mappings_must_be_specified_along_with_the_o
     assert done.returncode == 1 and "'/data'" in done.stderr and "one is missing" in done.stderr, done
 
 
+def test_mappings_of_an_option_may_end_as_they_are_separated(root_bundle):
+    with owned_tree(f"{root_bundle.place}/tree"):
+        done = root_bundle.run("stat", "-c", "%u %g", "/data/file", change=lambda spec: spec["mounts"].append(bound(f"{root_bundle.place}/tree", "rbind", "idmap=uids=1000-7000-10;gids=1000-8000-10;")))
+    assert done.stdout == "7000 8001\n", done
+
+
+def test_two_id_mapped_mounts_on_one_place(root_bundle):
+    def change(spec):
+        for outside in (3000, 5000):
+            ids = [{"containerID": 1000, "hostID": outside, "size": 10}]
+            spec["mounts"].append(bound(f"{root_bundle.place}/tree", "rbind", "idmap", uidMappings=ids, gidMappings=ids))
+    with owned_tree(f"{root_bundle.place}/tree"):
+        done = root_bundle.run("stat", "-c", "%u %g", "/data/file", change=change)
+    assert done.stdout == "5000 5001\n", done
+
+
+@pytest.mark.parametrize("mount", [{"options": ["remount", "bind"], **MAPPED}, {"options": ["remount", "bind", "idmap=uids=0-1000-10;gids=0-1000-10"]}, {"type": "cgroup", **MAPPED}], ids=["fields", "option", "cgroup"])
+def test_ids_of_what_is_no_new_bind_mount_are_refused(root_bundle, mount):
+    def change(spec):
+        spec["mounts"] += [bound("/tmp", "bind"), {"destination": "/data", **mount}]
+    done = root_bundle.run("true", change=change)
+    assert done.returncode == 1 and "mount '/data': only a new bind mount can have ids of its own" in done.stderr, done
+
+
 def test_features_lists_every_option_of_the_table(bundle):
     tried = {*(name for name, *_ in ATTRIBUTES), *(f"r{name}" for name, *_ in ATTRIBUTES), *(name for options, *_ in SUPERBLOCK for name in options),
              *(name for options in UNSEEN for name in options), *(name for name, _ in PROPAGATIONS), *(f"r{name}" for name, _ in PROPAGATIONS), *ELSEWHERE}

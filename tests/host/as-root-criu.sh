@@ -2,6 +2,8 @@
 # Runs inside the virtual host, as root: checkpoint and restore, by the criu that was carried along.
 . /src/checks.sh
 export PATH=/src/criu:$PATH
+# On an emulated and busy machine criu's 10 s to freeze a container are not always enough: criu(8), --timeout.
+mkdir -p /etc/criu && echo timeout 100 >/etc/criu/default.conf
 make_bundle /tmp/bundle
 # One line more every 0.1 s, into a file of the host's and of the root file system.
 change '.process.args = ["sh", "-c", "n=0; while :; do n=$((n + 1)); echo $n >>/shared/log; echo $n >/tmp/last; sleep 0.1; done"]

@@ -36,6 +36,19 @@ out=$(bolt-oci --systemd-cgroup run --bundle /tmp/bundle three 2>&1)
 [ $? = 1 ] && [ "${out#*SLICE:PREFIX:NAME}" != "$out" ]
 check "a path that is no scope's name is refused" $? "$out"
 
+# ---- cgroup v1 for an old systemd
+change '.linux.cgroupsPath = "machine.slice:test:old" | .annotations = {"run.oci.systemd.force_cgroup_v1": "/sys/fs/cgroup"} | .linux.namespaces |= map(select(.type != "cgroup")) + [{type: "cgroup"}]
+        | .process.capabilities |= map_values(. + ["CAP_DAC_OVERRIDE"])
+        | .process.args = ["sh", "-c", "busybox mkdir /sys/fs/cgroup/systemd/made && echo 1 >/sys/fs/cgroup/systemd/made/cgroup.procs && busybox grep -c :name=systemd:/made /proc/self/cgroup; echo 1 >/sys/fs/cgroup/systemd/cgroup.procs; busybox rmdir /sys/fs/cgroup/systemd/made"]'
+out=$(bolt-oci --systemd-cgroup run --bundle /tmp/bundle old 2>&1)
+[ $? = 1 ] && [ "${out#*none,name=systemd}" != "$out" ]
+check "cgroup v1 for systemd is refused where the host has none" $? "$out"
+mkdir /tmp/systemd && mount -t cgroup -o none,name=systemd,xattr cgroup /tmp/systemd
+out=$(bolt-oci --systemd-cgroup run --bundle /tmp/bundle old 2>&1) && [ "$out" = 1 ]
+check "cgroup v1 for systemd beside the host's version 2" $? "$out"
+umount /tmp/systemd
+change 'del(.annotations) | .process.capabilities |= map_values(. - ["CAP_DAC_OVERRIDE"])'
+
 # ---- cgroups below the scope
 change '.linux.cgroupsPath = "machine.slice:test:one" | .linux.namespaces |= map(select(.type != "cgroup")) + [{type: "cgroup"}]
         | .annotations = {"run.oci.systemd.subgroup": "inner"} | .process.args = ["sleep", "1000"]'

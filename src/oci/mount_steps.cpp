@@ -1,0 +1,334 @@
+#include "oci/mount_steps.h"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "oci/cgroups.h"
+#include "sys/cgroup_membership.h"
+#include "sys/file.h"
+#include "sys/file_copy.h"
+
+namespace bolt::oci {
+
+namespace {
+
+Result<bool> is_same_place(FdRef one, FdRef other) {
+    struct statx a {}, b {};
+    for (auto const& [fd, status] : {std::pair(one, &a), std::pair(other, &b)})
+        if (statx(fd.number(), "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, status) < 0) return Error::from_errno("look at a mount point");
+    return a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
+}
+
+enum class TargetKind { file, directory };
+Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind) {
+    auto target = TRY((kind == TargetKind::directory ? root.make_directories(path, 0755) : root.make_file(path, 0644)).while_doing("make the mount point"));
+    // By a link of the image's: what is mounted there would be seen by nobody.
+    if (TRY(is_same_place(target, root.top()))) return Error::of(EINVAL, "it leads to the root directory, which is what 'root.path' names, and nothing can be mounted in its place");
+    return target;
+}
+
+Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountAttributes const& below, FdRef target) {
+    if (below.any()) TRY(mount.set(below, Depth::recursive));
+    auto top = own, same = below;
+    // Propagation is set once attached: a mount that is attached below a shared one becomes shared.
+    top.propagation = same.propagation = 0;
+    if (top.any() && top != same) TRY(mount.set(top, Depth::top));
+    TRY(mount.attach(target));
+    auto const propagation = own.propagation != 0 ? own.propagation : std::uint64_t{MS_PRIVATE};
+    return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
+}
+
+// The link as it is, at the target: nothing is mounted.
+Result<void> copy_link(FdRef link, RootPath const& target, Root const& root) {
+    auto const text = TRY(read_symlink(link));
+    auto const parent = TRY(root.make_directories(target.parent(), 0755));
+    std::string const name(target.name());
+    if (symlinkat(text.c_str(), parent.number(), name.c_str()) == 0) return {};
+    if (errno != EEXIST) return Error::from_errno("make the link");
+    auto const there = open_at(parent, name, O_PATH | O_NOFOLLOW);
+    auto const present = there ? read_symlink(there.value()) : Result<std::string>(there.error());
+    return present && present.value() == text ? Result<void>() : Error::of(EEXIST, "something else than a link to '{}' is there", text);
+}
+
+// Masks and read-only paths are looked up below /proc and /sys: a link on the way could lead them elsewhere than the mount
+// (CVE-2019-19921, CVE-2023-27561).
+Result<void> require_no_link(Root const& root, RootPath const& target) {
+    std::string path;
+    for (auto const& name : target.components()) {
+        path += path.empty() ? name : "/" + name;
+        auto const there = root.open_path(TRY(RootPath::parse(path)), O_PATH | O_NOFOLLOW);
+        if (!there) return there.error().is(ENOENT) ? Result<void>() : there.error();
+        if (S_ISLNK(TRY(stat_fd(there.value())).st_mode)) return Error::of(EINVAL, "'/{}' is a link in the image, and this may be mounted on an ordinary directory only", path);
+    }
+    return {};
+}
+bool is_watched_place(RootPath const& target) { return target.text() == "proc" || target.text() == "sys"; }
+
+Result<UniqueFd> bind_target(BindMount const& step, Root const& root, FdRef source) {
+    auto const kind = S_ISDIR(TRY(stat_fd(source)).st_mode) ? TargetKind::directory : TargetKind::file;
+    if (is_watched_place(step.target)) TRY(require_no_link(root, step.target));
+    if (step.replaces_link)
+        if (auto link = root.open_path(step.target, O_PATH | O_NOFOLLOW)) return link;
+    auto target = TRY(make_target(root, step.target, kind));
+    bool const is_directory = S_ISDIR(TRY(stat_fd(target)).st_mode);
+    if (is_directory != (kind == TargetKind::directory))
+        return Error::of(is_directory ? EISDIR : ENOTDIR, "the source is {} and the target {}; name {} as the target", is_directory ? "a file" : "a directory",
+                         is_directory ? "a directory" : "a file", is_directory ? "a file" : "a directory");
+    return target;
+}
+
+void warn_of_left_out(RootPath const& target, std::vector<std::string> const& options, std::vector<std::string>& warnings) {
+    for (auto const& option : options) warnings.push_back(fmt::format("mount '{}': '{}' is for the whole file system, which is the host's, and is left out", target, option));
+}
+
+Result<void> bind(BindMount const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
+    warn_of_left_out(step.target, step.left_out, warnings);
+    auto const* const mapped = sources.find_mapped(step);
+    auto const source = mapped ? UniqueFd() : TRY(sources.open_source(step));
+    if (step.source_link == SourceLink::copied && source.is_open() && S_ISLNK(TRY(stat_fd(source)).st_mode)) return copy_link(source, step.target, root);
+    auto copied = mapped ? std::optional<Mount>() : std::optional(TRY(Mount::copy(source, step.depth)));
+    auto const& mount = mapped ? mapped->mount : *copied;
+    auto const target = TRY(bind_target(step, root, mount.top()));
+    auto below = step.recursive;
+    auto own = step.attributes;
+    if (own.propagation == 0 && below.propagation != 0) own.propagation = below.propagation;
+    return put_in_place(mount, own, below, target);
+}
+
+// /sys of the host, read-only: what there is when a sysfs of one's own is refused, because the network namespace is not ours
+// or the host's /sys is partly hidden.
+Result<void> bind_host_sys(MountFilesystem const& step, Root const& root) {
+    auto const mount = TRY(Mount::copy(TRY(HostPath::parse("/sys")), Depth::recursive));
+    // Some mounts below may be locked against change: the top decides what is seen of /sys itself.
+    if (!mount.set({.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}, Depth::recursive))
+        TRY(mount.set({.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC}, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    return mount.attach(target);
+}
+
+// A new one is refused where the pid namespace is not ours, and then the host's shows the same processes; but also where the
+// host's is partly hidden, as inside most containers.
+Result<Mount> copy_host_proc(MountFilesystem const& step, std::vector<std::string>& warnings) {
+    if (step.shows_own_processes)
+        warnings.emplace_back("the kernel refuses a new /proc while a part of the host's is hidden, as inside another container; the host's is shown instead, with processes "
+                              "that are not the container's");
+    return Mount::copy(TRY(HostPath::parse("/proc")), Depth::recursive);
+}
+
+// A tmpfs has the mode of what it hides unless the document says one, as runc and crun have it: images rely on a /tmp for all.
+Result<FilesystemOptions> options_of(MountFilesystem const& step, Root const& root) {
+    auto options = step.options;
+    bool const has_mode = std::ranges::any_of(options, [](auto const& option) { return option.first == "mode"; });
+    if (step.type != "tmpfs" || has_mode) return options;
+    if (auto const there = root.open_path(step.target, O_PATH | O_DIRECTORY)) options.emplace_back("mode", fmt::format("{:o}", TRY(stat_fd(there.value())).st_mode & 07777));
+    return options;
+}
+
+Result<void> mount_filesystem(MountFilesystem const& step, Root const& root, std::vector<std::string>& warnings) {
+    if (step.type == "proc" || step.type == "sysfs" || is_watched_place(step.target)) TRY(require_no_link(root, step.target));
+    // What can be given at birth saves a call.
+    bool const plain = step.attributes.clear == 0 || (step.attributes.clear & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME)) == 0;
+    auto mount = Mount::make(step.type, step.source, TRY(options_of(step, root)), plain ? step.attributes.set : 0);
+    bool const was_made = mount.ok();
+    if (!mount && step.type == "sysfs" && mount.error().is(EPERM)) return bind_host_sys(step, root);
+    // Namespaces that are somebody else's: the host's own mounts show the same queues and processes.
+    if (!mount && step.type == "mqueue" && mount.error().is(EPERM)) {
+        mount = Mount::copy(TRY(HostPath::parse("/dev/mqueue")), Depth::top);
+        // A host that shows its queues nowhere: an empty directory shows as much.
+        if (!mount && mount.error().is(ENOENT)) return TRY(make_target(root, step.target, TargetKind::directory)), Result<void>();
+    }
+    if (!mount && step.type == "proc" && mount.error().is(EPERM)) mount = copy_host_proc(step, warnings);
+    if (!mount && step.type == "cgroup" && mount.error().is(EPERM))
+        return Error::of(EPERM, "the host has no hierarchy 'none,name=systemd' of cgroup v1 that could be shown; make it with 'mount -t cgroup -o none,name=systemd,xattr cgroup DIRECTORY'");
+    auto const made = TRY(std::move(mount));
+    if (!plain || !was_made) TRY(made.set({.set = step.attributes.set, .clear = step.attributes.clear}, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    if (step.copies_up) TRY(copy_directory(target, made.top()).while_doing("tmpcopyup"));
+    TRY(made.attach(target));
+    if (step.attributes.propagation != 0) TRY(made.set({.propagation = step.attributes.propagation}, Depth::recursive));
+    return {};
+}
+
+// The host's trees as they are, read-only: on v1 and hybrid hosts, and on v2 without a cgroup namespace of one's own.
+Result<void> bind_host_cgroups(MountCgroup const& step, Root const& root) {
+    auto const host = TRY(HostPath::parse("/sys/fs/cgroup"));
+    auto const mount = TRY(Mount::copy(host, Depth::recursive));
+    if (!mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::recursive)) TRY(mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    return mount.attach(target);
+}
+
+// One tree of a version 1 or hybrid host, as /proc/self/cgroup names it: "cpu,cpuacct", "name=systemd", "" for version 2.
+Result<Mount> make_cgroup_tree(std::string_view controllers, std::uint64_t attributes) {
+    if (controllers.empty()) return Mount::make("cgroup2", "cgroup2", {}, attributes);
+    FilesystemOptions options;
+    for (auto const controller : split(controllers, ',')) {
+        auto const [key, value, is_named] = cut(controller, '=');
+        if (is_named) options.emplace_back("none", "");
+        options.emplace_back(key, value);
+    }
+    return Mount::make("cgroup", "cgroup", options, attributes);
+}
+
+// Below a small tmpfs, as on the host; each tree begins where the cgroup namespace does.
+Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    auto const place = TRY(Mount::make("tmpfs", "tmpfs", {{"size", "64k"}, {"mode", "755"}}, step.attributes.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY)));
+    std::vector<std::pair<std::string, Mount>> trees;
+    for (auto const& own : TRY(own_cgroup_memberships())) {
+        auto const controllers = join(own.controllers, ",");
+        auto const name = own.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
+        // A tree that the host does not show is none for the container either.
+        if (!exists(TRY(HostPath::parse("/sys/fs/cgroup")) / name)) continue;
+        auto tree = TRY(make_cgroup_tree(controllers, step.attributes.set));
+        trees.emplace_back(name, std::move(tree));
+    }
+    TRY(place.attach(target));
+    for (auto const& [name, tree] : trees) {
+        if (mkdirat(place.top().number(), name.c_str(), 0755) < 0) return Error::from_errno("make the mount point '{}'", name);
+        auto const directory = TRY(open_at(place.top(), name, O_PATH | O_DIRECTORY));
+        TRY(tree.attach(directory));
+    }
+    return place.set(step.attributes, Depth::top);
+}
+
+Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
+    auto const version = cgroup_version();
+    if (version == CgroupVersion::none) {
+        TRY(make_target(root, step.target, TargetKind::directory));
+        return {};
+    }
+    if (version == CgroupVersion::v1) {
+        auto const mounted = step.own_namespace ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
+        return !mounted && mounted.error().is(EPERM) ? bind_host_cgroups(step, root) : mounted;
+    }
+    auto const mount = Mount::make("cgroup2", "cgroup2", {{"nsdelegate", ""}}, step.attributes.set);
+    // Without a cgroup namespace of one's own: the host's tree.
+    if (!mount && (mount.error().is(EPERM) || mount.error().is(EBUSY))) return bind_host_cgroups(step, root);
+    if (!mount) return mount.error();
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    return mount.value().attach(target);
+}
+
+mode_t file_type(char type) { return type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR; }
+
+// In a user namespace no device can be made: the host's own node is shown instead.
+Result<void> bind_device(MakeDevice const& step, Root const& root, std::vector<std::string>& warnings) {
+    auto const source = TRY(open_file(TRY(HostPath::parse(step.device.path)), O_PATH).while_doing("device '{}'", step.device.path));
+    auto const status = TRY(stat_fd(source));
+    auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
+    if ((status.st_mode & S_IFMT) != file_type(step.device.type) || (step.device.type != 'p' && status.st_rdev != number))
+        return Error::of(ENODEV, "device '{}' of the host is not {} {}:{}, and no other can be made in a user namespace", step.device.path, step.device.type,
+                         step.device.major, step.device.minor);
+    auto const& asked = step.device;
+    if (!step.usual && ((asked.file_mode && (*asked.file_mode & 07777) != (status.st_mode & 07777)) || (asked.uid != 0 && asked.uid != status.st_uid) || (asked.gid != 0 && asked.gid != status.st_gid)))
+        warnings.push_back(fmt::format("device '{}' keeps the host's mode and owner: fileMode, uid and gid cannot be set in a user namespace", asked.path));
+    auto const mount = TRY(Mount::copy(source, Depth::top));
+    auto const target = TRY(make_target(root, step.target, TargetKind::file));
+    // An empty file is a mount point that an earlier container left.
+    auto const there = TRY(stat_fd(target));
+    bool const is_mount_point = S_ISREG(there.st_mode) && there.st_size == 0, is_it = (there.st_mode & S_IFMT) == file_type(step.device.type) && there.st_rdev == status.st_rdev;
+    if (!is_mount_point && !is_it) return Error::of(EEXIST, "device '{}': something else is there", step.device.path);
+    return mount.attach(target);
+}
+
+Result<void> make_device(MakeDevice const& step, Root const& root, std::vector<std::string>& warnings) {
+    if (step.target.is_top()) return Error::of(EINVAL, "device '{}' has no name", step.device.path);
+    auto const parent = TRY(root.make_directories(step.target.parent(), 0755));
+    std::string const name(step.target.name());
+    mode_t const mode = step.device.file_mode.value_or(0666);
+    auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
+    if (mknodat(parent.number(), name.c_str(), file_type(step.device.type) | (mode & 07777), number) < 0) {
+        if (errno == EPERM) return bind_device(step, root, warnings);
+        if (errno == EEXIST) {
+            struct stat there {};
+            if (fstatat(parent.number(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_rdev == number && (there.st_mode & S_IFMT) == file_type(step.device.type))
+                return {};
+            return Error::of(EEXIST, "device '{}': something else is there", step.device.path);
+        }
+        return Error::from_errno("make device '{}'", step.device.path);
+    }
+    if ((step.device.uid != 0 || step.device.gid != 0) && fchownat(parent.number(), name.c_str(), step.device.uid, step.device.gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return Error::from_errno("set the owner of device '{}'", step.device.path);
+    return {};
+}
+
+Result<void> make_link(MakeLink const& step, Root const& root) {
+    auto const parent = TRY(root.make_directories(step.path.parent(), 0755));
+    std::string const name(step.path.name());
+    if (symlinkat(step.target.c_str(), parent.number(), name.c_str()) == 0) return {};
+    if (errno != EEXIST) return Error::from_errno("make link '{}'", step.path);
+    return {}; // the image brought its own
+}
+
+// Masked and read-only paths that do not exist are passed over, as the specification's users expect.
+Result<std::optional<UniqueFd>> find_path(Root const& root, RootPath const& path) {
+    auto fd = root.open_path(path, O_PATH);
+    if (fd) return std::optional(std::move(fd).value());
+    if (fd.error().is(ENOENT) || fd.error().is(ENOTDIR)) return std::optional<UniqueFd>();
+    return std::move(fd).error();
+}
+
+Result<void> mask(MaskPath const& step, Root const& root) {
+    auto const there = TRY(find_path(root, step.path));
+    if (!there) return {};
+    // One empty read-only tmpfs each: a shared one would let a container move things between them.
+    if (S_ISDIR(TRY(stat_fd(*there)).st_mode))
+        return TRY(Mount::make("tmpfs", "tmpfs", {{"size", "0"}, {"nr_inodes", "1"}, {"mode", "555"}}, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)).attach(*there);
+    // The host's own null device, opened before anything of the container's could be in its place, and checked.
+    auto const null = TRY(open_file(TRY(HostPath::parse("/dev/null")), O_PATH));
+    auto const status = TRY(stat_fd(null));
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3)) return Error::of(ENODEV, "/dev/null of the host is not the null device");
+    return TRY(Mount::copy(null, Depth::top)).attach(*there);
+}
+
+Result<void> make_read_only(MakeReadOnly const& step, Root const& root) {
+    if (step.path.is_top()) return set_mount(root.top(), {.set = MOUNT_ATTR_RDONLY}, Depth::top);
+    auto const there = TRY(find_path(root, step.path));
+    if (!there) return {};
+    auto const mount = TRY(Mount::copy(*there, Depth::recursive));
+    TRY(mount.set({.set = MOUNT_ATTR_RDONLY}, Depth::recursive));
+    return mount.attach(*there);
+}
+
+Result<void> seal(SealFilesystem const& step, Root const& root) {
+    auto const there = TRY(root.open_path(step.path, O_PATH | O_DIRECTORY));
+    return set_mount(there, {.set = MOUNT_ATTR_RDONLY}, Depth::top);
+}
+
+Result<void> remount(Remount const& step, Root const& root, std::vector<std::string>& warnings) {
+    warn_of_left_out(step.target, step.left_out, warnings);
+    auto const there = TRY(root.open_path(step.target, O_PATH));
+    if (step.recursive.any()) TRY(set_mount(there, step.recursive, Depth::recursive));
+    if (step.attributes.any()) TRY(set_mount(there, step.attributes, Depth::top));
+    return step.options.empty() ? Result<void>() : reconfigure_filesystem(there, step.options);
+}
+
+struct Perform {
+    Root const& root;
+    Sources const& sources;
+    std::vector<std::string>& warnings;
+    Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root, warnings).while_doing("mount {} on '{}'", step.type, step.target); }
+    Result<void> operator()(BindMount const& step) const { return bind(step, root, sources, warnings).while_doing("bind '{}' on '{}'", step.source, step.target); }
+    Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
+    Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, warnings); }
+    Result<void> operator()(MakeLink const& step) const { return make_link(step, root); }
+    Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
+    Result<void> operator()(SealFilesystem const& step) const { return seal(step, root).while_doing("make '{}' read-only", step.path); }
+    Result<void> operator()(Remount const& step) const { return remount(step, root, warnings).while_doing("remount '{}'", step.target); }
+    Result<void> operator()(MakeReadOnly const& step) const { return make_read_only(step, root).while_doing("make '{}' read-only", step.path); }
+};
+
+} // namespace
+
+Result<void> perform(MountStep const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
+    return std::visit(Perform{root, sources, warnings}, step);
+}
+
+} // namespace bolt::oci
