@@ -1,158 +1,20 @@
-// bolt-transfer: everything that speaks HTTP. `bolt pull` becomes this program; `bolt run` starts it for an image that is
-// missing.
+// bolt-transfer: everything that speaks HTTP or packs layers. `bolt pull` and others become this program; `bolt run` starts it for an
+// image that is missing.
 //
 // Situation: any user. It goes into the user's user namespace first, while it has no threads; where the store is was decided
 //            before, since inside everybody is user 0.
-#include <atomic>
-#include <csignal>
-#include <unistd.h>
-
-#include "cli/command_line.h"
 #include "cli/output.h"
-#include "cli/pull_progress.h"
-#include "image/platform.h"
-#include "sys/own_program.h"
-#include "sys/user_namespace.h"
-#include "transfer/oci_layout.h"
-#include "transfer/pull.h"
-
-namespace bolt::cli {
-
-namespace {
-
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
-
-struct PullWords {
-    std::optional<spec::ImagePlatform> platform;
-    transfer::TlsVerify verify = transfer::TlsVerify::yes;
-    transfer::PullPolicy policy = transfer::PullPolicy::always;
-    bool quiet = false;
-    std::optional<int> complaint_fd;
-    std::optional<HostPath> credentials_file, data, runtime;
-    std::chrono::seconds stall_timeout{30};
-};
-
-Result<transfer::TlsVerify> parse_verify(std::string_view value) {
-    if (value != "true" && value != "false") return Error::of(EINVAL, "'{}' is neither true nor false", value);
-    return value == "true" ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
-}
-
-Result<transfer::PullPolicy> parse_policy(std::string_view value) {
-    if (value == "always") return transfer::PullPolicy::always;
-    if (value == "missing") return transfer::PullPolicy::missing;
-    return Error::of(EINVAL, "'{}' is no pull policy; there are always and missing", value);
-}
-
-Result<int> parse_descriptor(std::string_view value) {
-    auto const number = TRY(parse_unsigned(value));
-    if (number < 3 || number > 1023) return Error::of(EINVAL, "'{}' is no descriptor beside the standard ones", value);
-    return static_cast<int>(number);
-}
-
-Result<std::chrono::seconds> parse_seconds(std::string_view value) {
-    auto const seconds = TRY(parse_unsigned(value));
-    if (seconds == 0 || seconds > 3600) return Error::of(EINVAL, "'{}' is not between 1 and 3600 seconds", value);
-    return std::chrono::seconds(seconds);
-}
-
-using To = Set<PullWords>;
-constexpr Option pull_options[] = {
-    {"authfile", 0, "file", "Read the login from this file", To::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
-    {"complaint-fd", 0, "number", "Write why it failed to this descriptor, for a caller who tells it", To::parsed<&PullWords::complaint_fd, parse_descriptor>},
-    {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", To::parsed<&PullWords::platform, image::parse_platform>},
-    {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", To::parsed<&PullWords::policy, parse_policy>, "always missing"},
-    {"quiet", 'q', "", "Print only the image's name", To::flag<&PullWords::quiet>},
-    {"stall-timeout", 0, "seconds", "Give a connection up that has sent nothing for so long", To::parsed<&PullWords::stall_timeout, parse_seconds>},
-    {"store-data", 0, "dir", "Where images are kept", To::parsed<&PullWords::data, HostPath::absolute>, offers_files},
-    {"store-runtime", 0, "dir", "Where state that a reboot ends is kept", To::parsed<&PullWords::runtime, HostPath::absolute>, offers_files},
-    {"tls-verify", 0, "", "Verify certificates and refuse plain HTTP", To::parsed<&PullWords::verify, parse_verify>},
-};
-
-void interrupt_on(int signal) {
-    struct sigaction before {};
-    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) return; // as nohup(1) wants it
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = true; };
-    sigaction(signal, &action, nullptr); // only a wrong number fails
-}
-
-Result<store::Layout> layout_of(PullWords const& words) {
-    auto layout = TRY(store::Layout::of_calling_user());
-    if (words.data) layout.data = *words.data;
-    if (words.runtime) layout.runtime = *words.runtime;
-    return layout;
-}
-
-Result<void> print_outcome(transfer::Pulled const& pulled, bool quiet) {
-    if (quiet) return print(pulled.reference.text() + "\n");
-    auto const status = pulled.status == transfer::Pulled::Status::downloaded ? "Downloaded newer image for" : "Image is up to date for";
-    auto name = pulled.reference.familiar_name();
-    if (!pulled.reference.tag().empty()) name += ":" + pulled.reference.tag();
-    if (pulled.reference.digest()) name += "@" + pulled.reference.digest()->text();
-    return print(fmt::format("Digest: {}\nStatus: {} {}\n{}\n", pulled.repository, status, name, pulled.reference.text()));
-}
-
-Result<void> pull(PullWords const& words, std::string const& name) {
-    auto const reference = TRY(image::Reference::parse(name));
-    auto const layout = TRY(layout_of(words));
-    auto const shipped = transfer::find_shipped_images(TRY(own_program()));
-    auto const entry = TRY(enter_user_namespace_of_caller(layout.runtime / "userns"));
-    if (entry.shortage) warn(*entry.shortage);
-
-    interrupt_on(SIGINT);
-    interrupt_on(SIGTERM);
-    interrupt_on(SIGHUP);
-    signal(SIGPIPE, SIG_IGN); // a server that hangs up is an error like others
-    transfer::PullOptions options;
-    options.platform = words.platform;
-    options.policy = words.policy;
-    options.registry = {words.verify, words.credentials_file, words.stall_timeout, {}, {}};
-    options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
-    options.shipped_images = shipped;
-    options.cancelled = [] { return interrupted.load(); };
-    PullProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
-    auto const pulled = TRY(transfer::pull(layout, reference, options, progress));
-    return print_outcome(pulled, words.quiet);
-}
-
-Result<void> print_help(Command const& command) {
-    auto text = fmt::format("Usage:  bolt {} [OPTIONS] {}\n\n{}\n\nOptions:\n", command.name, command.arguments, command.summary);
-    for (auto const& option : command.options) text += fmt::format("      --{:<24} {}\n", fmt::format("{} {}", option.name, option.argument), option.help);
-    return print(text);
-}
-
-int perform_pull(Command const& command, Words const& arguments) {
-    PullWords words;
-    auto const line = parse_command_line(command, arguments, &words);
-    if (line.refusal) {
-        say(line.refusal->text);
-        return line.refusal->exit_code;
-    }
-    if (line.asks_for_help) return print_help(command) ? 0 : command.failure;
-    auto const outcome = pull(words, line.words.at(0));
-    if (outcome) return 0;
-    auto const text = fmt::format("pull {}: {}", line.words.at(0), outcome.error().text());
-    if (!words.complaint_fd || !write_all(FdRef(*words.complaint_fd), text)) say(text);
-    return outcome.error().is(ECANCELED) ? 130 : command.failure;
-}
-
-constexpr Command pull_command{"pull", "NAME[:TAG|@DIGEST]", "Download an image from a registry", pull_options, 1, 1, OptionsEnd::nowhere, Names::images, perform_pull};
-
-int usage() {
-    say("bolt-transfer is started by other commands; its own are: pull [OPTIONS] NAME[:TAG|@DIGEST]");
-    return wrong_option;
-}
-
-} // namespace
-
-} // namespace bolt::cli
+#include "cli/transfer_command.h"
 
 int main(int count, char** words) {
     using namespace bolt::cli;
     bolt::fill_standard_streams();
     Words arguments(words + 1, words + count);
-    if (arguments.empty() || arguments[0] != pull_command.name) return usage();
-    arguments.erase(arguments.begin());
-    return perform_pull(pull_command, arguments);
+    for (auto const* const command : {&transfer_pull_command, &transfer_push_command, &transfer_save_command, &transfer_load_command}) {
+        if (arguments.empty() || arguments[0] != command->name) continue;
+        arguments.erase(arguments.begin());
+        return command->perform(*command, arguments);
+    }
+    say("bolt-transfer is started by other commands; its own are: pull, push, save, load");
+    return wrong_option;
 }

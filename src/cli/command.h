@@ -1,5 +1,5 @@
 // What a command is: its words, its options, and what it does. The table of commands (commands.h) is the only place that
-// knows the command line: parsing, help, `bolt __options` and through it completions and man pages come from it.
+// knows the command line: parsing, help, completion and `bolt __options`, by which man pages are checked, come from it.
 #pragma once
 
 #include <span>
@@ -28,13 +28,13 @@ struct Option {
 
 enum class OptionsEnd { nowhere, at_first_argument };
 // What the arguments name, for completion.
-enum class Names { nothing, containers, running_containers, stopped_containers, images, commands };
+enum class Names { nothing, containers, running_containers, stopped_containers, containers_and_images, images, commands, files };
 
 // Docker's exit codes for a command line that is wrong, and for a command that failed.
 inline constexpr int wrong_option = 125, wrong_arguments = 1, own_failure = 125;
 
 struct Command {
-    std::string_view name;      // "run"
+    std::string_view name;      // "run"; "image prune" for one that is known by its group only
     std::string_view arguments; // "IMAGE [COMMAND] [ARG...]"
     std::string_view summary;   // one line
     std::span<Option const> options;

@@ -5,9 +5,9 @@ namespace bolt::cli {
 namespace {
 
 constexpr Command const* all[] = {
-    &run_command,  &exec_command,    &ps_command,   &pull_command, &images_command,  &version_command, &info_command,
+    &run_command,  &exec_command,    &ps_command,   &pull_command, &push_command, &images_command,  &version_command, &info_command,
     &attach_command, &create_command, &history_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
-    &rmi_command,  &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
+    &rmi_command,  &save_command,  &load_command, &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
 };
 
 constexpr GroupedCommand grouped[] = {
@@ -20,16 +20,25 @@ constexpr GroupedCommand grouped[] = {
     {"container", "run", &run_command, {}},         {"container", "start", &start_command, {}},
     {"container", "stop", &stop_command, {}},       {"container", "wait", &wait_command, {}},
     {"image", "history", &history_command, {}},     {"image", "inspect", &inspect_command, "--type=image"},
+    {"image", "load", &load_command, {}},           {"image", "save", &save_command, {}},
     {"image", "list", &images_command, {}},         {"image", "ls", &images_command, {}},
-    {"image", "pull", &pull_command, {}},           {"image", "remove", &rmi_command, {}},
+    {"image", "pull", &pull_command, {}},           {"image", "push", &push_command, {}},
+    {"image", "prune", &image_prune_command, {}},   {"image", "remove", &rmi_command, {}},
     {"image", "rm", &rmi_command, {}},              {"image", "tag", &tag_command, {}},
     {"image", "untag", &untag_command, {}},         {"system", "info", &info_command, {}},
+};
+
+constexpr CommandGroup groups[] = {
+    {"container", "Manage containers"},
+    {"image", "Manage images"},
+    {"system", "Look at this installation"},
 };
 
 } // namespace
 
 std::span<Command const* const> all_commands() { return all; }
 std::span<GroupedCommand const> grouped_commands() { return grouped; }
+std::span<CommandGroup const> command_groups() { return groups; }
 
 Command const* find_command(std::string_view name) {
     for (auto const* const command : all)

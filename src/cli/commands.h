@@ -9,14 +9,14 @@
 namespace bolt::cli {
 
 extern Command const run_command, create_command, ps_command, logs_command, exec_command, attach_command, wait_command, stop_command,
-    start_command, restart_command, kill_command, rm_command, inspect_command, images_command, rmi_command, pull_command, version_command,
-    info_command, help_command, tag_command, untag_command, history_command;
+    start_command, restart_command, kill_command, rm_command, inspect_command, images_command, rmi_command, pull_command, push_command, version_command,
+    info_command, help_command, tag_command, untag_command, save_command, load_command, image_prune_command, history_command;
 
 // In the order in which help shows them.
 std::span<Command const* const> all_commands();
 Command const* find_command(std::string_view name); // nullptr when there is none
 
-// What follows "bolt": finds the command and performs it; help, version and `__options` too. The exit code.
+// What follows "bolt": finds the command and performs it; help, version, `__options` and `__complete` too. The exit code.
 int perform_words(Words const& words);
 
 // Docker's grouped spelling: `bolt container ls` is `bolt ps`.
@@ -26,5 +26,9 @@ struct GroupedCommand {
     std::string_view option; // given before the user's: "--type=image", or empty
 };
 std::span<GroupedCommand const> grouped_commands();
+struct CommandGroup {
+    std::string_view name, summary;
+};
+std::span<CommandGroup const> command_groups();
 
 } // namespace bolt::cli

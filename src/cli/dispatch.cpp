@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/perform.h"
@@ -25,15 +26,11 @@ int refuse_command(std::string const& spelt, std::span<std::string_view const> k
 std::vector<std::string_view> top_words() {
     std::vector<std::string_view> words;
     for (auto const* const command : all_commands()) words.push_back(command->name);
-    for (auto const& entry : grouped_commands())
-        if (words.back() != entry.group) words.push_back(entry.group);
+    for (auto const& group : command_groups()) words.push_back(group.name);
     return words;
 }
 
-bool is_group(std::string_view word) {
-    auto const entries = grouped_commands();
-    return std::any_of(entries.begin(), entries.end(), [&](auto const& entry) { return entry.group == word; });
-}
+bool is_group(std::string_view word) { return std::ranges::find(command_groups(), word, &CommandGroup::name) != command_groups().end(); }
 
 // `bolt container ls …`
 int perform_grouped(Words const& words) {
@@ -69,6 +66,7 @@ int perform_words(Words const& words) {
     auto const& first = words[0];
     if (first == "--help" || first == "-h") return answer(help_of_bolt());
     if (first == "--version" || first == "-v") return answer(fmt::format("bolt version {}\n", BOLT_VERSION));
+    if (first == "__complete") return answer(completion_of(Words(words.begin() + 1, words.end())));
     if (first == "__options") return answer(list_of_options());
     if (first.starts_with('-')) {
         say(fmt::format("unknown option '{}'; options of a command come after it, as in 'bolt run --rm IMAGE'", first));

@@ -54,7 +54,7 @@ std::string usage_of(Command const& command) {
 std::string aliases_of(Command const& command) {
     std::string text;
     for (auto const& entry : grouped_commands())
-        if (entry.command == &command && entry.option.empty()) text += fmt::format("{}bolt {} {}", text.empty() ? "" : ", ", entry.group, entry.word);
+        if (entry.command == &command && entry.option.empty() && find_command(command.name)) text += fmt::format("{}bolt {} {}", text.empty() ? "" : ", ", entry.group, entry.word);
     return text.empty() ? text : fmt::format("\nAliases:\n  {}, bolt {}\n", text, command.name);
 }
 
@@ -62,6 +62,16 @@ std::string command_lines(std::span<Command const* const> commands) {
     std::string text;
     for (auto const* const command : commands) text += fmt::format("  {:<12}{}\n", command->name, command->summary);
     return text;
+}
+
+std::string group_lines() {
+    std::string text;
+    for (auto const& group : command_groups()) text += fmt::format("  {:<12}{}\n", group.name, group.summary);
+    return text;
+}
+
+void append_options(std::string& text, Command const& command) {
+    for (auto const& option : shown_options(command)) text += fmt::format("{}\t--{}\n", command.name, option.name);
 }
 
 } // namespace
@@ -85,16 +95,13 @@ std::string help_of_bolt() {
     return fmt::format("Usage:  bolt COMMAND [OPTIONS]\n\n"
                        "Run containers without a daemon, as an ordinary user\n\n"
                        "Common commands:\n{}\n"
-                       "Management commands:\n"
-                       "  container   Manage containers\n"
-                       "  image       Manage images\n"
-                       "  system      Look at this installation\n\n"
+                       "Management commands:\n{}\n"
                        "Commands:\n{}\n"
                        "Global options:\n"
                        "      --help      Print this text\n"
                        "  -v, --version   Print the version and quit\n\n"
                        "'bolt COMMAND --help' says more about a command, 'man bolt' about bolt.\n",
-                       command_lines(all.first(common)), command_lines(others));
+                       command_lines(all.first(common)), group_lines(), command_lines(others));
 }
 
 std::string help_of_group(std::string_view group) {
@@ -106,8 +113,9 @@ std::string help_of_group(std::string_view group) {
 
 std::string list_of_options() {
     std::string text;
-    for (auto const* const command : all_commands())
-        for (auto const& option : shown_options(*command)) text += fmt::format("{}\t--{}\n", command->name, option.name);
+    for (auto const* const command : all_commands()) append_options(text, *command);
+    for (auto const& entry : grouped_commands())
+        if (!find_command(entry.command->name)) append_options(text, *entry.command);
     return text;
 }
 

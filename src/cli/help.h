@@ -12,7 +12,7 @@ std::string help_of(Command const& command);
 // What `bolt` alone and `bolt --help` print.
 std::string help_of_bolt();
 std::string help_of_group(std::string_view group);
-// What `bolt __options` prints: a line "COMMAND<TAB>--OPTION" for every option, for the checks of man pages and completions.
+// What `bolt __options` prints: a line "COMMAND<TAB>--OPTION" for every option, for the checks of man pages.
 std::string list_of_options();
 
 } // namespace bolt::cli

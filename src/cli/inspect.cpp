@@ -65,6 +65,6 @@ constexpr Option table[] = {
 } // namespace
 
 constexpr Command inspect_command{.name = "inspect", .arguments = "NAME|ID [NAME|ID...]", .summary = "Return low-level information on containers and images", .options = table,
-                                  .least = 1, .most = -1, .names = Names::containers, .perform = perform<InspectOptions, inspect>};
+                                  .least = 1, .most = -1, .names = Names::containers_and_images, .perform = perform<InspectOptions, inspect>};
 
 } // namespace bolt::cli

@@ -1,16 +1,12 @@
-// bolt pull: bolt-transfer does it, in this process's place, since HTTP and TLS are linked only there.
-#include <unistd.h>
-
+// bolt pull.
 #include "cli/commands.h"
-#include "cli/output.h"
-#include "cli/perform.h"
-#include "engine/installation.h"
+#include "cli/transfer_program.h"
 
 namespace bolt::cli {
 
 namespace {
 
-// Parsed here too, so that wrong usage is told the same way everywhere; then passed on as it was written.
+// bolt-transfer has the same options and more, for callers who are not people.
 struct PullOptions {
     bool quiet = false, verifies_tls = true;
     std::string platform, credentials_file;
@@ -23,24 +19,9 @@ constexpr Option table[] = {
     {"tls-verify", 0, "", "Require HTTPS and verify the registry's certificate (default true)", set::flag<&PullOptions::verifies_tls>},
 };
 
-Result<int> replace_by_transfer(Words const& arguments) {
-    auto const here = TRY(engine::open_installation());
-    std::vector<char*> pointers{const_cast<char*>("bolt-transfer"), const_cast<char*>("pull")}; // execv's signature; it does not write
-    for (auto const& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
-    pointers.push_back(nullptr);
-    execv(here.transfer.c_str(), pointers.data());
-    return Error::from_errno("run '{}'", here.transfer);
-}
-
-int pull(Command const& command, Words const& arguments) {
-    PullOptions options;
-    auto const reading = read_arguments(command, arguments, &options);
-    return reading.answered ? *reading.answered : finish(command, replace_by_transfer(arguments));
-}
-
 } // namespace
 
 constexpr Command pull_command{.name = "pull", .arguments = "NAME[:TAG|@DIGEST]", .summary = "Download an image from a registry", .options = table, .least = 1, .most = 1,
-                               .names = Names::images, .perform = pull};
+                               .names = Names::images, .perform = perform_by_transfer<PullOptions>};
 
 } // namespace bolt::cli

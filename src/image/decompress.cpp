@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <lzma.h>
 #include <zstd.h>
 #if BOLT_HAVE_ISAL
 #include <isa-l/igzip_lib.h>
@@ -163,6 +164,40 @@ private:
     bool frame_over_ = true;
 };
 
+class XzSource : public ByteSource {
+public:
+    explicit XzSource(ByteSource& from) : input_(from), output_(output_size) {
+        constexpr std::uint64_t most_memory = 256u << 20; // xz -9 needs 65 MiB
+        ready_ = lzma_stream_decoder(&state_, most_memory, LZMA_CONCATENATED) == LZMA_OK;
+    }
+    XzSource(XzSource&&) = delete;
+    ~XzSource() override { lzma_end(&state_); }
+
+    Result<std::span<char const>> next() override {
+        if (!ready_) return Error::of(ENOMEM, "no memory to unpack xz");
+        state_.next_out = reinterpret_cast<std::uint8_t*>(output_.data());
+        state_.avail_out = output_.size();
+        while (state_.avail_out > 0 && !over_) {
+            TRY(input_.fill());
+            auto const rest = input_.rest();
+            state_.next_in = reinterpret_cast<std::uint8_t const*>(rest.data());
+            state_.avail_in = rest.size();
+            auto const status = lzma_code(&state_, rest.empty() ? LZMA_FINISH : LZMA_RUN);
+            input_.take(rest.size() - state_.avail_in);
+            over_ = status == LZMA_STREAM_END;
+            if (status == LZMA_BUF_ERROR) return ends_early();
+            if (status != LZMA_OK && !over_) return Error::of(EINVAL, "the xz data are damaged");
+        }
+        return std::span<char const>(output_).first(output_.size() - state_.avail_out);
+    }
+
+private:
+    Input input_;
+    lzma_stream state_ = LZMA_STREAM_INIT;
+    std::vector<char> output_;
+    bool ready_ = false, over_ = false;
+};
+
 // Gives back what was read to tell the form.
 class RejoinedSource : public ByteSource {
 public:
@@ -182,7 +217,7 @@ private:
 
 class DetectingSource : public ByteSource {
 public:
-    explicit DetectingSource(ByteSource& from) : from_(from) {}
+    DetectingSource(ByteSource& from, PackedForms forms) : from_(from), forms_(forms) {}
     Result<std::span<char const>> next() override {
         if (!chosen_) TRY(choose());
         return chosen_->next();
@@ -199,11 +234,14 @@ private:
         std::string_view const text(head.data(), head.size());
         bool const is_gzip = text.starts_with("\x1f\x8b");
         bool const is_zstd = text.starts_with("\x28\xb5\x2f\xfd") || (text.size() >= 4 && (text[0] & '\xf0') == '\x50' && text.substr(1, 3) == "\x2a\x4d\x18");
-        if (text.starts_with("\xfd" "7zXZ")) return Error::of(EPROTONOSUPPORT, "the layer is compressed with xz, which images may not use");
-        if (text.starts_with("BZh") && text.ends_with("1A")) return Error::of(EPROTONOSUPPORT, "the layer is compressed with bzip2, which images may not use");
+        bool const is_xz = text.starts_with("\xfd" "7zXZ");
+        if (is_xz && forms_ == PackedForms::of_layers) return Error::of(EPROTONOSUPPORT, "the layer is compressed with xz, which images may not use");
+        if (text.starts_with("BZh") && text.size() >= 6 && text.substr(4, 2) == "1A") return Error::of(EPROTONOSUPPORT, "it is compressed with bzip2, which images may not use");
         rejoined_ = std::make_unique<RejoinedSource>(std::move(head), from_);
         if (is_gzip)
             chosen_ = std::make_unique<GzipSource>(*rejoined_);
+        else if (is_xz)
+            chosen_ = std::make_unique<XzSource>(*rejoined_);
         else if (is_zstd)
             chosen_ = std::make_unique<ZstdSource>(*rejoined_);
         else
@@ -212,11 +250,12 @@ private:
     }
 
     ByteSource& from_;
+    PackedForms forms_;
     std::unique_ptr<ByteSource> rejoined_, chosen_;
 };
 
 } // namespace
 
-std::unique_ptr<ByteSource> decompress(ByteSource& from) { return std::make_unique<DetectingSource>(from); }
+std::unique_ptr<ByteSource> decompress(ByteSource& from, PackedForms forms) { return std::make_unique<DetectingSource>(from, forms); }
 
 } // namespace bolt::image

@@ -10,7 +10,11 @@ namespace bolt::image {
 
 // The uncompressed bytes of a stream, whose form is told by its first bytes: media types are often wrong about it. Several
 // gzip members or zstd frames in a row are one stream. Errors: EINVAL for damage and for a stream that ends early;
-// EPROTONOSUPPORT for bzip2 and xz, by name. `from` must outlive the result.
-std::unique_ptr<ByteSource> decompress(ByteSource& from);
+// EPROTONOSUPPORT by name for what `forms` does not have. `from` must outlive the result.
+enum class PackedForms {
+    of_layers,  // what the specification has
+    of_archives // xz too, as people pack what `docker save` writes
+};
+std::unique_ptr<ByteSource> decompress(ByteSource& from, PackedForms forms = PackedForms::of_layers);
 
 } // namespace bolt::image

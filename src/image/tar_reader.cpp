@@ -66,7 +66,16 @@ std::string without_nul(std::string text) {
 } // namespace
 
 Result<void> TarReader::fill() {
-    if (piece_.empty()) piece_ = TRY(from_.next());
+    if (!piece_.empty()) return {};
+    piece_ = TRY(from_.next());
+    taken_ += piece_.size();
+    return {};
+}
+
+Result<void> TarReader::note(std::span<char const> bytes) { return split_ ? split_->add(bytes) : Result<void>(); }
+
+Result<void> TarReader::finish() {
+    for (TRY(fill()); !piece_.empty(); TRY(fill())) TRY(note(std::exchange(piece_, {})));
     return {};
 }
 
@@ -76,6 +85,7 @@ Result<std::optional<TarReader::Block>> TarReader::block() {
     if (piece_.size() >= 512) {
         auto const whole = piece_.first<512>();
         piece_ = piece_.subspan(512);
+        TRY(note(whole));
         return std::optional<Block>(whole);
     }
     std::size_t have = 0;
@@ -88,6 +98,7 @@ Result<std::optional<TarReader::Block>> TarReader::block() {
     }
     if (have == 0) return std::optional<Block>();
     if (have < 512) return Error::of(EINVAL, "the archive ends early");
+    TRY(note(straddling_));
     return std::optional<Block>(Block(straddling_));
 }
 
@@ -105,7 +116,7 @@ Result<std::span<char const>> TarReader::content() {
 Result<void> TarReader::pass_over_rest() {
     left_ += padding_;
     padding_ = 0;
-    while (!TRY(content()).empty()) {}
+    for (auto part = TRY(content()); !part.empty(); part = TRY(content())) TRY(note(part));
     return {};
 }
 
@@ -114,7 +125,10 @@ Result<std::string> TarReader::extension(std::uint64_t size) {
     left_ = size;
     padding_ = (512 - size % 512) % 512;
     std::string text;
-    for (auto part = TRY(content()); !part.empty(); part = TRY(content())) text.append(part.data(), part.size());
+    for (auto part = TRY(content()); !part.empty(); part = TRY(content())) {
+        text.append(part.data(), part.size());
+        TRY(note(part));
+    }
     return text;
 }
 

@@ -10,19 +10,24 @@
 #include "base/result.h"
 #include "image/byte_source.h"
 #include "image/tar_entry.h"
+#include "image/tar_split.h"
 
 namespace bolt::image {
 
 class TarReader {
 public:
-    // `from` must outlive this.
-    explicit TarReader(ByteSource& from) : from_(from) {}
+    // Both must outlive this. To `split`, when it is given, go all bytes of the archive but those that content() hands out.
+    explicit TarReader(ByteSource& from, TarSplitWriter* split = nullptr) : from_(from), split_(split) {}
 
     // The next entry; what was not read of the one before is passed over. None at the end of the archive. EINVAL for damage
     // (the header's number is named), and for an archive that ends within an entry.
     Result<std::optional<TarEntry>> next();
     // Content of the entry, piece by piece; empty when all was read. For a sparse file: what its pieces hold, joined.
     Result<std::span<char const>> content();
+    // How many bytes of `from` were used so far: after next(), where the entry's content begins.
+    std::uint64_t position() const { return taken_ - piece_.size(); }
+    // Reads what follows the archive's end, to the end of `from`.
+    Result<void> finish();
 
     // A header or extension of an entry may be so long; more is no archive of files.
     static constexpr std::size_t longest_extension = 1u << 20;
@@ -31,6 +36,7 @@ private:
     using Block = std::span<char const, 512>;
 
     Result<void> fill();
+    Result<void> note(std::span<char const> bytes);
     Result<std::optional<Block>> block();
     Result<std::string> extension(std::uint64_t size);
     Result<void> pass_over_rest();
@@ -40,10 +46,11 @@ private:
     Result<void> read_sparse_map_in_content(TarEntry& entry);
 
     ByteSource& from_;
+    TarSplitWriter* split_;
     std::span<char const> piece_;
     std::array<char, 512> straddling_{};
     std::uint64_t left_ = 0, padding_ = 0;
-    std::uint64_t headers_ = 0;
+    std::uint64_t headers_ = 0, taken_ = 0;
 
     // Extensions that wait for their entry.
     PaxRecords global_, local_;

@@ -58,8 +58,8 @@ mode_t umask_of_process() {
 
 class LayerUnpacker {
 public:
-    LayerUnpacker(ByteSource& from, Root const& target, UnpackOptions const& options, std::string opaque)
-        : reader_(from), target_(target), options_(options), opaque_(opaque), parents_(target, std::move(opaque)) {
+    LayerUnpacker(ByteSource& from, Root const& target, UnpackOptions const& options, std::string opaque, TarSplitWriter* split)
+        : reader_(from, split), split_(split), target_(target), options_(options), opaque_(opaque), parents_(target, std::move(opaque)) {
         umask_ = umask_of_process();
     }
 
@@ -68,6 +68,8 @@ public:
             if (++done_.entries > options_.most_entries) return Error::of(E2BIG, "the layer has more than {} entries", options_.most_entries);
             TRY(take(*entry).while_doing("unpack '{}'", entry->name));
         }
+        TRY(reader_.finish());
+        done_.archive.count = reader_.position();
         TRY(set_directory_times());
         done_.implied.assign(parents_.implied().begin(), parents_.implied().end());
         return std::move(done_);
@@ -134,6 +136,7 @@ private:
 
     // What is in the way of an entry: an earlier one of the same name, or a whiteout.
     Result<void> clear(ParentCache::Parent& parent, Place const& place) {
+        if (split_ && !is_whiteout_at(parent.fd, place.leaf)) split_->spoil();
         TRY(remove_below(parent.fd, place.leaf, 0));
         parents_.forget();
         parent = TRY(parents_.open(place.directory));
@@ -173,7 +176,7 @@ private:
             file = UniqueFd(openat(parent.fd.number(), place.leaf.c_str(), flags, mode));
         }
         if (!file.is_open()) return Error::from_errno("make the file");
-        TRY(entry.sparse ? write_sparse(file, entry) : write_content(file));
+        TRY(entry.sparse ? write_sparse(file, entry, place.text()) : write_content(file, place.text()));
         auto const fresh = (mode & umask_) == 0 && !parent.hands_down_group ? Fresh::yes : Fresh::no;
         TRY(set_attributes(file, entry, fresh));
         timespec const times[2] = {entry.modified, entry.modified};
@@ -181,15 +184,22 @@ private:
         return {};
     }
 
-    Result<void> write_content(FdRef file) {
+    Result<void> write_content(FdRef file, std::string const& path) {
+        std::uint64_t written = 0;
         for (auto part = TRY(reader_.content()); !part.empty(); part = TRY(reader_.content())) {
             TRY(write_all(file, {part.data(), part.size()}).while_doing("write"));
-            done_.size.count += part.size();
+            written += part.size();
         }
-        return {};
+        done_.size.count += written;
+        return split_ ? split_->add_content(path, 0, written) : Result<void>();
     }
 
-    Result<void> write_sparse(FdRef file, TarEntry const& entry) {
+    Result<void> note_piece(std::string const& path, TarEntry::Piece const& piece) {
+        done_.size.count += piece.length;
+        return split_ ? split_->add_content(path, piece.offset, piece.length) : Result<void>();
+    }
+
+    Result<void> write_sparse(FdRef file, TarEntry const& entry, std::string const& path) {
         if (entry.sparse_size > static_cast<std::uint64_t>(INT64_MAX)) return Error::of(EFBIG, "a sparse file of {} bytes", entry.sparse_size);
         std::span<char const> part;
         for (auto const& piece : entry.pieces) {
@@ -201,8 +211,8 @@ private:
                 TRY(write_all(file, {now.data(), now.size()}).while_doing("write"));
                 part = part.subspan(now.size());
                 left -= now.size();
-                done_.size.count += now.size();
             }
+            TRY(note_piece(path, piece));
         }
         if (ftruncate(file.number(), static_cast<off_t>(entry.sparse_size)) < 0) return Error::from_errno("set its size");
         return {};
@@ -311,6 +321,7 @@ private:
     };
 
     TarReader reader_;
+    TarSplitWriter* split_;
     Root const& target_;
     UnpackOptions const& options_;
     std::string opaque_;
@@ -322,9 +333,9 @@ private:
 
 } // namespace
 
-Result<Unpacked> unpack_layer(ByteSource& from, Root const& target, UnpackOptions const& options) {
+Result<Unpacked> unpack_layer(ByteSource& from, Root const& target, UnpackOptions const& options, TarSplitWriter* split) {
     auto opaque = TRY(opaque_attribute(target.top()));
-    return LayerUnpacker(from, target, options, std::move(opaque)).run();
+    return LayerUnpacker(from, target, options, std::move(opaque), split).run();
 }
 
 Result<bool> copy_directory_attributes(Root const& lower, Root const& upper, std::string_view path_text) {

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "image/byte_source.h"
+#include "image/tar_split.h"
 #include "sys/root.h"
 
 namespace bolt::image {
@@ -36,6 +37,7 @@ struct UnpackOptions {
 
 struct Unpacked {
     Bytes size;                           // of the files' contents
+    Bytes archive;                        // all that was read
     std::uint64_t entries = 0;
     // Directories that the archive has files in but does not describe, parents first. The attributes of those in the layers
     // below are hidden by ours, so they must be copied from there (copy_attributes).
@@ -45,8 +47,8 @@ struct Unpacked {
     std::uint64_t attributes_left_out = 0; // xattrs that the file system or the kernel does not take
 };
 
-// Reads the archive to its end, not `from` to its own (what follows is the caller's to hash).
-Result<Unpacked> unpack_layer(ByteSource& from, Root const& target, UnpackOptions const& options);
+// Reads the archive to its end, and `from` to its own. To `split`, when it is given, goes what the files do not hold.
+Result<Unpacked> unpack_layer(ByteSource& from, Root const& target, UnpackOptions const& options, TarSplitWriter* split = nullptr);
 
 // Owner, mode and times of a directory in a lower layer, given to the same directory above. False when the lower layer
 // has no such directory.

@@ -18,6 +18,8 @@
 
 namespace bolt::store {
 
+struct ReferenceRecord;
+
 struct Image {
     image::Digest id;                      // the configuration's digest
     image::Digest manifest;                // the manifest's, of this platform
@@ -58,6 +60,8 @@ private:
 // Of the unpacked layers, lowest first; none for a layer that was removed meanwhile.
 Result<std::vector<std::optional<Bytes>>> layer_sizes(Layout const& layout, Image const& image);
 
+// The name stands for something else from now on.
+Result<void> set_reference(Layout const& layout, image::Reference const& name, ReferenceRecord const& record);
 // A further name for the image that `text` names; an image that had it loses it. ENOENT when there is no such image; EINVAL for a
 // name that is no tag: with a digest, or bolt://NAME.
 Result<void> tag_image(Layout const& layout, std::string_view text, image::Reference const& name);
@@ -72,6 +76,7 @@ struct RemovedImage {
 enum class Removal {
     refuse_used, // EBUSY when a container was made from the image and this is its last reference, naming the container
     force,       // then only the references go; several references of one id go at once
+    of_unused,   // the image and all its references, or EBUSY and nothing
 };
 // An ordinary user must be inside the user namespace: layers hold files of mapped ids. `text` is a name or an id. ENOENT when there is no such image; EEXIST for an id with several references without force.
 Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, Removal removal);

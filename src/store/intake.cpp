@@ -18,7 +18,7 @@ constexpr auto patience = std::chrono::seconds(10);
 
 Json to_json(LayerRecord const& record, std::string_view boot) {
     auto document = Json::object();
-    document.set("diffID", record.diff_id.text()).set("size", record.size.count).set("bootID", boot);
+    document.set("diffID", record.diff_id.text()).set("size", record.size.count).set("archiveSize", record.archive.count).set("bootID", boot);
     return document.set_unless_empty("implied", Json(record.implied));
 }
 
@@ -30,7 +30,8 @@ Result<LayerFile> parse_layer_file(std::string_view text) {
     auto const document = TRY(Json::parse(text));
     auto diff_id = TRY(image::Digest::parse(TRY(document.string_or("diffID", ""))));
     auto boot_id = TRY(document.string_or("bootID", ""));
-    LayerFile file{{std::move(diff_id), {}, {}}, std::move(boot_id)};
+    LayerFile file{{std::move(diff_id), {}, {}, {}}, std::move(boot_id)};
+    file.record.archive.count = TRY(document.unsigned_or("archiveSize", 0));
     file.record.size.count = static_cast<std::uint64_t>(TRY(document.integer_or("size", 0)));
     file.record.implied = TRY(document.strings("implied"));
     return file;
@@ -83,7 +84,14 @@ Result<void> Ingest::discard() {
     return {};
 }
 
+Result<void> Ingest::give(HostPath const& target) {
+    TRY(rename_file(directory_ / "part", target));
+    return discard();
+}
+
 // ---- layers
+
+std::string blob_name(image::Digest const& digest) { return fmt::format("blob-{}-{}", digest.text().substr(0, 6), digest.hex()); }
 
 std::string plain_key(image::Digest const& diff_id) { return std::string(diff_id.hex()); }
 
@@ -163,7 +171,7 @@ Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::
 
 Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest) { return find_file(layout.blob(digest)); }
 
-Result<void> commit_image(Layout const& layout, ImageRecord const& image, image::Reference const& reference, ReferenceRecord const& record, Sync sync) {
+Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync) {
     auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, patience));
     if (sync == Sync::whole_file_system) TRY(sync_filesystem(layout.store()));
     for (auto const& layer : image.layers) {
@@ -175,9 +183,12 @@ Result<void> commit_image(Layout const& layout, ImageRecord const& image, image:
     auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, patience));
     auto const durability = sync == Sync::none ? Durability::none : Durability::synced;
     TRY(write_file(layout.image_file(image.id), to_json(image).dump(), 0600, durability));
-    auto const file = reference_file(layout, reference);
-    TRY(make_directories(file.parent(), 0700));
-    return write_file(file, to_json(record).dump(), 0600, durability);
+    for (auto const& name : names) {
+        auto const file = reference_file(layout, name);
+        TRY(make_directories(file.parent(), 0700));
+        TRY(write_file(file, to_json(record).dump(), 0600, durability));
+    }
+    return {};
 }
 
 } // namespace bolt::store

@@ -38,6 +38,8 @@ public:
     Result<void> set_validator(std::string_view validator) const;
     // Everything that was downloaded was wrong or is no longer needed.
     Result<void> discard();
+    // The whole blob is given to somebody: renamed to `target`.
+    Result<void> give(HostPath const& target);
 
 private:
     Ingest(Layout layout, HostPath directory, FileLock lock, UniqueFd part)
@@ -53,11 +55,16 @@ struct LayerRecord {
     image::Digest diff_id;
     Bytes size;                        // of the files' contents
     std::vector<std::string> implied;  // directories whose attributes came from the layers below
+    Bytes archive;                     // of the uncompressed archive
 };
 
 // The key of a layer that depends on what is below it: on the keys of the layers there, lowest first.
 // One without implied directories has its diffID's hex as its key.
 std::string plain_key(image::Digest const& diff_id);
+
+// In a layer's directory, beside fs/ and meta.json: docs/store.md.
+inline constexpr std::string_view split_name = "tar-split";
+std::string blob_name(image::Digest const& digest);
 
 // A layer being made: tmp/<name>/fs, held by a lock beside it. Removed when this goes out of scope.
 class StagedLayer {
@@ -68,6 +75,8 @@ public:
     ~StagedLayer();
 
     HostPath files() const { return directory_ / "fs"; }
+    HostPath split() const { return directory_ / split_name; } // what image::TarSplitWriter writes; absent when it was spoiled
+    HostPath blob(image::Digest const& digest) const { return directory_ / blob_name(digest); } // the layer as it travelled, when it is kept
     // Renames it to layers/<key>, unless somebody else was faster: then theirs is used. Holds the layer from then on.
     Result<FileLock> commit(Layout const& layout, std::string const& key, LayerRecord const& record);
 
@@ -94,8 +103,8 @@ Result<std::optional<Bytes>> layer_size(Layout const& layout, std::string const&
 Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents);
 Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest);
 
-// Makes the image known: syncfs, the image file, then the reference. The layers must be in place and held.
+// Makes the image known: syncfs, the image file, then its names, which may be none. The layers must be in place and held.
 enum class Sync { whole_file_system, none };
-Result<void> commit_image(Layout const& layout, ImageRecord const& image, image::Reference const& reference, ReferenceRecord const& record, Sync sync);
+Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync);
 
 } // namespace bolt::store

@@ -1,21 +1,3 @@
-// store/VERSION              the layout's version, a decimal number
-// store/lock                 flock: shared while an image is made known or removed; nothing takes it exclusively yet
-// store/blobs/sha256/ab/HEX  manifests and configurations, immutable; also sha512
-// store/ingest/DIGEST/       a resumable download: part, ranges, lock
-// store/layers/KEY/          fs/ (one of overlay's lower directories), meta.json, lock; durable: an empty file, made
-//                            before the first image that names it, after the sync; mapped/NAME/fs/: an image whose topmost
-//                            layer it is, copied for a container's own ids. KEY is the hex of the diffID, or of the chain ID when
-//                            some of its directories got their attributes from the layers below
-// store/refs/HOST/REPO/:TAG  a small JSON file, also @DIGEST; ':' and '@' begin no component of a repository, so they cannot
-//                            collide
-// store/images/HEX.json      what `run` needs of an image; HEX is that of its configuration's digest
-// store/containers/ID/       config.json, upper, work, lock, log (log.1 … when rotated), exit.json (the last end); passwd and
-//                            group with --userns=keep-id
-// store/names/NAME           a link to the container's id; names.lock beside names/ is for taking over dead ones
-// store/ids/                 empty files FIRST-COUNT-CONTAINER, what --userns=auto has given to containers, and lock
-// store/volumes/NAME/        data/ and meta.json; an anonymous one's name is 64 hexadecimal digits
-// store/tmp/NAME             staging; dead when NAME.lock beside it can be taken
-// store/trash/               renamed here first, deleted outside every lock
 #include "store/layout.h"
 
 #include <cstdlib>

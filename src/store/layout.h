@@ -1,5 +1,5 @@
-// Where a user's images, containers and their state are. The directory tree is the store's whole format: see docs in
-// layout.cpp. Made by of_calling_user() before a user namespace is entered: user 0 in there is still the ordinary user.
+// Where a user's images, containers and their state are. The directory tree is the store's whole format:
+// docs/store.md. Made by of_calling_user() before a user namespace is entered: user 0 in there is still the ordinary user.
 #pragma once
 
 #include <string>

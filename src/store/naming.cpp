@@ -18,6 +18,12 @@ Result<Image> find_whole_image(Layout const& layout, std::string_view text) {
     return std::move(*whole);
 }
 
+Result<void> write_reference(Layout const& layout, image::Reference const& name, ReferenceRecord const& record) {
+    auto const file = reference_file(layout, name);
+    TRY(make_directories(file.parent(), 0700));
+    return write_file(file, to_json(record).dump(), 0600, Durability::synced);
+}
+
 } // namespace
 
 Result<std::vector<std::optional<Bytes>>> layer_sizes(Layout const& layout, Image const& image) {
@@ -32,10 +38,13 @@ Result<void> tag_image(Layout const& layout, std::string_view text, image::Refer
     auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, std::chrono::seconds(10)));
     auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, std::chrono::seconds(10)));
     auto const image = TRY(find_whole_image(layout, text));
-    auto const file = reference_file(layout, name);
-    TRY(make_directories(file.parent(), 0700));
-    ReferenceRecord const record{image.id, image.manifest, image.repository_digest.value_or(image.manifest), {}, {}};
-    return write_file(file, to_json(record).dump(), 0600, Durability::synced);
+    return write_reference(layout, name, {image.id, image.manifest, image.repository_digest.value_or(image.manifest), {}, {}});
+}
+
+Result<void> set_reference(Layout const& layout, image::Reference const& name, ReferenceRecord const& record) {
+    auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, std::chrono::seconds(10)));
+    auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, std::chrono::seconds(10)));
+    return write_reference(layout, name, record);
 }
 
 Result<std::vector<std::string>> untag_image(Layout const& layout, std::string_view text, std::vector<image::Reference> const& names) {

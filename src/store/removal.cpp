@@ -83,9 +83,9 @@ Result<Target> find_target(Layout const& layout, std::string_view text, Removal 
     auto const whole = std::find_if(all.images.begin(), all.images.end(), [&](Image const& image) { return image.id == found->id; });
     if (whole == all.images.end()) return Error::of(ENOENT, "image '{}' was removed meanwhile", text);
     Target target{std::move(*whole), {}};
-    if (by_name)
+    if (by_name && removal != Removal::of_unused)
         target.references = names_to_remove(target.image, found->references.front());
-    else if (target.image.references.size() > 1 && removal != Removal::force)
+    else if (target.image.references.size() > 1 && removal == Removal::refuse_used)
         return Error::of(EEXIST, "image '{}' has several names ({}); remove them by name, or all with --force", text, join(target.image.references, ", "));
     else
         target.references = target.image.references;
@@ -101,7 +101,7 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
     auto const target = TRY(find_target(layout, text, removal));
     bool const last = target.references.size() >= target.image.references.size();
     auto const user = last ? TRY(images_in_use(layout)).user_of(target.image.id.text()) : std::nullopt;
-    if (user && removal == Removal::refuse_used)
+    if (user && removal != Removal::force)
         return Error::of(EBUSY, "image '{}' is used by container {}; remove that first (`bolt rm {}`), or only the name with --force", text, *user, *user);
 
     RemovedImage removed;

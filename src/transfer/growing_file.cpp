@@ -8,13 +8,13 @@ namespace {
 constexpr std::size_t piece_size = 256 * 1024;
 }
 
-GrowingFile::GrowingFile(FdRef file, std::uint64_t available, std::uint64_t total) : file_(file), total_(total), available_(available), buffer_(piece_size) {}
+GrowingFile::GrowingFile(FdRef file, std::uint64_t available, std::uint64_t total, std::uint64_t begin) : file_(file), total_(total), begin_(begin), available_(available), buffer_(piece_size) {}
 
 Result<void> GrowingFile::append(std::span<char const> bytes) {
     auto at = available();
     if (bytes.size() > total_ - at) return Error::of(EFBIG, "there are more than the {} bytes that the manifest says", total_);
     while (!bytes.empty()) {
-        auto const written = pwrite(file_.number(), bytes.data(), bytes.size(), static_cast<off_t>(at));
+        auto const written = pwrite(file_.number(), bytes.data(), bytes.size(), static_cast<off_t>(begin_ + at));
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) return Error::from_errno("write the download");
         at += static_cast<std::uint64_t>(written);
@@ -52,7 +52,7 @@ Result<std::span<char const>> GrowingFile::next() {
     if (position_ == total_) return std::span<char const>();
     auto const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(until - position_, buffer_.size()));
     ssize_t count = 0;
-    do count = pread(file_.number(), buffer_.data(), wanted, static_cast<off_t>(position_));
+    do count = pread(file_.number(), buffer_.data(), wanted, static_cast<off_t>(begin_ + position_));
     while (count < 0 && errno == EINTR);
     if (count < 0) return Error::from_errno("read the download");
     if (count == 0) return Error::of(EIO, "the download shrank while it was read");

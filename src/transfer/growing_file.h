@@ -15,8 +15,8 @@ namespace bolt::transfer {
 
 class GrowingFile : public image::ByteSource {
 public:
-    // The first `available` of `total` bytes are there. The descriptor must outlive this.
-    GrowingFile(FdRef file, std::uint64_t available, std::uint64_t total);
+    // The first `available` of `total` bytes are there, from `begin` on in the file. The descriptor must outlive this.
+    GrowingFile(FdRef file, std::uint64_t available, std::uint64_t total, std::uint64_t begin = 0);
 
     // The writer's side: appends; EFBIG beyond the total.
     Result<void> append(std::span<char const> bytes);
@@ -30,7 +30,7 @@ public:
 
 private:
     FdRef file_;
-    std::uint64_t const total_;
+    std::uint64_t const total_, begin_;
     mutable std::mutex mutex_;
     std::condition_variable grown_;
     std::uint64_t available_;

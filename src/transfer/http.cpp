@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -22,6 +23,7 @@ struct HttpClient::Transfer {
     Download download;
     HttpHead head;
     std::optional<Error> refused;   // by `take`
+    std::uint64_t sent = 0;         // of the file
     char error_text[CURL_ERROR_SIZE]{};
 
     Transfer() = default;
@@ -43,6 +45,17 @@ struct HttpClient::Transfer {
         auto& held = head.headers[in_lower_case(name)];
         if (!held.empty()) held += ", ";
         held += trim(value);
+    }
+
+    std::size_t give_body(std::span<char> room) {
+        auto const& from = *download.request.file;
+        auto const wanted = static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), from.length - sent));
+        ssize_t count = 0;
+        while ((count = pread(from.file.number(), room.data(), wanted, static_cast<off_t>(from.offset + sent))) < 0 && errno == EINTR) {}
+        if (count < 0 || (count == 0 && wanted > 0)) return CURL_READFUNC_ABORT;
+        sent += static_cast<std::uint64_t>(count);
+        if (from.sent) from.sent(sent);
+        return static_cast<std::size_t>(count);
     }
 
     bool take_body(std::span<char const> bytes) {
@@ -196,6 +209,29 @@ void set_options(CURL* handle, HttpOptions const& options, HttpRequest const& re
         curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     if (request.form) curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, request.form->c_str());
+    if (request.method == "HEAD") curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+    if (request.method.empty() || request.method == "GET" || request.method == "HEAD" || request.file) return;
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(handle, CURLOPT_COPYPOSTFIELDS, request.body.c_str());
+    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+template <typename Transfer> void send_file(Transfer& transfer) {
+    auto* const handle = transfer.handle;
+    auto const& request = transfer.download.request;
+    curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.file->length));
+    curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+    curl_easy_setopt(handle, CURLOPT_READDATA, &transfer);
+    curl_easy_setopt(handle, CURLOPT_READFUNCTION, +[](char* room, size_t, size_t count, void* held) -> size_t { return static_cast<Transfer*>(held)->give_body({room, count}); });
+    // A connection that was kept and turns out to be closed: from the beginning, on another.
+    curl_easy_setopt(handle, CURLOPT_SEEKDATA, &transfer);
+    curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, +[](void* held, curl_off_t offset, int origin) -> int {
+        if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+        static_cast<Transfer*>(held)->sent = static_cast<std::uint64_t>(offset);
+        return CURL_SEEKFUNC_OK;
+    });
 }
 
 } // namespace
@@ -220,6 +256,7 @@ HttpClient::DownloadId HttpClient::start(Download download) {
     transfer->download = std::move(download);
     transfer->handle = curl_easy_init();
     set_options(transfer->handle, state_->options, transfer->download.request);
+    if (transfer->download.request.file) send_file(*transfer);
     for (auto const& header : transfer->download.request.headers) transfer->header_list = curl_slist_append(transfer->header_list, header.c_str());
     if (state_->options.verify == TlsVerify::yes) {
         curl_easy_setopt(transfer->handle, CURLOPT_PREREQFUNCTION, refuse_plain_elsewhere);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "sys/fd.h"
 
 namespace bolt::transfer {
 
@@ -28,6 +29,15 @@ struct HttpRequest {
     std::string url;
     std::vector<std::string> headers;               // "Name: value"
     std::optional<std::string> form;                // a POST of application/x-www-form-urlencoded
+    std::string method;                             // "" is GET, or POST with a form
+    std::string body;                               // of another method than GET and HEAD, unless `file` is given
+    // A part of a file as the body; the descriptor must stay open. `sent` hears how much of it has gone.
+    struct File {
+        FdRef file;
+        std::uint64_t offset, length;
+        std::function<void(std::uint64_t)> sent;
+    };
+    std::optional<File> file;
 };
 
 struct HttpHead {

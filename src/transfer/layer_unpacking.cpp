@@ -1,7 +1,10 @@
 #include "transfer/layer_unpacking.h"
 
+#include <fcntl.h>
+
 #include "image/decompress.h"
 #include "image/hasher.h"
+#include "sys/file.h"
 
 namespace bolt::transfer {
 
@@ -50,6 +53,7 @@ Result<void> LayerUnpacking::decompress_and_verify(image::ByteSource& from) {
         }
         if (piece.value().empty() || !queue_.push(piece.value())) break;
     }
+    if (plan_.blob == plan_.diff_id && !damage) return {}; // not packed: the other thread hashes the same bytes
     auto const digest = TRY(hashed.finish());
     if (digest != plan_.blob) return Error::of(EBADMSG, "the bytes received for blob {} have digest {}; try again, or tell whoever runs the registry", plan_.blob, digest);
     if (damage) return damaged(*damage);
@@ -68,12 +72,15 @@ void LayerUnpacking::unpack_all() {
 Result<image::Unpacked> LayerUnpacking::unpack_and_verify() {
     image::HashingSource hashed(queue_, plan_.diff_id.algorithm());
     auto const root = TRY(Root::open(staged_.files()));
-    auto done = image::unpack_layer(hashed, root, options_);
+    auto const split_file = TRY(open_file(staged_.split(), O_WRONLY | O_CREAT | O_EXCL, 0600));
+    image::TarSplitWriter split(split_file);
+    auto done = image::unpack_layer(hashed, root, options_, &split);
     if (!done && done.error().is(EINVAL)) return damaged(done.error());
     auto unpacked = TRY(std::move(done));
     auto const digest = TRY(hashed.finish());
     if (digest != plan_.diff_id)
         return Error::of(EBADMSG, "layer {} unpacks to {}, but the image's configuration says {}; the image is damaged: tell whoever made it", plan_.blob, digest, plan_.diff_id);
+    if (!TRY(split.finish())) TRY(remove_file(staged_.split()));
     return unpacked;
 }
 

@@ -1,22 +1,28 @@
 #include "transfer/oci_layout.h"
 
 #include "image/hasher.h"
-#include "spec/image_manifest.h"
 #include "sys/file.h"
 
 namespace bolt::transfer {
 
-Result<OciLayout> OciLayout::open(HostPath const& directory) {
-    OciLayout layout(directory);
-    auto const text = TRY(read_file(layout.index_file()));
-    auto const parsed = TRY(spec::parse_manifest_or_index(text, spec::media_type::oci_index).while_doing("read '{}'", layout.index_file()));
-    auto const* index = std::get_if<spec::ImageIndex>(&parsed);
-    if (!index) return Error::of(EINVAL, "'{}' is not an index", layout.index_file());
-    for (auto const& manifest : index->manifests) {
-        auto const name = manifest.annotation("org.opencontainers.image.ref.name");
-        auto digest = TRY(image::Digest::parse(manifest.digest).while_doing("read '{}'", layout.index_file()));
-        if (!name.empty()) layout.images_.emplace_back(std::string(name), std::move(digest));
-    }
+namespace {
+
+constexpr std::string_view name_annotation = "org.opencontainers.image.ref.name";
+
+std::string blob_name(image::Digest const& digest) {
+    return fmt::format("blobs/{}/{}", digest.algorithm() == image::Digest::Algorithm::sha256 ? "sha256" : "sha512", digest.hex());
+}
+
+} // namespace
+
+Result<OciLayout> OciLayout::open(std::shared_ptr<ImageFiles const> files) {
+    OciLayout layout(std::move(files));
+    auto const text = TRY(layout.files_->find_text("index.json"));
+    if (!text) return Error::of(ENOENT, "there is no index.json");
+    auto parsed = TRY(spec::parse_manifest_or_index(*text, spec::media_type::oci_index).while_doing("read index.json"));
+    auto* index = std::get_if<spec::ImageIndex>(&parsed);
+    if (!index) return Error::of(EINVAL, "index.json is not an index");
+    layout.index_ = std::move(*index);
     return layout;
 }
 
@@ -28,27 +34,32 @@ std::optional<HostPath> find_shipped_images(HostPath const& program) {
 }
 
 std::optional<image::Digest> OciLayout::find(std::string_view name_and_tag) const {
-    for (auto const& [name, digest] : images_)
-        if (name == name_and_tag) return digest;
+    for (auto const& manifest : index_.manifests) {
+        auto digest = image::Digest::parse(manifest.digest);
+        if (manifest.annotation(name_annotation) == name_and_tag && digest) return std::move(digest).value();
+    }
     return std::nullopt;
 }
 
 std::vector<std::string> OciLayout::names() const {
     std::vector<std::string> names;
-    for (auto const& [name, digest] : images_) names.push_back(name);
+    for (auto const& manifest : index_.manifests)
+        if (auto const name = manifest.annotation(name_annotation); !name.empty()) names.emplace_back(name);
     return names;
 }
 
-HostPath OciLayout::blob_file(image::Digest const& digest) const {
-    auto const algorithm = digest.algorithm() == image::Digest::Algorithm::sha256 ? "sha256" : "sha512";
-    return directory_ / "blobs" / algorithm / digest.hex();
+Result<FilePart> OciLayout::open_blob(image::Digest const& digest) const {
+    auto part = TRY(files_->find(blob_name(digest)));
+    if (!part) return Error::of(EBADMSG, "blob {} is not there; the image is not whole", digest);
+    return std::move(*part);
 }
 
 Result<std::string> OciLayout::read_blob(image::Digest const& digest) const {
-    auto contents = TRY(read_file(blob_file(digest)));
-    auto const found = image::Hasher::of(contents, digest.algorithm());
-    if (found != digest) return Error::of(EBADMSG, "'{}' has digest {}; install bolt again", blob_file(digest), found);
-    return contents;
+    auto contents = TRY(files_->find_text(blob_name(digest)));
+    if (!contents) return Error::of(EBADMSG, "blob {} is not there; the image is not whole", digest);
+    auto const found = image::Hasher::of(*contents, digest.algorithm());
+    if (found != digest) return Error::of(EBADMSG, "blob {} is damaged: its contents have digest {}", digest, found);
+    return std::move(*contents);
 }
 
 } // namespace bolt::transfer

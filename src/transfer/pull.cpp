@@ -2,6 +2,7 @@
 
 #include "image/platform.h"
 #include "store/sweep.h"
+#include "transfer/commit.h"
 #include "transfer/oci_layout.h"
 #include "transfer/pull_layers.h"
 #include "transfer/resolve.h"
@@ -15,12 +16,17 @@ struct Source {
     std::optional<OciLayout> shipped;      // absent: the registry
 };
 
+Result<OciLayout> open_shipped(HostPath const& directory) {
+    auto root = TRY(Root::open(directory));
+    return OciLayout::open(std::make_shared<DirectoryFiles>(std::move(root))).while_doing("the shipped images in '{}'", directory);
+}
+
 // bolt://NAME is a shipped image, else one of the default registry. A short name is a shipped image when there is one and the
 // local store has none from the registry.
 Result<Source> choose_source(store::Layout const& layout, image::Reference const& reference, PullOptions const& options) {
     auto const namesake = reference.shipped_namesake();
     if (!namesake) return Source{reference, std::nullopt};
-    auto const shipped = options.shipped_images ? Result<std::optional<OciLayout>>(TRY(OciLayout::open(*options.shipped_images))) : std::optional<OciLayout>();
+    auto const shipped = options.shipped_images ? Result<std::optional<OciLayout>>(TRY(open_shipped(*options.shipped_images))) : std::optional<OciLayout>();
     bool const has_it = shipped.value() && shipped.value()->find(namesake->repository() + ":" + namesake->tag());
     if (reference.is_shipped()) {
         if (has_it) return Source{reference, shipped.value()};
@@ -31,15 +37,6 @@ Result<Source> choose_source(store::Layout const& layout, image::Reference const
     bool const from_registry = local && !local->references.empty() && local->references.front() == reference.text();
     if (from_registry) return Source{reference, std::nullopt};
     return Source{*namesake, shipped.value()};
-}
-
-store::ImageRecord record_of(ResolvedImage const& resolved, std::vector<PulledLayer> const& layers) {
-    store::ImageRecord record{resolved.config, resolved.manifest, resolved.document.platform, resolved.document.created, {}, {}, resolved.document.config};
-    for (auto const& layer : layers) {
-        record.size.count += layer.record.size.count;
-        record.layers.push_back({layer.key, layer.record.diff_id.text()});
-    }
-    return record;
 }
 
 bool is_same(std::optional<store::Image> const& known, ResolvedImage const& resolved, image::Reference const& reference) {
@@ -59,7 +56,8 @@ Result<Pulled> pull_from(store::Layout const& layout, Source const& source, Pull
         registry.emplace(source.reference, Access::pull, std::move(settings));
         documents = std::make_unique<RegistryDocuments>(*registry);
     }
-    auto const resolved = TRY(resolve(*documents, source.reference, wanted));
+    auto const& name = source.reference;
+    auto const resolved = TRY(resolve(*documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted));
     auto const known = TRY(store::find_image(layout, source.reference));
 
     LayerPulls pulls(layout, resolved, registry ? &*registry : nullptr, source.shipped ? &*source.shipped : nullptr, options, progress);
@@ -67,14 +65,12 @@ Result<Pulled> pull_from(store::Layout const& layout, Source const& source, Pull
     Pulled pulled{source.reference, resolved.config, resolved.manifest, resolved.repository, Pulled::Status::up_to_date};
     if (!pulls.fetched_anything() && is_same(known, resolved, source.reference)) return pulled;
     pulled.status = Pulled::Status::downloaded;
-    TRY(store::write_blob(layout, resolved.config, resolved.config_bytes));
-    TRY(store::write_blob(layout, resolved.manifest, resolved.manifest_bytes));
     store::ReferenceRecord record{resolved.config, resolved.manifest, resolved.repository, "", ""};
     if (source.shipped) {
-        record.source = source.shipped->index_file().text();
+        record.source = (*options.shipped_images / "index.json").text();
         record.source_stamp = store::stamp_of(record.source);
     }
-    TRY(store::commit_image(layout, record_of(resolved, layers), source.reference, record, options.sync));
+    TRY(commit(layout, resolved, layers, {source.reference}, record, options, progress));
     return pulled;
 }
 

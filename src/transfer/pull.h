@@ -14,27 +14,10 @@
 #include "image/reference.h"
 #include "image/unpack.h"
 #include "store/intake.h"
+#include "transfer/progress.h"
 #include "transfer/registry.h"
 
 namespace bolt::transfer {
-
-// What is shown while it goes on. All calls come from the calling thread.
-class Progress {
-public:
-    virtual ~Progress() = default;
-    enum class LayerState { waiting, downloading, unpacking, done, there_already, elsewhere };
-    struct Layer {
-        std::string name;           // twelve hex digits of the blob's digest
-        LayerState state = LayerState::waiting;
-        std::uint64_t received = 0, total = 0;
-        std::optional<pid_t> holder; // elsewhere: the process that downloads it
-    };
-    // A sentence about the whole.
-    virtual void note(std::string const& text) = 0;
-    virtual void warn(std::string const& text) = 0;
-    // Several times a second, and whenever a state changes. Lowest layer first.
-    virtual void layers(std::vector<Layer> const& layers) = 0;
-};
 
 enum class PullPolicy { always, missing };
 
@@ -44,6 +27,7 @@ struct PullOptions {
     RegistryOptions registry;
     image::UnmappedIds unmapped_ids = image::UnmappedIds::refuse;
     store::Sync sync = store::Sync::whole_file_system;
+    bool keeps_blobs = true;                       // the layers as they came, for a later push
     std::optional<HostPath> shipped_images;        // an OCI layout; absent: none are known
     std::function<bool()> cancelled;               // asked several times a second
 };

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "image/range_source.h"
 #include "sys/file.h"
 
 namespace bolt::transfer {
@@ -31,7 +32,7 @@ struct LayerPulls::Task {
     Progress::LayerState state = Progress::LayerState::waiting;
     std::optional<pid_t> holder;
     std::optional<store::Ingest> ingest;
-    UniqueFd local;
+    std::optional<FilePart> local;
     std::unique_ptr<GrowingFile> file;
     std::unique_ptr<LayerUnpacking> unpacking;
 
@@ -50,8 +51,8 @@ struct LayerPulls::Task {
     bool is_over() const { return pulled.has_value() || waits_for_lower.has_value(); }
 };
 
-LayerPulls::LayerPulls(store::Layout const& layout, ResolvedImage const& image, Registry* registry, OciLayout const* shipped, PullOptions const& options, Progress& progress)
-    : layout_(layout), image_(image), registry_(registry), shipped_(shipped), options_(options), progress_(progress), idle_client_(HttpOptions{}),
+LayerPulls::LayerPulls(store::Layout const& layout, ResolvedImage const& image, Registry* registry, BlobSource const* local, PullOptions const& options, Progress& progress)
+    : layout_(layout), image_(image), registry_(registry), local_(local), options_(options), progress_(progress), idle_client_(HttpOptions{}),
       client_(registry ? registry->client() : idle_client_) {
     for (auto const& layer : image_.layers) tasks_.emplace_back(layer);
 }
@@ -130,7 +131,7 @@ Result<bool> LayerPulls::find_in_store(Task& task) {
 
 Result<void> LayerPulls::begin(Task& task) {
     if (TRY(find_in_store(task))) return discard_download(task);
-    if (shipped_) return begin_local(task);
+    if (local_) return begin_local(task);
     auto ingest = TRY(store::Ingest::find(layout_, task.layer.blob, task.holder));
     if (!ingest) {
         task.state = Progress::LayerState::elsewhere;
@@ -150,13 +151,12 @@ Result<void> LayerPulls::begin(Task& task) {
 }
 
 Result<void> LayerPulls::begin_local(Task& task) {
-    task.local = TRY(open_file(shipped_->blob_file(task.layer.blob), O_RDONLY));
-    auto const size = static_cast<std::uint64_t>(TRY(stat_fd(task.local)).st_size);
-    return begin_unpacking(task, task.local, size);
+    task.local = TRY(local_->open_blob(task.layer.blob));
+    return begin_unpacking(task, task.local->file, task.local->size, task.local->offset);
 }
 
-Result<void> LayerPulls::begin_unpacking(Task& task, FdRef file, std::uint64_t available) {
-    task.file = std::make_unique<GrowingFile>(file, available, std::max(available, task.layer.size));
+Result<void> LayerPulls::begin_unpacking(Task& task, FdRef file, std::uint64_t available, std::uint64_t begin) {
+    task.file = std::make_unique<GrowingFile>(file, available, std::max(available, local_ ? available : task.layer.size), begin);
     image::UnpackOptions unpack;
     unpack.unmapped_ids = options_.unmapped_ids;
     task.unpacking = TRY(LayerUnpacking::start(layout_, {task.layer.blob, task.layer.diff_id}, *task.file, unpack, [this] { client_.wake(); }));
@@ -262,6 +262,22 @@ Result<void> LayerPulls::unpacking_ended(Task& task) {
     return finished.error();
 }
 
+// The layer as it came, when it is packed and wanted, or when there is nothing else to make its archive of.
+Result<void> LayerPulls::keep_blob(Task& task, FinishedLayer const& finished) {
+    bool const is_only_form = !exists(finished.staged.split());
+    if (!is_only_form && (!options_.keeps_blobs || task.layer.blob == task.layer.diff_id)) return {};
+    if (task.ingest) {
+        TRY(task.ingest->give(finished.staged.blob(task.layer.blob)));
+        task.ingest.reset();
+        return {};
+    }
+    if (!task.local) return {};
+    auto const copy = TRY(open_file(finished.staged.blob(task.layer.blob), O_WRONLY | O_CREAT | O_EXCL, 0600));
+    image::RangeSource source(task.local->file, task.local->offset, task.local->size);
+    for (auto piece = TRY(source.next()); !piece.empty(); piece = TRY(source.next())) TRY(write_all(copy, {piece.data(), piece.size()}).while_doing("keep blob {}", task.layer.blob));
+    return {};
+}
+
 Result<void> LayerPulls::commit(Task& task, FinishedLayer finished) {
     auto const& unpacked = finished.unpacked;
     if (unpacked.ids_given_to_user > 0 && !std::exchange(warned_ids_, true))
@@ -271,12 +287,13 @@ Result<void> LayerPulls::commit(Task& task, FinishedLayer finished) {
     end_download(task); // a server that sends more than it should
     task.file.reset();
     task.state = Progress::LayerState::done;
+    TRY(keep_blob(task, finished));
     if (!unpacked.implied.empty() && task.layer.chain_id != task.layer.diff_id) {
         task.waits_for_lower.emplace(std::move(finished));
         // Not held any longer: two pulls could wait for each other's.
         return discard_download(task);
     }
-    store::LayerRecord record{task.layer.diff_id, unpacked.size, {}};
+    store::LayerRecord record{task.layer.diff_id, unpacked.size, {}, unpacked.archive};
     auto key = store::plain_key(task.layer.diff_id);
     auto hold = TRY(finished.staged.commit(layout_, key, record));
     task.added = true;
@@ -305,7 +322,7 @@ Result<void> LayerPulls::commit_implied() {
             for (auto const& path : finished.unpacked.implied)
                 for (auto lower = below.rbegin(); lower != below.rend(); ++lower)
                     if (TRY(image::copy_directory_attributes(*lower, upper, path))) break;
-            store::LayerRecord record{task.layer.diff_id, finished.unpacked.size, finished.unpacked.implied};
+            store::LayerRecord record{task.layer.diff_id, finished.unpacked.size, finished.unpacked.implied, finished.unpacked.archive};
             auto key = store::plain_key(task.layer.chain_id);
             auto hold = TRY(finished.staged.commit(layout_, key, record));
             task.pulled.emplace(PulledLayer{std::move(key), std::move(record), std::move(hold)});
@@ -320,7 +337,7 @@ void LayerPulls::show() {
     std::vector<Progress::Layer> layers;
     for (auto const& task : tasks_) {
         Progress::Layer layer{task.layer.blob.brief(), task.state, 0, task.layer.size, task.holder};
-        layer.received = task.file ? task.file->available() : task.is_over() ? task.layer.size : 0;
+        layer.moved = task.file ? task.file->available() : task.is_over() ? task.layer.size : 0;
         layers.push_back(std::move(layer));
     }
     progress_.layers(layers);

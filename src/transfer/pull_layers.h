@@ -11,7 +11,7 @@
 #include "store/intake.h"
 #include "transfer/growing_file.h"
 #include "transfer/layer_unpacking.h"
-#include "transfer/oci_layout.h"
+#include "transfer/image_files.h"
 #include "transfer/pull.h"
 #include "transfer/resolve.h"
 
@@ -26,8 +26,8 @@ struct PulledLayer {
 
 class LayerPulls {
 public:
-    // Exactly one of `registry` and `shipped` is given. All must outlive this.
-    LayerPulls(store::Layout const& layout, ResolvedImage const& image, Registry* registry, OciLayout const* shipped, PullOptions const& options, Progress& progress);
+    // Exactly one of `registry` and `local` is given. All must outlive this.
+    LayerPulls(store::Layout const& layout, ResolvedImage const& image, Registry* registry, BlobSource const* local, PullOptions const& options, Progress& progress);
     ~LayerPulls();
     LayerPulls(LayerPulls&&) = delete;
 
@@ -44,11 +44,12 @@ private:
     Result<void> begin(Task& task);
     Result<bool> find_in_store(Task& task);
     Result<void> begin_local(Task& task);
-    Result<void> begin_unpacking(Task& task, FdRef file, std::uint64_t available);
+    Result<void> begin_unpacking(Task& task, FdRef file, std::uint64_t available, std::uint64_t begin = 0);
     void download(Task& task);
     void end_download(Task& task);
     Result<void> download_ended(Task& task);
     Result<void> unpacking_ended(Task& task);
+    Result<void> keep_blob(Task& task, FinishedLayer const& finished);
     Result<void> commit(Task& task, FinishedLayer finished);
     Result<void> discard_download(Task& task);
     Result<void> commit_implied();
@@ -59,7 +60,7 @@ private:
     store::Layout const& layout_;
     ResolvedImage const& image_;
     Registry* registry_;
-    OciLayout const* shipped_;
+    BlobSource const* local_;
     PullOptions const& options_;
     Progress& progress_;
     HttpClient idle_client_;      // for waiting, when nothing is downloaded

@@ -112,8 +112,10 @@ Result<void> Registry::fetch_token(std::string const& realm, std::string const& 
     if (!realm.starts_with("https://") && !plain) return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is no address", host(), realm);
     // Credentials must not leave in the clear: libcurl refuses too, but does not say why.
     if (plain && scheme_ != "http") return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is not encrypted", host(), realm);
-    if (scope.empty()) scope = fmt::format("repository:{}:{}", reference_.repository(), access_ == Access::pull ? "pull" : "pull,push");
+    // A registry asks for what one request needs; we want what all need.
+    if (access_ == Access::push || scope.empty()) scope = fmt::format("repository:{}:{}", reference_.repository(), access_ == Access::pull ? "pull" : "pull,push");
     auto query = fmt::format("scope={}", percent_encode(scope));
+    for (auto const& other : options_.also_read) query += fmt::format("&scope={}", percent_encode(fmt::format("repository:{}:pull", other)));
     if (!service.empty()) query += "&service=" + percent_encode(service);
     auto const response = TRY(ask_for_token(realm, query).while_doing("get a token"));
     if (response.head.status == 401 || response.head.status == 403) return explain(response.head.status, response.body, fmt::format("'{}'", reference_.text()));
@@ -175,6 +177,54 @@ Result<HttpResponse> Registry::get(std::string const& path, std::vector<std::str
         if (options_.say)
             options_.say(fmt::format("{}; trying again in {} ms", response ? explain(response.value().head.status, response.value().body, what).text() : response.error().text(), pause.count()));
         TRY(wait(pause));
+    }
+}
+
+Result<void> Registry::greet() {
+    for (int tries = 1;; ++tries) {
+        auto const response = get_once("/tags/list?n=1", {}, longest_manifest);
+        auto const status = response ? response.value().head.status : 0;
+        if (status == 401) return authenticate(response.value().head);
+        bool const again = response ? is_worth_retrying(status) : is_worth_retrying(response.error());
+        if (response && !again) return {};
+        if (!again || tries >= most_tries) return response ? explain(status, response.value().body, fmt::format("'{}'", reference_.text())) : response.error();
+        TRY(wait(pause_before_retry(response ? &response.value().head : nullptr, tries)));
+    }
+}
+
+std::unique_ptr<Registry> Registry::clone() const {
+    auto other = std::make_unique<Registry>(reference_, access_, options_);
+    other->scheme_ = scheme_;
+    other->authorization_ = authorization_;
+    other->credentials_ = credentials_;
+    other->credentials_loaded_ = credentials_loaded_;
+    return other;
+}
+
+namespace {
+// "https://host:port" of an address.
+std::string_view origin_of(std::string_view url) {
+    auto const start = url.find("://");
+    return start == url.npos ? std::string_view() : url.substr(0, url.find('/', start + 3));
+}
+} // namespace
+
+Result<std::string> Registry::locate(std::string const& location, std::string const& url) const {
+    if (location.starts_with("https://") || location.starts_with("http://")) return location;
+    if (!location.starts_with('/')) return Error::of(EPROTO, "registry '{}' sends us to '{}', which is no address", host(), without_controls(location));
+    return std::string(origin_of(url.starts_with('/') ? base_url() : url)) + location;
+}
+
+Result<HttpResponse> Registry::send(HttpRequest request) {
+    if (request.url.starts_with('/')) request.url = base_url() + request.url;
+    bool const is_ours = origin_of(request.url) == origin_of(base_url());
+    auto const headers = request.headers;
+    for (bool again = false;; again = true) {
+        request.headers = headers;
+        if (is_ours && !authorization_.empty()) request.headers.push_back("Authorization: " + authorization_);
+        auto response = client_->fetch(request, longest_token);
+        if (!response || response.value().head.status != 401 || !is_ours || again) return response;
+        TRY(authenticate(response.value().head));
     }
 }
 

@@ -20,6 +20,7 @@ struct RegistryOptions {
     TlsVerify verify = TlsVerify::yes;
     std::optional<HostPath> credentials_file;
     std::chrono::seconds stall_timeout{30};
+    std::vector<std::string> also_read;               // repositories of the same registry whose blobs may be taken over
     std::function<bool()> cancelled;                  // asked while waiting; may be empty
     std::function<void(std::string const&)> say;      // why something takes long; may be empty
 };
@@ -44,8 +45,20 @@ public:
     HttpRequest blob_request(image::Digest const& digest, std::uint64_t offset, std::string const& validator) const;
     // After a download was answered 401: gets a new token. EACCES when that does not help.
     Result<void> authenticate(HttpHead const& refusal);
+    // Before another try: ECANCELED when it was interrupted meanwhile.
+    Result<void> wait(std::chrono::milliseconds pause);
     // One sentence for a refused download; the body may hold the registry's own words.
     Error explain(long status, std::string_view body, std::string_view what) const;
+
+    // Makes sure that the registry is there and that we may do what `Access` says, as far as it tells.
+    Result<void> greet();
+    // Another one, with a client of its own (for another thread) and what this one has learned: scheme and authorisation.
+    std::unique_ptr<Registry> clone() const;
+    // A request to the repository ("/blobs/uploads/") or to an address that it gave; with the authorisation, which goes to no other
+    // host, and once more after a 401. Any other answer is the caller's; so is trying again.
+    Result<HttpResponse> send(HttpRequest request);
+    // The address that a Location header names in the answer to a request to `url` (RFC 9110, 10.2.2).
+    Result<std::string> locate(std::string const& location, std::string const& url) const;
 
     HttpClient& client() { return *client_; }
     std::string const& host() const { return reference_.domain(); }
@@ -55,7 +68,6 @@ private:
     Result<HttpResponse> get_once(std::string const& path, std::vector<std::string> const& accept, std::size_t limit);
     Result<void> fetch_token(std::string const& realm, std::string const& service, std::string scope);
     Result<HttpResponse> ask_for_token(std::string const& realm, std::string const& query);
-    Result<void> wait(std::chrono::milliseconds pause);
     std::string base_url() const;
     Result<void> load_credentials();
 

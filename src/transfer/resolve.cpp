@@ -26,18 +26,20 @@ struct Chosen {
     image::Digest repository;
 };
 
-Result<Chosen> find_manifest(DocumentSource& source, image::Reference const& reference, spec::ImagePlatform const& wanted) {
-    auto document = TRY(source.manifest(reference.digest() ? reference.digest()->text() : reference.tag()));
+Result<Chosen> find_manifest(DocumentSource& source, std::string const& tag_or_digest, std::string const& what, spec::ImagePlatform const& wanted) {
+    auto document = TRY(source.manifest(tag_or_digest));
     auto const repository = document.digest;
     for (int depth = 0;; ++depth) {
-        auto parsed = TRY(spec::parse_manifest_or_index(document.bytes, document.content_type).while_doing("the manifest of '{}'", reference.text()));
+        auto parsed = TRY(spec::parse_manifest_or_index(document.bytes, document.content_type).while_doing("the manifest of '{}'", what));
         if (auto* manifest = std::get_if<spec::ImageManifest>(&parsed)) return Chosen{std::move(document), std::move(*manifest), repository};
-        if (depth == deepest_index) return Error::of(ELOOP, "the index of '{}' is nested more than {} deep", reference.text(), deepest_index);
-        auto const chosen = TRY(image::choose(std::get<spec::ImageIndex>(parsed), wanted).while_doing("'{}'", reference.text()));
-        auto const digest = TRY(image::Digest::parse(chosen.digest).while_doing("the index of '{}'", reference.text()));
+        if (depth == deepest_index) return Error::of(ELOOP, "the index of '{}' is nested more than {} deep", what, deepest_index);
+        auto const chosen = TRY(image::choose(std::get<spec::ImageIndex>(parsed), wanted).while_doing("'{}'", what));
+        auto const digest = TRY(image::Digest::parse(chosen.digest).while_doing("the index of '{}'", what));
         document = TRY(source.manifest(digest.text()));
     }
 }
+
+} // namespace
 
 Result<std::vector<ResolvedLayer>> match_layers(spec::ImageManifest const& manifest, spec::ImageDocument const& document) {
     if (manifest.layers.size() != document.diff_ids.size())
@@ -63,21 +65,19 @@ Result<std::vector<ResolvedLayer>> match_layers(spec::ImageManifest const& manif
     return unique;
 }
 
-} // namespace
-
-Result<ResolvedImage> resolve(DocumentSource& source, image::Reference const& reference, spec::ImagePlatform const& wanted) {
-    auto chosen = TRY(find_manifest(source, reference, wanted));
+Result<ResolvedImage> resolve(DocumentSource& source, std::string const& tag_or_digest, std::string const& what, spec::ImagePlatform const& wanted) {
+    auto chosen = TRY(find_manifest(source, tag_or_digest, what, wanted));
     auto const& manifest = chosen.manifest;
     if (!manifest.artifact_type.empty() || manifest.config.media_type == "application/vnd.oci.empty.v1+json")
-        return Error::of(EINVAL, "'{}' is an artifact ({}), not an image that can be run", reference.text(),
+        return Error::of(EINVAL, "'{}' is an artifact ({}), not an image that can be run", what,
                          manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type);
-    auto config = TRY(image::Digest::parse(manifest.config.digest).while_doing("the manifest of '{}'", reference.text()));
+    auto config = TRY(image::Digest::parse(manifest.config.digest).while_doing("the manifest of '{}'", what));
     auto config_bytes = TRY(source.blob(config, manifest.config.size));
-    auto document = TRY(spec::parse_image_document(config_bytes).while_doing("the configuration of '{}'", reference.text()));
+    auto document = TRY(spec::parse_image_document(config_bytes).while_doing("the configuration of '{}'", what));
     if (!document.platform.architecture.empty() && !image::distance(wanted, document.platform))
-        return Error::of(ENOENT, "'{}' is an image for {}, not for {}; choose it with --platform {}", reference.text(), document.platform.text(), wanted.text(),
+        return Error::of(ENOENT, "'{}' is an image for {}, not for {}; choose it with --platform {}", what, document.platform.text(), wanted.text(),
                          document.platform.text());
-    auto layers = TRY(match_layers(manifest, document).while_doing("'{}'", reference.text()));
+    auto layers = TRY(match_layers(manifest, document).while_doing("'{}'", what));
     auto digest = chosen.document.digest;
     return ResolvedImage{std::move(chosen.repository), std::move(digest), std::move(config), std::move(chosen.document.bytes),
                          std::move(config_bytes), std::move(document), std::move(layers)};

@@ -58,6 +58,9 @@ struct ResolvedImage {
 
 // ENOENT lists the platforms when there is no image for `wanted`, whether an index or the configuration says so; EINVAL for what
 // is no image; EPROTONOSUPPORT for Docker's schema 1.
-Result<ResolvedImage> resolve(DocumentSource& source, image::Reference const& reference, spec::ImagePlatform const& wanted);
+// `what` is the image's name in messages.
+Result<ResolvedImage> resolve(DocumentSource& source, std::string const& tag_or_digest, std::string const& what, spec::ImagePlatform const& wanted);
+// The layers of a manifest and the configuration that it names.
+Result<std::vector<ResolvedLayer>> match_layers(spec::ImageManifest const& manifest, spec::ImageDocument const& document);
 
 } // namespace bolt::transfer

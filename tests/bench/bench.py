@@ -57,6 +57,7 @@ class Bench:
     def __init__(self, runs):
         self.runs, self.rows, self.facts = runs, [], []
         self.work = tempfile.mkdtemp(prefix="bolt-bench-")
+        self.state = tempfile.mkdtemp(prefix="bolt-bench-", dir="/dev/shm")  # a tmpfs, as /run is where runtimes keep their state by default
         os.chmod(self.work, 0o755)
         self.stage = os.path.join(self.work, "stage")
         shutil.copytree(os.path.join(TOP, "build/stage"), self.stage)
@@ -120,8 +121,8 @@ for turn in range(turns):
         """`words` makes the commands of a turn from a runtime's own."""
         ours, theirs = [], []
         for _ in range(5):
-            ours += self.turns(words([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")]))
-            theirs += self.turns(words([shutil.which(peer), "--root", os.path.join(self.work, peer)]))
+            ours += self.turns(words([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.state, "oci")]))
+            theirs += self.turns(words([shutil.which(peer), "--root", os.path.join(self.state, peer)]))
         self.row(name, ours, theirs, target)
 
     def floor(self, bundle):
@@ -135,7 +136,7 @@ for turn in range(turns):
         self.row("bolt-oci run of true / the kernel calls alone", ours, theirs, "1.6")
 
     def oci_words(self):
-        return [os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")]
+        return [os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.state, "oci")]
 
     def throughput(self, bundle):
         """200 containers by 8 workers at once."""
@@ -144,7 +145,7 @@ for turn in range(turns):
         ours, theirs = [], []
         for _ in range(3):
             ours += self.turns(words(self.oci_words()), count=1)
-            theirs += self.turns(words([shutil.which("crun"), "--root", os.path.join(self.work, "crun")]), count=1)
+            theirs += self.turns(words([shutil.which("crun"), "--root", os.path.join(self.state, "crun")]), count=1)
         self.row("200 containers by 8 workers: bolt-oci / crun", ours, theirs, "0.4")
 
     def peak(self, bundle):
@@ -153,7 +154,7 @@ for turn in range(turns):
             script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec busybox time -f %M \"$@\""
             done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", *runtime, "run", "--bundle", bundle, "peak"], check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             return float(done.stderr.split()[-1])
-        peer = [shutil.which("crun"), "--root", os.path.join(self.work, "crun")]
+        peer = [shutil.which("crun"), "--root", os.path.join(self.state, "crun")]
         self.row("peak memory of bolt-oci run / crun run", [kib(self.oci_words()) for _ in range(5)], [kib(peer) for _ in range(5)], "1", "KiB")
 
     def instructions(self, bundle):
@@ -161,7 +162,7 @@ for turn in range(turns):
         it does not begin a second time."""
         mounted = os.path.join(self.work, "read-only")
         os.mkdir(mounted)
-        script = f"mount --bind {self.stage}/bin {mounted} && mount -o remount,bind,ro {mounted} && exec valgrind --tool=callgrind --callgrind-out-file=/dev/null {mounted}/bolt-oci --root {self.work}/oci run --bundle {bundle} counted"
+        script = f"mount --bind {self.stage}/bin {mounted} && mount -o remount,bind,ro {mounted} && exec valgrind --tool=callgrind --callgrind-out-file=/dev/null {mounted}/bolt-oci --root {self.state}/oci run --bundle {bundle} counted"
         done = subprocess.run(["unshare", "-m", "sh", "-c", script], check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         counted = [line.split()[-1] for line in done.stderr.splitlines() if "Collected" in line]
         if not counted:
@@ -181,10 +182,10 @@ for turn in range(turns):
         self.peak(bundle)
         self.instructions(bundle)
         self.beside("bolt-oci create, start, delete / crun's", "crun", in_steps, "0.4")
-        for runtime in ([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")], [shutil.which("crun"), "--root", os.path.join(self.work, "crun")]):
+        for runtime in ([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.state, "oci")], [shutil.which("crun"), "--root", os.path.join(self.state, "crun")]):
             self.turns([[*runtime, "run", "--detach", "--bundle", sleeping, "sleeper{}"]], count=-1)
         self.beside("bolt-oci exec of true / crun exec", "crun", lambda runtime: [[*runtime, "exec", "sleeper0", "/bin/true"]], "0.4")
-        for runtime in ([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.work, "oci")], [shutil.which("crun"), "--root", os.path.join(self.work, "crun")]):
+        for runtime in ([os.path.join(self.stage, "bin/bolt-oci"), "--root", os.path.join(self.state, "oci")], [shutil.which("crun"), "--root", os.path.join(self.state, "crun")]):
             self.turns([[*runtime, "delete", "--force", "sleeper{}"]], count=-1)
 
     def rootless_run(self):
@@ -303,6 +304,7 @@ for turn in range(turns):
             if self.work in line.split()[1]:
                 subprocess.run(["umount", "-l", line.split()[1]], check=False)
         shutil.rmtree(self.work, ignore_errors=True)
+        shutil.rmtree(self.state, ignore_errors=True)
 
 
 def main():

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -31,36 +32,55 @@ def read(path):
 @needs_bolt
 def test_every_option_is_in_its_man_page_and_no_other():
     for command, known in options().items():
-        page = read(f"man/bolt-{command}.1").replace("\\-", "-")
+        page = read("man/bolt-" + command.replace(" ", "-") + ".1").replace("\\-", "-")
         man, mdoc = r"\.BI? \"?(?:-\w, )?--([a-z-]+)", r"\.It Fl (?:\w , )?-([a-z-]+)"
         shown = {name for pattern in (man, mdoc) for name in re.findall("^" + pattern, page, re.M)} - {"help"}
         assert shown == set(known), command
 
 
 @needs_bolt
-def test_completions_know_the_same_options():
-    zsh, fish = read("contrib/completions/bolt.zsh"), read("contrib/completions/bolt.fish")
+def test_what_may_come_next_is_offered():
+    def offered(*words):
+        done = subprocess.run([BOLT, "__complete", *words], capture_output=True, text=True, check=True)
+        return [line.split("\t")[0] for line in done.stdout.splitlines()]
     for command, known in options().items():
-        script = f'. {TOP}/contrib/completions/bolt.bash; _bolt_options {command}; echo "$flags $values"'
-        words = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
-        assert {word[2:] for word in words if word.startswith("--")} - {"help"} == set(known), command
-        part = re.search(rf"^    {command}\)\n(.*?)^        ;;", zsh, re.M | re.S).group(1)
-        assert set(re.findall(r"'\*?--([a-z-]+)", part)) - {"help"} == set(known), command
-        assert set(re.findall(rf"__bolt_is {command}'.* -l ([a-z-]+)", fish)) == set(known), command
+        assert set(offered(*command.split(), "--")) == {f"--{option}" for option in known} | {"--help"}
+    assert offered("ru") == ["run"] and offered("conta") == ["container"]
+    assert offered("run", "--ne") == ["--network"]
+    assert offered("run", "--network", "") == ["none", "host", "pasta"] and offered("run", "--network=h") == ["--network=host"]
+    assert sorted(offered("container", "re")) == ["remove", "restart"]
+    assert "--all" in offered("container", "ls", "--a")
+    assert offered("run", "-it", "debian", "--ne") == [":files"] and offered("run", "--env-file", "") == [":files"]
+    assert offered("ps", "--filter", "sta") == ["status=", ":nospace"]
+    assert offered("ps", "x", "y") == [] and offered("no-such-command", "") == []
+
+
+def test_containers_and_images_are_offered(bolt):
+    bolt.ok("create", "--name", "made", "--network", "none", IMAGE)
+    bolt.ok("run", "-d", "--name", "runs", "--network", "none", IMAGE, "sleep", "1000")
+
+    def offered(*words):
+        return sorted(line.split("\t")[0] for line in bolt.ok("__complete", *words).splitlines())
+    assert offered("start", "") == ["made"] and offered("stop", "") == ["runs"] and offered("rm", "") == ["made", "runs"]
+    assert offered("run", "bolt:") == ["bolt://shell:latest"] and offered("inspect", "ma") == ["made"]
 
 
 @needs_bolt
-def test_a_line_is_completed():
+@pytest.mark.parametrize("shell, script", [
+    ("bash", f'. {TOP}/contrib/completions/bolt.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _bolt; printf "%s\\n" "${{COMPREPLY[@]}}"'),
+    ("zsh", f'compadd() {{ :; }}; _files() {{ echo files; }}; _describe() {{ print -rl -- "${{offered[@]%%:*}}"; }}; words=("$@"); CURRENT=$#; . {TOP}/contrib/completions/bolt.zsh'),
+    ("fish", f'source {TOP}/contrib/completions/bolt.fish; complete -C "$(string join " " -- $argv)" | string split -f1 \\t')])
+def test_a_line_is_completed(shell, script):
+    if not shutil.which(shell):
+        pytest.skip(f"not installed: {shell}")
+    environment = dict(os.environ, PATH=os.path.dirname(BOLT) + ":/usr/bin:/bin")
+
     def completed(*words):
-        script = f'. {TOP}/contrib/completions/bolt.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _bolt; printf "%s\\n" "${{COMPREPLY[@]}}"'
-        environment = dict(os.environ, PATH=os.path.dirname(BOLT) + ":/usr/bin:/bin")
-        return subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, env=environment).stdout.split()
+        arguments = [shell, "-c", script, *([] if shell == "fish" else [shell]), *words]
+        return subprocess.run(arguments, capture_output=True, text=True, env=environment).stdout.split()
     assert completed("bolt", "ru") == ["run"]
-    assert completed("bolt", "run", "--ne") == ["--network"]
-    assert completed("bolt", "run", "--network", "") == ["none", "host", "pasta"]
-    assert completed("bolt", "container", "re") == ["remove", "restart"]
-    assert "--all" in completed("bolt", "container", "ls", "--a")
-    assert completed("bolt", "run", "-it", "debian", "--ne") == []
+    assert completed("bolt", "run", "--network", "") == (["host", "none", "pasta"] if shell == "fish" else ["none", "host", "pasta"])
+    assert sorted(completed("bolt", "container", "re")) == ["remove", "restart"]
 
 
 @needs_bolt

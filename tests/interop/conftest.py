@@ -50,7 +50,7 @@ class Registry:
             assert answer.status == 201
 
     def manifest(self, name, tag):
-        request = urllib.request.Request(f"http://{self.host}/v2/{name}/manifests/{tag}", headers={"Accept": MANIFEST})
+        request = urllib.request.Request(f"http://{self.host}/v2/{name}/manifests/{tag}", headers={"Accept": f"{MANIFEST}, application/vnd.docker.distribution.manifest.v2+json"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
 

@@ -1,10 +1,12 @@
 // Archives of every kind into a directory, and the wrong ones nowhere else.
 #include "catch.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "image/file_source.h"
 #include "image/unpack.h"
 #include "scratch.h"
 #include "tar_builder.h"
@@ -25,8 +27,24 @@ struct Outcome {
         std::ofstream(scratch.std_path() / "outside") << "untouched";
         image::MemorySource source(archive, piece);
         auto const root = Root::open(HostPath::parse(tree.string()).value());
-        result.emplace(image::unpack_layer(source, root.value(), options));
+        UniqueFd const kept(memfd_create("tar-split", MFD_CLOEXEC));
+        image::TarSplitWriter split(kept);
+        result.emplace(image::unpack_layer(source, root.value(), options, &split));
+        if (!*result) return;
+        can_be_made_again = split.finish().value();
+        if (can_be_made_again) made_again = read_all(kept, root.value());
+        CHECK((!can_be_made_again || made_again == archive));
     }
+    static std::string read_all(FdRef kept, Root const& root) {
+        lseek(kept.number(), 0, SEEK_SET);
+        image::FileSource file(duplicate(kept).value());
+        image::TarSplitSource source(file, root);
+        std::string text;
+        for (auto piece = source.next().value(); !piece.empty(); piece = source.next().value()) text.append(piece.data(), piece.size());
+        return text;
+    }
+    bool can_be_made_again = false;
+    std::string made_again;
     bool ok() const { return result->ok(); }
     std::string error() const { return result->ok() ? "" : result->error().text(); }
     std::string read(std::string const& name) const { return contents_of(tree / name); }
@@ -73,6 +91,34 @@ TEST_CASE("files, directories, links, times and modes") {
         CHECK(S_ISFIFO(done.look("pipe").st_mode));
         CHECK(done.result->value().size.count == 1500);
         CHECK(done.result->value().implied.empty());
+    }
+}
+
+TEST_CASE("an archive can be made again from what was unpacked, to the last byte") {
+    auto const files = tar_entry({.name = "a", .content = "one"}) + tar_entry({.name = "empty"}) + tar_entry({.name = "long", .content = std::string(600'000, 'y')});
+    CHECK(Outcome(files + std::string(1024, '\0')).can_be_made_again);
+    CHECK(Outcome(files).can_be_made_again); // without an end
+    CHECK(Outcome(files + std::string(10240, '\0') + "what follows the end").can_be_made_again);
+    CHECK(Outcome(files, 1).can_be_made_again); // byte by byte
+    // The first "a" is nowhere any more.
+    CHECK_FALSE(Outcome(files + tar_entry({.name = "a", .content = "two"})).can_be_made_again);
+}
+
+TEST_CASE("an unpacked file that was changed since makes no archive") {
+    Outcome outcome(tar_entry({.name = "a", .content = "one"}));
+    UniqueFd const kept(memfd_create("tar-split", MFD_CLOEXEC));
+    image::TarSplitWriter split(kept);
+    REQUIRE(split.add_content("a", 0, 3).ok());
+    REQUIRE(split.finish().value());
+    auto const root = Root::open(HostPath::parse(outcome.tree.string()).value()).value();
+    CHECK(Outcome::read_all(kept, root) == "one");
+    fs::resize_file(outcome.tree / "a", 0);
+    lseek(kept.number(), 0, SEEK_SET);
+    image::FileSource file(duplicate(kept).value());
+    CHECK(image::TarSplitSource(file, root).next().error().is(ESTALE));
+    for (auto const& damage : {std::string("bolt tar-split 1\nx"), std::string("bolt tar-split 2\n"), std::string("bolt tar-split 1\nb1234567")}) {
+        image::MemorySource bytes(damage);
+        CHECK(image::TarSplitSource(bytes, root).next().error().is(EINVAL));
     }
 }
 

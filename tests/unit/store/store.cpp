@@ -39,7 +39,7 @@ struct Store {
             held.push_back(add_layer(c));
             record.layers.push_back({plain_key(digest_of(c)), digest_of(c).text()});
         }
-        REQUIRE_OK(commit_image(layout, record, Reference::parse(name).value(), {digest_of(id), digest_of('e'), digest_of('d'), "", ""}, Sync::none));
+        REQUIRE_OK(commit_image(layout, record, {Reference::parse(name).value()}, {digest_of(id), digest_of('e'), digest_of('d'), "", ""}, Sync::none));
     }
     std::optional<Image> find(std::string_view name) {
         auto found = find_image(layout, Reference::parse(name).value());
@@ -79,7 +79,7 @@ TEST_CASE("ids that begin alike are ambiguous") {
     store.add_image('1', "a", "localhost/one");
     std::string other = "sha256:" + std::string(63, '1') + "2";
     ImageRecord const record{Digest::parse(other).value(), digest_of('e'), {}, {}, {}, {}, {}};
-    REQUIRE_OK(commit_image(store.layout, record, Reference::parse("localhost/two").value(), {record.id, digest_of('e'), digest_of('d'), "", ""}, Sync::none));
+    REQUIRE_OK(commit_image(store.layout, record, {Reference::parse("localhost/two").value()}, {record.id, digest_of('e'), digest_of('d'), "", ""}, Sync::none));
     auto const found = find_image_by_id(store.layout, "11");
     REQUIRE_FALSE(found.ok());
     CHECK(found.error().is(EEXIST));
@@ -100,7 +100,7 @@ TEST_CASE("shipped images: a short name finds them, a newer install outdates the
     store.add_image('1', "a", "localhost/x");
     ReferenceRecord const record{digest_of('1'), digest_of('e'), digest_of('d'), index.text(), stamp_of(index.text())};
     auto const image = ImageRecord{digest_of('1'), digest_of('e'), {}, {}, {}, {{plain_key(digest_of('a')), "x"}}, {}};
-    REQUIRE_OK(commit_image(store.layout, image, Reference::parse("bolt://shell").value(), record, Sync::none));
+    REQUIRE_OK(commit_image(store.layout, image, {Reference::parse("bolt://shell").value()}, record, Sync::none));
     CHECK(store.find("shell")->references.front() == "bolt://shell:latest");
     CHECK(store.find("bolt://shell"));
     std::filesystem::last_write_time(index.text(), std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));

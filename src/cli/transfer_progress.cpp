@@ -1,4 +1,4 @@
-#include "cli/pull_progress.h"
+#include "cli/transfer_progress.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -49,15 +49,18 @@ std::string bar_of(transfer::Progress::Layer const& layer, std::size_t width) {
     switch (layer.state) {
     case State::waiting: return fmt::format("{}: waiting", layer.name);
     case State::unpacking: return fmt::format("{}: unpacking", layer.name);
+    case State::packing: return fmt::format("{}: packing", layer.name);
+    case State::mounted: return fmt::format("{}: taken over from another repository", layer.name);
     case State::done: return fmt::format("{}: done {}", layer.name, format_bytes({layer.total}));
     case State::there_already: return fmt::format("{}: already there", layer.name);
     case State::elsewhere: return fmt::format("{}: {} downloads it", layer.name, holder_of(layer));
-    case State::downloading: break;
+    case State::downloading:
+    case State::uploading: break;
     }
-    auto const amounts = fmt::format(" {}/{}", format_bytes({layer.received}), format_bytes({layer.total}));
+    auto const amounts = fmt::format(" {}/{}", format_bytes({layer.moved}), format_bytes({layer.total}));
     auto const room = width > 24 + layer.name.size() + amounts.size() ? width - layer.name.size() - amounts.size() - 6 : 10;
     auto const length = std::min<std::size_t>(room, 50);
-    auto const filled = layer.total == 0 ? length : static_cast<std::size_t>(static_cast<double>(length) * static_cast<double>(layer.received) / static_cast<double>(layer.total));
+    auto const filled = layer.total == 0 ? length : static_cast<std::size_t>(static_cast<double>(length) * static_cast<double>(layer.moved) / static_cast<double>(layer.total));
     return fmt::format("{}: [{}{}]{}", layer.name, std::string(std::min(filled, length), '='), std::string(length - std::min(filled, length), ' '), amounts);
 }
 
@@ -66,6 +69,9 @@ std::string sentence_of(transfer::Progress::Layer const& layer) {
     case State::waiting: return "";
     case State::downloading: return fmt::format("layer {}: downloading {}", layer.name, format_bytes({layer.total}));
     case State::unpacking: return fmt::format("layer {}: downloaded, unpacking", layer.name);
+    case State::packing: return fmt::format("layer {}: packing", layer.name);
+    case State::uploading: return fmt::format("layer {}: uploading {}", layer.name, format_bytes({layer.total}));
+    case State::mounted: return fmt::format("layer {}: taken over from another repository", layer.name);
     case State::done: return fmt::format("layer {}: done", layer.name);
     case State::there_already: return fmt::format("layer {}: already there", layer.name);
     case State::elsewhere: return fmt::format("layer {}: waiting for {}, which downloads it", layer.name, holder_of(layer));
@@ -73,27 +79,27 @@ std::string sentence_of(transfer::Progress::Layer const& layer) {
     return "";
 }
 
-PullProgress::~PullProgress() = default;
+TransferProgress::~TransferProgress() = default;
 
-void PullProgress::note(std::string const& text) {
+void TransferProgress::note(std::string const& text) {
     if (form_ == ProgressForm::none) return;
     put((drawn_ > 0 ? "\033[J" : "") + text + "\n");
     // What was drawn scrolls up and stays; the next drawing begins below it.
     drawn_ = 0;
 }
 
-void PullProgress::warn(std::string const& text) {
+void TransferProgress::warn(std::string const& text) {
     drawn_ = 0;
     cli::warn(text);
 }
 
-void PullProgress::layers(std::vector<Layer> const& layers) {
+void TransferProgress::layers(std::vector<Layer> const& layers) {
     if (form_ == ProgressForm::bars) draw_bars(layers);
     if (form_ == ProgressForm::lines) write_changes(layers);
     shown_ = layers;
 }
 
-void PullProgress::draw_bars(std::vector<Layer> const& layers) {
+void TransferProgress::draw_bars(std::vector<Layer> const& layers) {
     auto const width = terminal_width();
     // What is over gives its line to what is not, when there are more layers than lines.
     std::vector<Layer const*> chosen;
@@ -108,7 +114,7 @@ void PullProgress::draw_bars(std::vector<Layer> const& layers) {
     drawn_ = chosen.size();
 }
 
-void PullProgress::write_changes(std::vector<Layer> const& layers) {
+void TransferProgress::write_changes(std::vector<Layer> const& layers) {
     for (std::size_t i = 0; i < layers.size(); ++i) {
         bool const changed = i >= shown_.size() || shown_[i].state != layers[i].state;
         auto const sentence = changed ? sentence_of(layers[i]) : "";

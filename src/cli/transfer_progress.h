@@ -1,10 +1,10 @@
-// A pull as a terminal shows it, a bar a layer, or as lines where there is no terminal.
+// A pull or a push as a terminal shows it, a bar a layer, or as lines where there is no terminal.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "transfer/pull.h"
+#include "transfer/progress.h"
 
 namespace bolt::cli {
 
@@ -12,10 +12,10 @@ enum class ProgressForm { none, lines, bars };
 // Of standard error: bars on a terminal that can move its cursor.
 ProgressForm progress_form_of_terminal();
 
-class PullProgress : public transfer::Progress {
+class TransferProgress : public transfer::Progress {
 public:
-    explicit PullProgress(ProgressForm form) : form_(form) {}
-    ~PullProgress() override;
+    explicit TransferProgress(ProgressForm form) : form_(form) {}
+    ~TransferProgress() override;
 
     void note(std::string const& text) override;
     void warn(std::string const& text) override;

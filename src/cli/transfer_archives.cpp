@@ -1,0 +1,130 @@
+// bolt-transfer save, bolt-transfer load.
+#include <algorithm>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/archive_options.h"
+#include "cli/output.h"
+#include "cli/transfer_command.h"
+#include "cli/transfer_progress.h"
+#include "store/images.h"
+#include "sys/file.h"
+#include "sys/random.h"
+#include "transfer/load.h"
+#include "transfer/save_target.h"
+
+namespace bolt::cli {
+
+namespace {
+
+// Two names of one image are two names in the archive.
+Result<std::vector<transfer::ImageToSave>> find_images(store::Layout const& layout, Words const& words) {
+    std::vector<transfer::ImageToSave> images;
+    for (auto const& word : words) {
+        auto image = TRY(store::find_image_by_text(layout, word));
+        if (!image) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", word);
+        std::vector<image::Reference> names;
+        for (auto const& text : image->references)
+            if (auto name = image::Reference::parse(text); name && !name.value().tag().empty() && !name.value().is_shipped()) names.push_back(std::move(name).value());
+        auto const same = std::find_if(images.begin(), images.end(), [&](auto const& other) { return other.image.id == image->id && other.image.manifest == image->manifest; });
+        if (same == images.end())
+            images.push_back({std::move(*image), std::move(names)});
+        else
+            same->names.insert(same->names.end(), names.begin(), names.end());
+    }
+    return images;
+}
+
+Result<void> save_to_directory(store::Layout const& layout, std::vector<transfer::ImageToSave> const& images, HostPath const& directory) {
+    auto const there = list_directory(directory);
+    if (there && !there.value().empty()) return Error::of(ENOTEMPTY, "'{}' is not empty; name a directory that is, or none yet", directory);
+    if (!there && !there.error().is(ENOENT)) return there.error();
+    if (!there) TRY(make_directories(directory, 0755));
+    transfer::DirectoryTarget target(directory, is_interrupted);
+    auto saved = transfer::save(layout, images, transfer::SaveFormat::oci, target);
+    if (saved) return saved;
+    // What was begun is of no use: ignoring what cannot be removed.
+    (void)remove_tree(directory).ok();
+    if (there) (void)make_directories(directory, 0755).ok();
+    return saved;
+}
+
+// Beside the file until it is whole, unless it is a pipe or a device.
+Result<void> save_to_file(store::Layout const& layout, std::vector<transfer::ImageToSave> const& images, transfer::SaveFormat format, HostPath const& output) {
+    auto const look = stat_file(output);
+    bool const is_special = look && !S_ISREG(look.value().st_mode);
+    auto const beside = is_special ? output : TRY(HostPath::parse(fmt::format("{}.{}", output, TRY(random_name()))));
+    auto const file = TRY(open_file(beside, is_special ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL, 0644));
+    transfer::ArchiveTarget target(file, is_interrupted);
+    auto saved = transfer::save(layout, images, format, target);
+    if (is_special) return saved;
+    if (saved) saved = rename_file(beside, output);
+    if (!saved) unlink(beside.c_str());
+    return saved;
+}
+
+Result<void> save(SaveWords const& words, Words const& names) {
+    bool const is_directory = words.format == ArchiveFormat::oci_directory;
+    auto const format = words.format == ArchiveFormat::docker_archive ? transfer::SaveFormat::docker_archive : transfer::SaveFormat::oci;
+    if (is_directory && !words.output) return Error::of(EINVAL, "--format oci-dir needs --output DIRECTORY");
+    if (!words.output && isatty(STDOUT_FILENO)) return Error::of(EINVAL, "an archive is nothing for a terminal; use --output FILE, or redirect standard output");
+    auto const layout = TRY(store::Layout::of_calling_user());
+    TRY(layout.prepare());
+    TRY(prepare_transfer(layout));
+    auto const images = TRY(find_images(layout, names));
+    if (is_directory) return save_to_directory(layout, images, *words.output);
+    if (words.output) return save_to_file(layout, images, format, *words.output);
+    transfer::ArchiveTarget target(FdRef(STDOUT_FILENO), is_interrupted);
+    return transfer::save(layout, images, format, target);
+}
+
+Result<void> load(LoadWords const& words) {
+    if (!words.input && isatty(STDIN_FILENO)) return Error::of(EINVAL, "there is no archive on standard input; use --input FILE, or redirect it");
+    auto input = words.input ? TRY(open_file(*words.input, O_RDONLY)) : TRY(duplicate(FdRef(STDIN_FILENO)));
+    auto const layout = TRY(store::Layout::of_calling_user());
+    TRY(layout.prepare());
+    // Before signals only ask for the end: what comes through a pipe may never come.
+    auto const what = words.input ? fmt::format("'{}'", *words.input) : std::string("standard input");
+    auto opened = transfer::open_image_files(std::move(input), layout.tmp());
+    if (!opened && opened.error().is(EINVAL)) return Error::of(EINVAL, "{} is no archive of images ({})", what, opened.error().text());
+    auto files = TRY(std::move(opened).while_doing("read {}", what));
+    auto const entry = TRY(prepare_transfer(layout));
+    transfer::PullOptions options;
+    options.platform = words.platform;
+    options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
+    options.cancelled = is_interrupted;
+    TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
+    for (auto const& loaded : TRY(transfer::load(layout, std::move(files), options, progress).while_doing("read {}", what))) {
+        if (loaded.names.empty()) TRY(print(fmt::format("Loaded image ID: {}\n", loaded.id)));
+        for (auto const& name : loaded.names) TRY(print(fmt::format("Loaded image: {}:{}\n", name.familiar_name(), name.tag())));
+    }
+    return {};
+}
+
+int finish_transfer(Command const& command, Result<void> const& outcome) {
+    if (outcome) return 0;
+    say(fmt::format("{}: {}", command.name, outcome.error().text()));
+    return outcome.error().is(ECANCELED) ? 130 : command.failure;
+}
+
+int perform_save(Command const& command, Words const& arguments) {
+    SaveWords words;
+    Words names;
+    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
+    return finish_transfer(command, save(words, names));
+}
+
+int perform_load(Command const& command, Words const& arguments) {
+    LoadWords words;
+    Words names;
+    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
+    return finish_transfer(command, load(words));
+}
+
+} // namespace
+
+constexpr Command transfer_save_command{"save", "IMAGE [IMAGE...]", "Write images to an archive", save_options, 1, -1, OptionsEnd::nowhere, Names::images, perform_save};
+constexpr Command transfer_load_command{"load", "", "Take images from an archive", load_options, 0, 0, OptionsEnd::nowhere, Names::nothing, perform_load};
+
+} // namespace bolt::cli

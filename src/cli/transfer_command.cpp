@@ -1,0 +1,53 @@
+#include "cli/transfer_command.h"
+
+#include <atomic>
+#include <csignal>
+
+#include "cli/command_line.h"
+#include "cli/output.h"
+
+namespace bolt::cli {
+
+namespace {
+
+std::atomic<bool> interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
+
+void interrupt_on(int signal) {
+    struct sigaction before {};
+    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) return; // as nohup(1) wants it
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = true; };
+    sigaction(signal, &action, nullptr); // only a wrong number fails
+}
+
+Result<void> print_help(Command const& command) {
+    auto text = fmt::format("Usage:  bolt {} [OPTIONS] {}\n\n{}\n\nOptions:\n", command.name, command.arguments, command.summary);
+    for (auto const& option : command.options) text += fmt::format("      --{:<24} {}\n", fmt::format("{} {}", option.name, option.argument), option.help);
+    return print(text);
+}
+
+} // namespace
+
+bool is_interrupted() { return interrupted; }
+
+Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout) {
+    auto entry = TRY(enter_user_namespace_of_caller(layout.runtime / "userns"));
+    if (entry.shortage) warn(*entry.shortage);
+    for (int const signal : {SIGINT, SIGTERM, SIGHUP}) interrupt_on(signal);
+    signal(SIGPIPE, SIG_IGN); // a server that hangs up is an error like others
+    return entry;
+}
+
+std::optional<int> read_transfer_words(Command const& command, Words const& arguments, void* options, Words& words) {
+    auto line = parse_command_line(command, arguments, options);
+    if (line.refusal) {
+        say(line.refusal->text);
+        return line.refusal->exit_code;
+    }
+    if (line.asks_for_help) return print_help(command) ? 0 : command.failure;
+    words = std::move(line.words);
+    return std::nullopt;
+}
+
+} // namespace bolt::cli

@@ -1,0 +1,21 @@
+// What bolt-transfer's commands have in common.
+#pragma once
+
+#include <span>
+
+#include "cli/command.h"
+#include "store/layout.h"
+#include "sys/user_namespace.h"
+
+namespace bolt::cli {
+
+extern Command const transfer_pull_command, transfer_push_command, transfer_save_command, transfer_load_command;
+
+// Goes into the user's user namespace (what lacks there is said), and lets signals that end it only ask for its end. Before any threads.
+Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout);
+// SIGINT, SIGTERM or SIGHUP came.
+bool is_interrupted();
+// Parses, or answers what is wrong or was asked: then the exit code is returned.
+std::optional<int> read_transfer_words(Command const& command, Words const& arguments, void* options, Words& words);
+
+} // namespace bolt::cli

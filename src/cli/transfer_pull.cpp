@@ -1,0 +1,108 @@
+// bolt-transfer pull.
+#include "cli/output.h"
+#include "cli/transfer_command.h"
+#include "cli/transfer_progress.h"
+#include "image/platform.h"
+#include "sys/own_program.h"
+#include "transfer/oci_layout.h"
+#include "transfer/pull.h"
+
+namespace bolt::cli {
+
+namespace {
+
+struct PullWords {
+    std::optional<spec::ImagePlatform> platform;
+    transfer::TlsVerify verify = transfer::TlsVerify::yes;
+    transfer::PullPolicy policy = transfer::PullPolicy::always;
+    bool quiet = false;
+    std::optional<int> complaint_fd;
+    std::optional<HostPath> credentials_file, data, runtime;
+    std::chrono::seconds stall_timeout{30};
+};
+
+Result<transfer::TlsVerify> parse_verify(std::string_view value) {
+    if (value != "true" && value != "false") return Error::of(EINVAL, "'{}' is neither true nor false", value);
+    return value == "true" ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
+}
+
+Result<transfer::PullPolicy> parse_policy(std::string_view value) {
+    if (value == "always") return transfer::PullPolicy::always;
+    if (value == "missing") return transfer::PullPolicy::missing;
+    return Error::of(EINVAL, "'{}' is no pull policy; there are always and missing", value);
+}
+
+Result<int> parse_descriptor(std::string_view value) {
+    auto const number = TRY(parse_unsigned(value));
+    if (number < 3 || number > 1023) return Error::of(EINVAL, "'{}' is no descriptor beside the standard ones", value);
+    return static_cast<int>(number);
+}
+
+Result<std::chrono::seconds> parse_seconds(std::string_view value) {
+    auto const seconds = TRY(parse_unsigned(value));
+    if (seconds == 0 || seconds > 3600) return Error::of(EINVAL, "'{}' is not between 1 and 3600 seconds", value);
+    return std::chrono::seconds(seconds);
+}
+
+using To = Set<PullWords>;
+constexpr Option pull_options[] = {
+    {"authfile", 0, "file", "Read the login from this file", To::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
+    {"complaint-fd", 0, "number", "Write why it failed to this descriptor, for a caller who tells it", To::parsed<&PullWords::complaint_fd, parse_descriptor>},
+    {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", To::parsed<&PullWords::platform, image::parse_platform>},
+    {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", To::parsed<&PullWords::policy, parse_policy>, "always missing"},
+    {"quiet", 'q', "", "Print only the image's name", To::flag<&PullWords::quiet>},
+    {"stall-timeout", 0, "seconds", "Give a connection up that has sent nothing for so long", To::parsed<&PullWords::stall_timeout, parse_seconds>},
+    {"store-data", 0, "dir", "Where images are kept", To::parsed<&PullWords::data, HostPath::absolute>, offers_files},
+    {"store-runtime", 0, "dir", "Where state that a reboot ends is kept", To::parsed<&PullWords::runtime, HostPath::absolute>, offers_files},
+    {"tls-verify", 0, "", "Verify certificates and refuse plain HTTP", To::parsed<&PullWords::verify, parse_verify>},
+};
+
+Result<store::Layout> layout_of(PullWords const& words) {
+    auto layout = TRY(store::Layout::of_calling_user());
+    if (words.data) layout.data = *words.data;
+    if (words.runtime) layout.runtime = *words.runtime;
+    return layout;
+}
+
+Result<void> print_outcome(transfer::Pulled const& pulled, bool quiet) {
+    if (quiet) return print(pulled.reference.text() + "\n");
+    auto const status = pulled.status == transfer::Pulled::Status::downloaded ? "Downloaded newer image for" : "Image is up to date for";
+    auto name = pulled.reference.familiar_name();
+    if (!pulled.reference.tag().empty()) name += ":" + pulled.reference.tag();
+    if (pulled.reference.digest()) name += "@" + pulled.reference.digest()->text();
+    return print(fmt::format("Digest: {}\nStatus: {} {}\n{}\n", pulled.repository, status, name, pulled.reference.text()));
+}
+
+Result<void> pull(PullWords const& words, std::string const& name) {
+    auto const reference = TRY(image::Reference::parse(name));
+    auto const layout = TRY(layout_of(words));
+    auto const shipped = transfer::find_shipped_images(TRY(own_program()));
+    auto const entry = TRY(prepare_transfer(layout));
+    transfer::PullOptions options;
+    options.platform = words.platform;
+    options.policy = words.policy;
+    options.registry = {words.verify, words.credentials_file, words.stall_timeout, {}, {}, {}};
+    options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
+    options.shipped_images = shipped;
+    options.cancelled = is_interrupted;
+    TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
+    auto const pulled = TRY(transfer::pull(layout, reference, options, progress));
+    return print_outcome(pulled, words.quiet);
+}
+
+int perform_pull(Command const& command, Words const& arguments) {
+    PullWords words;
+    Words names;
+    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
+    auto const outcome = pull(words, names.at(0));
+    if (outcome) return 0;
+    auto const text = fmt::format("pull {}: {}", names.at(0), outcome.error().text());
+    if (!words.complaint_fd || !write_all(FdRef(*words.complaint_fd), text)) say(text);
+    return outcome.error().is(ECANCELED) ? 130 : command.failure;
+}
+
+} // namespace
+
+constexpr Command transfer_pull_command{"pull", "NAME[:TAG|@DIGEST]", "Download an image from a registry", pull_options, 1, 1, OptionsEnd::nowhere, Names::images, perform_pull};
+
+} // namespace bolt::cli
