@@ -131,7 +131,10 @@ void lift_swap_with_memory(Json& changes) {
 Result<Json> changes_from(UpdateOptions const& options) {
     if (options.resources_file.empty()) return options.changes;
     auto const text = options.resources_file == "-" ? TRY(read_to_end(FdRef(0))) : TRY(read_file(TRY(HostPath::absolute(options.resources_file))));
-    return Json::parse(text).while_doing("--resources");
+    auto const written = TRY(Json::parse(text).while_doing("--resources"));
+    auto said = Json::object();
+    said.merge(written); // what is null there is not said
+    return said;
 }
 
 Result<void> change_scope(std::string const& unit, spec::Resources const& resources) {

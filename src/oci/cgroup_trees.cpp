@@ -91,10 +91,19 @@ public:
             fd_ = std::move(opened).value();
             file_ = setting.file;
         }
-        return write_to(fd_, setting.file, setting.value, setting);
+        TRY(write_to(fd_, setting.file, setting.value, setting));
+        return setting.file == "memory.kmem.limit_in_bytes" ? check_that_it_counts(setting) : Result<void>();
     }
 
 private:
+    // Linux 5.16 and later take this one and leave it at that.
+    Result<void> check_that_it_counts(CgroupSetting const& setting) const {
+        auto const now = TRY(parse_integer(trim(TRY(read_file(directory_ / setting.file)))));
+        auto const wanted = TRY(parse_integer(setting.value));
+        if (wanted < 0 || now <= wanted) return {};
+        return Error::of(ENOTSUP, "resources.{}: this host's kernel has no limit for kernel memory (Linux 5.16 took it away); memory.limit counts it in", setting.field);
+    }
+
     static Result<void> write_to(FdRef fd, std::string_view file, std::string_view value, CgroupSetting const& setting) {
         return write_all(fd, value).while_doing("resources.{}: write '{}' to {}", setting.field, value, file);
     }

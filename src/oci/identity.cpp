@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "oci/seccomp.h"
-#include "sys/channel.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -72,7 +71,7 @@ Result<Identity::Supervisor> find_supervisor(IdentityRequest const& request) {
     auto const& path = request.annotations.seccomp_receiver.empty() ? seccomp.listener_path : request.annotations.seccomp_receiver;
     if (path.empty()) return Error::of(EINVAL, "it is missing, and an action is SCMP_ACT_NOTIFY: nobody could answer");
     auto connection = TRY(connect_to(TRY(HostPath::parse(path)), UnixSocketKind::stream));
-    return Identity::Supervisor{std::move(connection), request.state(), seccomp.listener_metadata};
+    return Identity::Supervisor{std::move(connection), request.state(), seccomp.listener_metadata, asks_supervisor_about(seccomp, "execve")};
 }
 
 Result<void> plan_seccomp(IdentityRequest const& request, Identity& identity) {
@@ -187,10 +186,8 @@ Result<void> load_filter(Identity const& identity, Procfs const& proc) {
     Json message;
     message.set("ociVersion", *supervisor.state.find("ociVersion")).set("fds", Json::array().push("seccompFd")).set("pid", pid).set_unless_empty("metadata", supervisor.metadata);
     auto const text = message.set("state", std::move(state)).dump();
-    Channel const channel(TRY(duplicate(supervisor.connection)));
     return load_seccomp_with_listener(identity.seccomp_program, identity.seccomp_flags, [&](FdRef listener) {
-        int const sent[] = {listener.number()};
-        return channel.send(text, sent).while_doing("hand the listener to linux.seccomp.listenerPath");
+        return send_last(supervisor.connection, text, listener).while_doing("hand the listener to linux.seccomp.listenerPath");
     });
 }
 
@@ -234,6 +231,8 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     if (!entered && entered.error().is(EACCES)) return Error::of(ENOTDIR, "{}", entered.error().text()); // EACCES is the command's
     return entered;
 }
+
+bool waits_for_supervisor(Identity const& identity) { return identity.supervisor && identity.supervisor->is_asked_about_execve; }
 
 Result<void> seal_identity(Identity const& identity, Procfs const& proc) {
     if (!identity.seccomp_program.empty() && identity.process->no_new_privileges) return load_filter(identity, proc).while_doing("linux.seccomp");

@@ -26,6 +26,7 @@ struct Identity {
         UniqueFd connection;
         Json state; // without the pid, which only the process itself can tell
         std::string metadata;
+        bool is_asked_about_execve = false; // and may answer when it likes
     };
     std::optional<Supervisor> supervisor;
     std::optional<SchedulerAttributes> scheduler;
@@ -61,6 +62,8 @@ Result<void> set_limits_and_score_of(pid_t pid, Identity const& identity, Procfs
 // Scheduler and I/O priority; 0 is the calling process. Not before a clone, which some policies forbid or undo.
 Result<void> set_priorities_of(pid_t pid, Identity const& identity);
 Result<void> assume_identity(Identity const& identity, Procfs const& proc);
+// Whether the execve waits for somebody's answer, so that nobody is to wait for the execve.
+bool waits_for_supervisor(Identity const& identity);
 // The last step before exec.
 Result<void> seal_identity(Identity const& identity, Procfs const& proc);
 

@@ -282,6 +282,7 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     if (!ready) return 1;
     reset_signals();
     auto sealed = seal_identity(plan.identity, proc.value());
+    if (sealed && waits_for_supervisor(plan.identity)) starter.value().close();
     Error const failure = sealed ? execute(*spec.process, command.value()) : std::move(sealed).error();
     (void)send_report(starter.value(), failure).ok();
     return failure.is(ENOENT) ? 127 : 126;

@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view notify = "SCMP_ACT_NOTIFY";
 
 Result<std::uint32_t> parse_action(std::string const& action, std::optional<unsigned> errno_return) {
-    constexpr unsigned highest = 4095; // seccomp(2): MAX_ERRNO
+    constexpr unsigned highest = 4094; // libseccomp's; seccomp(2) has one more
     if (action == "SCMP_ACT_ERRNO" && errno_return.value_or(0) > highest) return Error::of(ERANGE, "errnoRet {} is more than {}", *errno_return, highest);
     if (errno_return.value_or(0) > 0xffff) return Error::of(ERANGE, "errnoRet {} is more than 65535", *errno_return);
     auto const number = static_cast<std::uint16_t>(errno_return.value_or(EPERM));
@@ -69,8 +69,8 @@ Result<void> add_architectures(Filter const& filter, std::vector<std::string> co
 
 Result<void> add_rule(Filter const& filter, spec::SeccompRule const& rule, std::uint32_t default_action, UnknownCalls unknown) {
     auto const action = TRY(parse_action(rule.action, rule.errno_return));
-    if (action == default_action) return {}; // libseccomp refuses rules that change nothing
     auto const compared = TRY(parse_arguments(rule.args));
+    if (action == default_action) return {}; // libseccomp refuses rules that change nothing
     // Two comparisons of one argument cannot stand in one rule: each is one of its own then, as libseccomp's documentation says.
     bool repeated = false;
     for (auto const& a : compared)
@@ -103,6 +103,16 @@ Result<void> require_execve(spec::Seccomp const& seccomp) {
 
 bool asks_supervisor(spec::Seccomp const& seccomp) {
     return seccomp.default_action == notify || std::ranges::find(seccomp.syscalls, notify, &spec::SeccompRule::action) != seccomp.syscalls.end();
+}
+
+bool asks_supervisor_about(spec::Seccomp const& seccomp, std::string_view call) {
+    bool is_named = false;
+    for (auto const& rule : seccomp.syscalls) {
+        bool const is_its = std::ranges::find(rule.names, call) != rule.names.end();
+        if (is_its && rule.action == notify) return true;
+        is_named = is_named || is_its;
+    }
+    return !is_named && seccomp.default_action == notify;
 }
 
 Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls unknown) {

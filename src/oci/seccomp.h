@@ -14,6 +14,7 @@ enum class UnknownCalls { passed_over, refused };
 Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls unknown = UnknownCalls::passed_over);
 // Whether a rule asks the supervisor at listenerPath.
 bool asks_supervisor(spec::Seccomp const& seccomp);
+bool asks_supervisor_about(spec::Seccomp const& seccomp, std::string_view call);
 // SECCOMP_FILTER_FLAG_… of linux.seccomp.flags.
 Result<unsigned> seccomp_flags(spec::Seccomp const& seccomp);
 

@@ -56,7 +56,7 @@ Result<Target> open_target(TenantRequest const& request) {
 
 // Situation:    forked; all namespaces joined by the parent stage, so this is inside the container, its root included.
 // Must:         become the process. Reports on the channel as init does after a start.
-int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, Target const& target, Channel const& channel) noexcept {
+int run_tenant(TenantRequest const& request, Identity const& identity, Procfs const& proc, Target const& target, Channel& channel) noexcept {
     auto const set_up = [&]() -> Result<void> {
         TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec)); // before the root: see init
         if (target.root.is_open()) TRY(enter_root_by_chroot(target.root));
@@ -81,6 +81,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
     if (!command) return 1;
     reset_signals();
     auto sealed = seal_identity(identity, proc);
+    if (sealed && waits_for_supervisor(identity)) channel.close();
     Error const failure = sealed ? execute(*request.process, command.value()) : std::move(sealed).error();
     (void)send_report(channel, failure).ok();
     return failure.is(ENOENT) ? 127 : 126;

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sys/file.h"
+
 namespace bolt {
 
 Result<std::pair<Channel, Channel>> Channel::make_pair() {
@@ -86,7 +88,10 @@ Result<void> send_report(Channel const& channel, Result<void> const& outcome) {
         auto const& text = outcome.error().text();
         std::memcpy(report.text, text.data(), std::min(text.size(), sizeof report.text - 1));
     }
-    return channel.send({reinterpret_cast<char const*>(&report), sizeof report});
+    std::string_view const bytes{reinterpret_cast<char const*>(&report), sizeof report};
+    auto sent = channel.send(bytes);
+    // The container's filter may have taken sendmsg(2) away by now.
+    return sent || sent.error().is(EPIPE) ? std::move(sent) : write_all(channel.fd(), bytes);
 }
 
 Result<void> receive_report(Channel const& channel, Process& child, std::string_view doing) {

@@ -65,6 +65,51 @@ Result<UniqueFd> receive_at(HostPath const& path) {
     return receiver;
 }
 
+namespace {
+
+// A message with at most one descriptor. It refers to itself and stays where it is.
+class OneMessage {
+public:
+    OneMessage(std::string_view text, FdRef passed) : content_{const_cast<char*>(text.data()), text.size()} { // sendmsg does not write to it
+        message_.msg_iov = &content_;
+        message_.msg_iovlen = 1;
+        if (passed.number() < 0) return;
+        message_.msg_control = room_;
+        message_.msg_controllen = sizeof room_;
+        auto* const header = CMSG_FIRSTHDR(&message_);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        int const number = passed.number();
+        std::memcpy(CMSG_DATA(header), &number, sizeof number);
+    }
+    OneMessage(OneMessage const&) = delete;
+    OneMessage& operator=(OneMessage const&) = delete;
+    ~OneMessage() = default;
+
+    msghdr& get() { return message_; }
+
+private:
+    iovec content_;
+    alignas(cmsghdr) char room_[CMSG_SPACE(sizeof(int))]{};
+    msghdr message_{};
+};
+
+} // namespace
+
+Result<void> send_last(FdRef connection, std::string_view text, FdRef passed) {
+    while (!text.empty()) {
+        OneMessage message(text, passed);
+        auto const sent = sendmsg(connection.number(), &message.get(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return Error::from_errno("send to the socket");
+        text.remove_prefix(static_cast<std::size_t>(sent));
+        passed = FdRef(-1);
+    }
+    if (shutdown(connection.number(), SHUT_RDWR) < 0) return Error::from_errno("end what is sent to the socket");
+    return {};
+}
+
 Result<void> send_to(std::string_view address, std::string_view text, FdRef passed) {
     Address to{};
     socklen_t length = sizeof to.name;
@@ -78,20 +123,10 @@ Result<void> send_to(std::string_view address, std::string_view text, FdRef pass
     }
     UniqueFd const sender(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!sender.is_open()) return Error::from_errno("make a socket");
-    iovec content{const_cast<char*>(text.data()), text.size()};
-    alignas(cmsghdr) char room[CMSG_SPACE(sizeof(int))]{};
-    msghdr message{.msg_name = &to.name, .msg_namelen = length, .msg_iov = &content, .msg_iovlen = 1};
-    if (passed.number() >= 0) {
-        message.msg_control = room;
-        message.msg_controllen = sizeof room;
-        auto* const header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        int const number = passed.number();
-        std::memcpy(CMSG_DATA(header), &number, sizeof number);
-    }
-    if (sendmsg(sender.number(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return Error::from_errno("send to the socket '{}'", address);
+    OneMessage message(text, passed);
+    message.get().msg_name = &to.name;
+    message.get().msg_namelen = length;
+    if (sendmsg(sender.number(), &message.get(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return Error::from_errno("send to the socket '{}'", address);
     return {};
 }
 

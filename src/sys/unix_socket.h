@@ -20,6 +20,8 @@ Result<UniqueFd> receive_at(HostPath const& path);
 // One datagram to a path, or to an abstract address that is written with "@".
 // A descriptor may go with it. Does not wait: EAGAIN when the receiver's queue is full.
 Result<void> send_to(std::string_view address, std::string_view text, FdRef passed = FdRef(-1));
+// All of a text over a connected stream, and its end, whoever else has the connection open. The descriptor goes with the first byte.
+Result<void> send_last(FdRef connection, std::string_view text, FdRef passed);
 // Waits for somebody unless the listener does not block: EAGAIN then.
 Result<UniqueFd> accept_one(FdRef listener);
 

@@ -91,6 +91,12 @@ def test_update_changes_what_it_is_told_and_keeps_the_rest(root_bundle):
     assert read(f"{pids}/cgroup.procs") == pid and read(f"{cpu}/cgroup.procs") == pid
     root_bundle.oci("update", "--resources", "-", name, stdin=None, input=json.dumps({"pids": {"limit": -1}, "cpu": {"quota": 0}})).check_returncode()
     assert read(f"{pids}/pids.max") == "max" and read(f"{cpu}/cpu.cfs_quota_us") == "20000"
+    root_bundle.oci("update", "--resources", "-", name, stdin=None, input=json.dumps({"memory": None, "pids": {"limit": 9}})).check_returncode()
+    root_bundle.oci("update", "--memory-swap", "40m", name).check_returncode()  # what was null is as it was, and so this is no less
+    assert read(f"{memory}/memory.limit_in_bytes") == str(20 << 20) and read(f"{pids}/pids.max") == "9"
+    done = root_bundle.oci("update", "--kernel-memory", "10m", name)
+    counts = int(read(f"{memory}/memory.kmem.limit_in_bytes")) == 10 << 20
+    assert counts or (done.returncode == 1 and "no limit for kernel memory" in done.stderr), done.stderr
     root_bundle.oci("delete", "--force", name).check_returncode()
     assert not os.path.exists(pids) and not os.path.exists(cpu) and not os.path.exists(memory)
 
