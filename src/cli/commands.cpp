@@ -7,7 +7,7 @@ namespace {
 constexpr Command const* all[] = {
     &run_command,  &exec_command,    &ps_command,   &pull_command, &push_command, &images_command,  &version_command, &info_command,
     &attach_command, &create_command, &history_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
-    &rmi_command,  &save_command,  &load_command, &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
+    &rmi_command,  &save_command,  &load_command, &login_command, &logout_command, &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
 };
 
 constexpr GroupedCommand grouped[] = {

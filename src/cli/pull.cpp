@@ -1,5 +1,6 @@
 // bolt pull.
 #include "cli/commands.h"
+#include "cli/push_options.h"
 #include "cli/transfer_program.h"
 
 namespace bolt::cli {
@@ -10,10 +11,12 @@ namespace {
 struct PullOptions {
     bool quiet = false, verifies_tls = true;
     std::string platform, credentials_file;
+    std::optional<transfer::Credentials> credentials;
 };
 using set = Set<PullOptions>;
 constexpr Option table[] = {
     {"authfile", 0, "file", "Read the registry's login from this file", set::text<&PullOptions::credentials_file>, offers_files},
+    {"creds", 0, "user:password", "Log in so, for this once", set::parsed<&PullOptions::credentials, parse_credentials>},
     {"platform", 0, "string", "Pull the image for this platform, such as linux/arm64", set::text<&PullOptions::platform>},
     {"quiet", 'q', "", "Suppress verbose output", set::flag<&PullOptions::quiet>},
     {"tls-verify", 0, "", "Require HTTPS and verify the registry's certificate (default true)", set::flag<&PullOptions::verifies_tls>},

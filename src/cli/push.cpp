@@ -17,6 +17,13 @@ Result<int> parse_compression_level(std::string_view value) {
     return static_cast<int>(level);
 }
 
+// The password is not repeated.
+Result<transfer::Credentials> parse_credentials(std::string_view value) {
+    auto const [user, password, found] = cut(value, ':');
+    if (user.empty() || !found) return Error::of(EINVAL, "it is not USER:PASSWORD");
+    return transfer::Credentials{std::string(user), std::string(password), ""};
+}
+
 Result<transfer::ManifestFormat> parse_manifest_format(std::string_view value) {
     if (value == "oci") return transfer::ManifestFormat::oci;
     if (value == "docker" || value == "v2s2") return transfer::ManifestFormat::docker;

@@ -11,6 +11,7 @@ namespace bolt::cli {
 
 struct PushWords {
     std::optional<HostPath> credentials_file, digest_file;
+    std::optional<transfer::Credentials> credentials;
     bool verifies_tls = true, quiet = false, all_tags = false, repacks = false;
     spec::LayerCompression compression = spec::LayerCompression::gzip;
     std::optional<int> level;
@@ -19,6 +20,7 @@ struct PushWords {
 
 Result<spec::LayerCompression> parse_compression(std::string_view value);
 Result<int> parse_compression_level(std::string_view value);
+Result<transfer::Credentials> parse_credentials(std::string_view value);
 Result<transfer::ManifestFormat> parse_manifest_format(std::string_view value);
 
 inline constexpr Option push_options[] = {
@@ -26,6 +28,7 @@ inline constexpr Option push_options[] = {
     {"authfile", 0, "file", "Read the registry's login from this file", Set<PushWords>::parsed<&PushWords::credentials_file, HostPath::absolute>, offers_files},
     {"compression-format", 0, "string", "How layers are packed that are not kept packed: gzip (default) or zstd", Set<PushWords>::parsed<&PushWords::compression, parse_compression>, "gzip zstd"},
     {"compression-level", 0, "number", "How thoroughly: 1 to 9 for gzip, 1 to 19 for zstd", Set<PushWords>::parsed<&PushWords::level, parse_compression_level>},
+    {"creds", 0, "user:password", "Log in so, for this once", Set<PushWords>::parsed<&PushWords::credentials, parse_credentials>},
     {"digestfile", 0, "file", "Write the manifest's digest to this file", Set<PushWords>::parsed<&PushWords::digest_file, HostPath::absolute>, offers_files},
     {"force-compression", 0, "", "Pack layers of another compression anew", Set<PushWords>::flag<&PushWords::repacks>},
     {"format", 'f', "string", "Manifest's format: oci or docker (default: as it is)", Set<PushWords>::parsed<&PushWords::format, parse_manifest_format>, "oci docker"},

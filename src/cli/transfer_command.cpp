@@ -31,11 +31,20 @@ Result<void> print_help(Command const& command) {
 
 bool is_interrupted() { return interrupted; }
 
+Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(std::optional<HostPath> const& credentials_file) {
+    if (!transfer::mention_helpers(transfer::credential_files(credentials_file))) return std::shared_ptr<transfer::CredentialHelpers>();
+    return std::shared_ptr<transfer::CredentialHelpers>(TRY(transfer::CredentialHelpers::start()));
+}
+
+void expect_interrupts() {
+    for (int const signal : {SIGINT, SIGTERM, SIGHUP}) interrupt_on(signal);
+    signal(SIGPIPE, SIG_IGN); // a server that hangs up is an error like others
+}
+
 Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout) {
     auto entry = TRY(enter_user_namespace_of_caller(layout.runtime / "userns"));
     if (entry.shortage) warn(*entry.shortage);
-    for (int const signal : {SIGINT, SIGTERM, SIGHUP}) interrupt_on(signal);
-    signal(SIGPIPE, SIG_IGN); // a server that hangs up is an error like others
+    expect_interrupts();
     return entry;
 }
 

@@ -6,10 +6,16 @@
 #include "cli/command.h"
 #include "store/layout.h"
 #include "sys/user_namespace.h"
+#include "transfer/credential_programs.h"
 
 namespace bolt::cli {
 
-extern Command const transfer_pull_command, transfer_push_command, transfer_save_command, transfer_load_command;
+extern Command const transfer_pull_command, transfer_push_command, transfer_save_command, transfer_load_command, transfer_login_command, transfer_logout_command;
+
+// What asks programs for logins; none when no file names any. Before prepare_transfer().
+Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(std::optional<HostPath> const& credentials_file);
+// Lets signals that end the process only ask for its end.
+void expect_interrupts();
 
 // Goes into the user's user namespace (what lacks there is said), and lets signals that end it only ask for its end. Before any threads.
 Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout);

@@ -1,5 +1,6 @@
 // bolt-transfer pull.
 #include "cli/output.h"
+#include "cli/push_options.h"
 #include "cli/transfer_command.h"
 #include "cli/transfer_progress.h"
 #include "image/platform.h"
@@ -18,6 +19,7 @@ struct PullWords {
     bool quiet = false;
     std::optional<int> complaint_fd;
     std::optional<HostPath> credentials_file, data, runtime;
+    std::optional<transfer::Credentials> credentials;
     std::chrono::seconds stall_timeout{30};
 };
 
@@ -48,6 +50,7 @@ using To = Set<PullWords>;
 constexpr Option pull_options[] = {
     {"authfile", 0, "file", "Read the login from this file", To::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
     {"complaint-fd", 0, "number", "Write why it failed to this descriptor, for a caller who tells it", To::parsed<&PullWords::complaint_fd, parse_descriptor>},
+    {"creds", 0, "user:password", "Log in so, for this once", To::parsed<&PullWords::credentials, parse_credentials>},
     {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", To::parsed<&PullWords::platform, image::parse_platform>},
     {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", To::parsed<&PullWords::policy, parse_policy>, "always missing"},
     {"quiet", 'q', "", "Print only the image's name", To::flag<&PullWords::quiet>},
@@ -77,11 +80,15 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     auto const reference = TRY(image::Reference::parse(name));
     auto const layout = TRY(layout_of(words));
     auto const shipped = transfer::find_shipped_images(TRY(own_program()));
-    auto const entry = TRY(prepare_transfer(layout));
     transfer::PullOptions options;
+    options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
+    auto const entry = TRY(prepare_transfer(layout));
     options.platform = words.platform;
     options.policy = words.policy;
-    options.registry = {words.verify, words.credentials_file, words.stall_timeout, {}, {}, {}};
+    options.registry.verify = words.verify;
+    options.registry.credentials_file = words.credentials_file;
+    options.registry.credentials = words.credentials;
+    options.registry.stall_timeout = words.stall_timeout;
     options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
     options.shipped_images = shipped;
     options.cancelled = is_interrupted;

@@ -73,10 +73,12 @@ Result<void> print_outcome(transfer::Pushed const& pushed, PushWords const& word
 Result<void> push(PushWords const& words, Words const& names) {
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
-    TRY(prepare_transfer(layout));
     transfer::PushOptions options;
+    options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
+    TRY(prepare_transfer(layout));
     options.registry.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
     options.registry.credentials_file = words.credentials_file;
+    options.registry.credentials = words.credentials;
     options.registry.cancelled = is_interrupted;
     options.compression = words.compression;
     options.level = words.level;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/result.h"
 #include "sys/fd.h"
@@ -17,6 +18,9 @@ struct WindowSize {
 // ENOTTY when it is no terminal.
 Result<WindowSize> window_size(FdRef terminal);
 Result<void> set_window_size(FdRef terminal, WindowSize size);
+
+// A line that is typed without being shown, without its end. ECANCELED when a signal with a handler came, EPIPE at the end of input.
+Result<std::string> read_secret(FdRef terminal);
 
 // While this lives, every byte typed at the terminal is passed on as it is: no echo, no lines, no signals, output untouched.
 // The settings from before come back with restore() or at the end of its life; a process that dies of a signal must

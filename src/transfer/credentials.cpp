@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "sys/file.h"
-#include "transfer/challenge.h"
+#include "transfer/credential_programs.h"
 
 namespace bolt::transfer {
 
@@ -16,18 +16,6 @@ void add_below(std::vector<HostPath>& files, char const* variable, std::string_v
     auto const* value = getenv(variable);
     auto const directory = HostPath::parse(value ? value : "");
     if (directory) files.push_back(directory.value() / below);
-}
-
-// Keys have been written as "https://index.docker.io/v1/" and "host:port" alike.
-std::string plain_host(std::string_view key) {
-    for (std::string_view const scheme : {"https://", "http://"})
-        if (key.starts_with(scheme)) {
-            key.remove_prefix(scheme.size());
-            key = key.substr(0, key.find('/'));
-        }
-    while (key.ends_with('/')) key.remove_suffix(1);
-    if (key == "index.docker.io" || key == "registry-1.docker.io") key = "docker.io";
-    return std::string(key);
 }
 
 Result<Credentials> parse_entry(Json const& entry) {
@@ -41,6 +29,22 @@ Result<Credentials> parse_entry(Json const& entry) {
     credentials.password = found ? trim(password) : TRY(entry.string_or("password", ""));
     while (credentials.password.ends_with('\0')) credentials.password.pop_back();
     return credentials;
+}
+
+constexpr std::string_view dockers_key = "https://index.docker.io/v1/";
+
+Json const* entries(Json const& document, std::string_view key) {
+    auto const* const found = document.find(key);
+    return found && found->find_object() ? found : nullptr;
+}
+
+Result<std::optional<CredentialDocument>> read_document(HostPath const& file, bool must_exist) {
+    auto const text = find_file(file);
+    if (!text && text.error().is(EACCES)) return std::optional<CredentialDocument>(); // another user's
+    auto const& contents = TRY(Result(text));
+    if (!contents && must_exist) return Error::of(ENOENT, "there is no credentials file '{}'", file);
+    if (!contents) return std::optional<CredentialDocument>();
+    return std::optional(TRY(CredentialDocument::parse(*contents, file)));
 }
 
 } // namespace
@@ -59,13 +63,29 @@ std::vector<HostPath> credential_files(std::optional<HostPath> const& chosen) {
     return files;
 }
 
-Result<std::optional<Credentials>> find_credentials_in(std::string_view text, std::string const& host, std::string const& repository) {
-    auto const document = TRY(Json::parse(text));
-    auto const* auths = document.find("auths");
-    if (!auths || !auths->find_object()) return std::optional<Credentials>();
+std::string plain_registry(std::string_view text) {
+    for (std::string_view const scheme : {"https://", "http://"})
+        if (text.starts_with(scheme)) {
+            text.remove_prefix(scheme.size());
+            text = text.substr(0, text.find('/'));
+        }
+    while (text.ends_with('/')) text.remove_suffix(1);
+    if (text == "index.docker.io" || text == "registry-1.docker.io" || text == "index.docker.io/v1") text = "docker.io";
+    return std::string(text);
+}
+
+Result<CredentialDocument> CredentialDocument::parse(std::string_view text, HostPath const& file) {
+    auto document = trim(text).empty() ? Json::object() : TRY(Json::parse(text).while_doing("read credentials from '{}'", file));
+    if (!document.find_object()) return Error::of(EINVAL, "credentials file '{}' holds {} instead of an object", file, document.kind());
+    return CredentialDocument(std::move(document), file.name() == "config.json");
+}
+
+Result<std::optional<Credentials>> CredentialDocument::find(std::string const& host, std::string const& repository) const {
+    auto const* const auths = entries(document_, "auths");
+    if (!auths) return std::optional<Credentials>();
     for (auto wanted = host + "/" + repository;;) {
         for (auto const& [key, entry] : *auths->find_object()) {
-            if (plain_host(key) != wanted) continue;
+            if (plain_registry(key) != wanted) continue;
             auto credentials = TRY(parse_entry(entry).while_doing("entry '{}'", key));
             if (!credentials.user.empty() || !credentials.identity_token.empty()) return std::optional(std::move(credentials));
         }
@@ -75,14 +95,61 @@ Result<std::optional<Credentials>> find_credentials_in(std::string_view text, st
     }
 }
 
-Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository) {
+std::string CredentialDocument::helper_of(std::string const& host) const {
+    if (auto const* const helpers = entries(document_, "credHelpers"))
+        for (auto const& [key, name] : *helpers->find_object())
+            if (plain_registry(key) == host && name.find_string()) return *name.find_string();
+    auto const* const store = document_.find("credsStore");
+    return store && store->find_string() ? *store->find_string() : std::string();
+}
+
+bool CredentialDocument::has_helpers() const { return entries(document_, "credHelpers") || document_.find("credsStore"); }
+
+std::string CredentialDocument::server_of(std::string const& host) const { return is_dockers_ && host == "docker.io" ? std::string(dockers_key) : host; }
+
+std::string CredentialDocument::name_of(std::string const& key) const {
+    if (auto const* const auths = entries(document_, "auths"))
+        for (auto const& [name, entry] : *auths->find_object())
+            if (plain_registry(name) == key) return name;
+    return server_of(key);
+}
+
+bool CredentialDocument::has(std::string const& key) const {
+    auto const* const auths = entries(document_, "auths");
+    return auths && auths->find(name_of(key));
+}
+
+void CredentialDocument::set(std::string const& key, Credentials const& credentials) {
+    remove(key);
+    auto entry = Json::object().set("auth", encode_base64(credentials.user + ":" + credentials.password));
+    document_.merge(Json::object().set("auths", Json::object().set(name_of(key), std::move(entry))));
+}
+
+void CredentialDocument::remove(std::string const& key) {
+    while (has(key)) document_.merge(Json::object().set("auths", Json::object().set(name_of(key), Json())));
+}
+
+std::vector<std::string> CredentialDocument::keys() const {
+    std::vector<std::string> found;
+    for (std::string_view const section : {"auths", "credHelpers"})
+        if (auto const* const listed = entries(document_, section))
+            for (auto const& [key, entry] : *listed->find_object()) found.push_back(plain_registry(key));
+    return found;
+}
+
+bool mention_helpers(std::vector<HostPath> const& files) {
+    for (auto const& file : files)
+        if (auto const document = read_document(file, false); document && document.value() && document.value()->has_helpers()) return true;
+    return false;
+}
+
+Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
     for (auto const& file : files) {
-        auto const text = find_file(file);
-        if (!text && text.error().is(EACCES)) continue; // another user's
-        auto const& contents = TRY(Result(text));
-        if (!contents && files.size() == 1) return Error::of(ENOENT, "there is no credentials file '{}'", file);
-        if (!contents) continue;
-        if (auto credentials = TRY(find_credentials_in(*contents, host, repository).while_doing("read credentials from '{}'", file))) return credentials;
+        auto const document = TRY(read_document(file, files.size() == 1));
+        if (!document) continue;
+        if (auto const helper = document->helper_of(host); !helper.empty() && helpers)
+            if (auto credentials = TRY(helpers->get(helper, document->server_of(host)).while_doing("'{}'", file))) return credentials;
+        if (auto credentials = TRY(document->find(host, repository).while_doing("read credentials from '{}'", file))) return credentials;
     }
     return std::optional<Credentials>();
 }

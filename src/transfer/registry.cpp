@@ -11,6 +11,7 @@
 #include "image/hasher.h"
 #include "spec/image_manifest.h"
 #include "transfer/challenge.h"
+#include "transfer/credential_programs.h"
 
 namespace bolt::transfer {
 
@@ -60,15 +61,16 @@ Registry::Registry(image::Reference const& reference, Access access, RegistryOpt
 std::string Registry::base_url() const {
     // Docker's registry answers to another name than its images carry.
     auto const host = reference_.domain() == "docker.io" ? std::string("registry-1.docker.io") : reference_.domain();
-    return fmt::format("{}://{}/v2/{}", scheme_.empty() ? "https" : scheme_, host, reference_.repository());
+    return fmt::format("{}://{}/v2/{}", scheme_.empty() ? "https" : scheme_, host, access_ == Access::login ? "" : reference_.repository());
 }
 
 Error Registry::explain(long status, std::string_view body, std::string_view what) const {
     auto const said = message_in(body);
     auto const detail = said.empty() ? fmt::format("{}", status) : fmt::format("{}: {}", status, said);
+    if (access_ == Access::login && (status == 401 || status == 403)) return Error::of(EACCES, "registry '{}' does not take this user name and password ({})", host(), detail);
     if (status == 404) return Error::of(ENOENT, "{} does not exist in registry '{}' ({}); check the name and the tag", what, host(), detail);
     if (status == 401 || status == 403)
-        return Error::of(EACCES, "{} does not exist or needs a login ({}); check the name, or log in to '{}' so that ~/.docker/config.json or $REGISTRY_AUTH_FILE has it", what, detail, host());
+        return Error::of(EACCES, "{} does not exist or needs a login ({}); check the name, or log in with `bolt login {}`", what, detail, host());
     if (status == 429) return Error::of(EAGAIN, "registry '{}' takes no more requests for now ({}); try again later, or log in", host(), detail);
     if (status >= 500) return Error::of(EIO, "registry '{}' failed ({}); try again later", host(), detail);
     return Error::of(EIO, "registry '{}' answered {} for {}", host(), detail, what);
@@ -76,7 +78,8 @@ Error Registry::explain(long status, std::string_view body, std::string_view wha
 
 Result<void> Registry::load_credentials() {
     if (credentials_loaded_) return {};
-    credentials_ = TRY(find_credentials(credential_files(options_.credentials_file), host(), reference_.repository()));
+    credentials_ = options_.credentials;
+    if (!credentials_) credentials_ = TRY(find_credentials(credential_files(options_.credentials_file), host(), reference_.repository(), options_.helpers.get()));
     credentials_loaded_ = true;
     return {};
 }
@@ -114,7 +117,7 @@ Result<void> Registry::fetch_token(std::string const& realm, std::string const& 
     if (plain && scheme_ != "http") return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is not encrypted", host(), realm);
     // A registry asks for what one request needs; we want what all need.
     if (access_ == Access::push || scope.empty()) scope = fmt::format("repository:{}:{}", reference_.repository(), access_ == Access::pull ? "pull" : "pull,push");
-    auto query = fmt::format("scope={}", percent_encode(scope));
+    auto query = access_ == Access::login ? std::string("account=bolt") : fmt::format("scope={}", percent_encode(scope));
     for (auto const& other : options_.also_read) query += fmt::format("&scope={}", percent_encode(fmt::format("repository:{}:pull", other)));
     if (!service.empty()) query += "&service=" + percent_encode(service);
     auto const response = TRY(ask_for_token(realm, query).while_doing("get a token"));
@@ -190,6 +193,17 @@ Result<void> Registry::greet() {
         if (!again || tries >= most_tries) return response ? explain(status, response.value().body, fmt::format("'{}'", reference_.text())) : response.error();
         TRY(wait(pause_before_retry(response ? &response.value().head : nullptr, tries)));
     }
+}
+
+Result<void> Registry::check_login() {
+    auto response = TRY(get_once("", {}, longest_manifest));
+    if (response.head.status == 401) {
+        TRY(authenticate(response.head));
+        response = TRY(get_once("", {}, longest_manifest));
+    }
+    auto const status = response.head.status;
+    if (status == 200) return {};
+    return status == 404 ? Error::of(EPROTO, "'{}' is no registry: it has no '/v2/'", host()) : explain(status, response.body, "a login");
 }
 
 std::unique_ptr<Registry> Registry::clone() const {

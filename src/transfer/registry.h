@@ -13,12 +13,14 @@
 
 namespace bolt::transfer {
 
-// What one wants to do there, for the token's scope.
-enum class Access { pull, push };
+// What one wants to do there, for the token's scope. With `login` the registry alone counts, and no repository.
+enum class Access { pull, push, login };
 
 struct RegistryOptions {
     TlsVerify verify = TlsVerify::yes;
     std::optional<HostPath> credentials_file;
+    std::optional<Credentials> credentials;           // instead of any file's
+    std::shared_ptr<CredentialHelpers> helpers;       // none: programs that files name are not asked
     std::chrono::seconds stall_timeout{30};
     std::vector<std::string> also_read;               // repositories of the same registry whose blobs may be taken over
     std::function<bool()> cancelled;                  // asked while waiting; may be empty
@@ -52,6 +54,8 @@ public:
 
     // Makes sure that the registry is there and that we may do what `Access` says, as far as it tells.
     Result<void> greet();
+    // Whether the credentials are the registry's: EACCES.
+    Result<void> check_login();
     // Another one, with a client of its own (for another thread) and what this one has learned: scheme and authorisation.
     std::unique_ptr<Registry> clone() const;
     // A request to the repository ("/blobs/uploads/") or to an address that it gave; with the authorisation, which goes to no other

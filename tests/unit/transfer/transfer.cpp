@@ -41,14 +41,14 @@ TEST_CASE("base64 and percent signs") {
 TEST_CASE("the most exact credentials count") {
     constexpr std::string_view document = R"({"auths":{"host:5000":{"auth":"YTpi"},"host:5000/team":{"auth":"Yzpk"},"https://index.docker.io/v1/":{"auth":"ZTpm"},
         "token.example":{"auth":"","identitytoken":"T"},"empty.example":{}},"credsStore":"x"})";
-    auto const find = [&](std::string const& host, std::string const& repository) { return find_credentials_in(document, host, repository).value(); };
+    auto const find = [&](std::string const& host, std::string const& repository) { return CredentialDocument::parse(document, HostPath::parse("/auth.json").value()).value().find(host, repository).value(); };
     CHECK(find("host:5000", "app")->user == "a");
     CHECK(find("host:5000", "team/app")->password == "d");
     CHECK(find("docker.io", "library/nginx")->user == "e");
     CHECK(find("token.example", "x")->identity_token == "T");
     CHECK_FALSE(find("empty.example", "x"));
     CHECK_FALSE(find("other", "x"));
-    CHECK_FALSE(find_credentials_in(R"({"auths":{"h":{"auth":"***"}}})", "h", "r").ok());
+    CHECK_FALSE(CredentialDocument::parse(R"({"auths":{"h":{"auth":"***"}}})", HostPath::parse("/auth.json").value()).value().find("h", "r").ok());
 }
 
 TEST_CASE("which hosts are this machine") {
