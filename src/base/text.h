@@ -1,6 +1,7 @@
 // Strings: splitting, trimming, numbers, sizes and durations as people write them.
 #pragma once
 
+#include <concepts>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -19,6 +20,10 @@ std::string without_controls(std::string_view text);
 std::string in_lower_case(std::string_view text);
 // "a,b,,c" at ',' is {"a", "b", "", "c"}; the empty text is {}.
 std::vector<std::string_view> split(std::string_view text, char separator);
+// The parts would outlive a text that nobody holds.
+template <typename Text>
+    requires std::same_as<Text, std::string>
+void split(Text&& text, char separator) = delete;
 std::string join(std::vector<std::string> const& parts, std::string_view separator);
 std::string_view trim(std::string_view text);
 // "a=b=c" at '=' is {"a", "b=c"}; second is empty and `found` false without a separator.

@@ -174,8 +174,8 @@ Result<spec::Runtime> ContainerDirectory::read_config() const {
 Result<ContainerStatus> ContainerDirectory::status_of(ContainerRecord const& record) const {
     if (!TRY(find_init(record))) return ContainerStatus::stopped;
     if (record.is_being_created) return ContainerStatus::creating;
-    if (exists(start_socket())) return ContainerStatus::created;
-    return oci::Cgroup::adopt(record.cgroup).is_frozen() ? ContainerStatus::paused : ContainerStatus::running;
+    if (oci::Cgroup::adopt(record.cgroup).is_frozen()) return ContainerStatus::paused;
+    return exists(start_socket()) ? ContainerStatus::created : ContainerStatus::running;
 }
 
 Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record) {

@@ -20,13 +20,18 @@ struct ExecOptions {
     std::vector<std::string> cgroups;
     bool terminal = false, detach = false, no_new_privileges = false, ignore_paused = false;
 };
+Result<std::string> parse_variable(std::string_view text) {
+    auto const equals = text.find('=');
+    if (equals == 0 || equals == text.npos) return Error::of(EINVAL, "'{}' is not NAME=VALUE", text);
+    return std::string(text);
+}
 using To = Set<ExecOptions>;
 
 constexpr Option options_of_exec[] = {
     {"process", 'p', "file", "the process object of config.json, in place of a command", To::text<&ExecOptions::process_file>, offers_files},
     {"tty", 't', "", "give it a terminal", To::flag<&ExecOptions::terminal>},
     {"detach", 'd', "", "return as soon as it runs", To::flag<&ExecOptions::detach>},
-    {"env", 'e', "name=value", "set an environment variable", To::list<&ExecOptions::environment>},
+    {"env", 'e', "name=value", "set an environment variable", To::parsed_list<&ExecOptions::environment, parse_variable>},
     {"user", 'u', "uid[:gid]", "run as this user", To::text<&ExecOptions::user>},
     {"additional-gids", 'g', "gid", "a further group", To::list<&ExecOptions::groups>},
     {"cwd", 0, "dir", "working directory inside the container", To::text<&ExecOptions::working_directory>},
@@ -100,7 +105,8 @@ Result<std::vector<HostPath>> cgroups_below(std::vector<HostPath> directories, s
         auto const trees = found ? split(before, ',') : std::vector<std::string_view>();
         std::size_t count = 0;
         for (auto& directory : directories) {
-            auto const tree = split(directory.text().substr(std::string_view("/sys/fs/cgroup/").size()), '/').front();
+            auto const below = std::string_view(directory.text()).substr(std::string_view("/sys/fs/cgroup/").size());
+            auto const tree = cut(below, '/').before;
             if (found && std::ranges::find(trees, tree) == trees.end()) continue;
             directory = directory / path.text();
             if (!exists(directory)) return Error::of(ENOENT, "--cgroup: there is no cgroup '{}'", directory);

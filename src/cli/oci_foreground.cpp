@@ -12,16 +12,20 @@
 namespace bolt::cli {
 
 Result<SignalQueue> hold_signals() {
+    signal(SIGPIPE, SIG_IGN); // nobody may want what the container prints: it is waited for all the same
     return SignalQueue::open({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH, SIGPWR, SIGURG, SIGIO});
 }
 
 namespace {
 
-// Copies once; false at the end of the source. A slave that nobody has open is EIO: the end too.
+// Copies once; false at the end of the source. A slave that nobody has open is EIO: the end too. What nobody takes is dropped: a
+// program must not stop because of it.
 bool copy_some(FdRef from, FdRef to) {
     char buffer[16384];
     auto const count = read_some(from, buffer);
-    return count && count.value() > 0 && write_all(to, {buffer, count.value()});
+    if (!count || count.value() == 0) return false;
+    (void)write_all(to, {buffer, count.value()}).ok();
+    return true;
 }
 
 void follow_window(FdRef console) {

@@ -53,7 +53,7 @@ Result<void> send(ContainerRecord const& record, int signal, KillOptions const& 
             return signal == SIGKILL ? let_go_on(record) : Result<void>();
         }
     }
-    if (!init) return Error::of(ESRCH, "container '{}' is not running", record.id);
+    if (!init) return Error::of(ESRCH, "container not running: '{}' has ended", record.id); // containerd looks for these words
     TRY(signal_pidfd(*init, signal));
     return signal == SIGKILL ? let_go_on(record) : Result<void>();
 }

@@ -4,6 +4,7 @@
 #include "cli/oci_commands.h"
 #include "cli/oci_protection.h"
 #include "oci/annotations.h"
+#include "oci/own_cgroup.h"
 #include "sys/file.h"
 #include "sys/process.h"
 #include "sys/users.h"
@@ -64,8 +65,7 @@ void unmake(Making& making) {
 }
 
 oci::CgroupUse cgroup_use_for(spec::Runtime const& spec) {
-    auto const use = globals().cgroup_use;
-    return use == oci::CgroupUse::when_possible && !spec.linux_.cgroups_path.empty() ? oci::CgroupUse::counted : use;
+    return oci::cgroup_use_of(spec, globals().cgroup_use);
 }
 
 Result<Making> prepare(std::string const& id, CreateOptions const& options, StartedBy starter) {

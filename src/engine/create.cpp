@@ -204,7 +204,8 @@ std::vector<HostPath> paths_to_remove(Installation const& here, Record const& re
 // Group tty, 5 in every distribution. Root of a user namespace need not have it.
 Result<bool> maps_terminal_group(CallingUser const& user) {
     if (user.uid != 0) return TRY(mappings_of(user)).groups.size() > 1;
-    for (auto const line : split(TRY(read_file(TRY(HostPath::parse("/proc/self/gid_map")))), '\n')) {
+    auto const map = TRY(read_file(TRY(HostPath::parse("/proc/self/gid_map"))));
+    for (auto const line : split(map, '\n')) {
         std::vector<std::uint64_t> numbers;
         for (auto const word : split(line, ' '))
             if (auto const number = parse_unsigned(word)) numbers.push_back(number.value());

@@ -67,6 +67,7 @@ Result<void> plan_memory(Plan& plan, spec::Resources::Memory const& memory) {
     if (is_asked(memory.swap)) TRY(plan_swap(plan, memory));
     if (is_asked(memory.kernel)) TRY(plan.add(tree, "memory.kernel", "memory.kmem.limit_in_bytes", plain(*memory.kernel), "", ""));
     if (is_asked(memory.kernel_tcp)) TRY(plan.add(tree, "memory.kernelTCP", "memory.kmem.tcp.limit_in_bytes", plain(*memory.kernel_tcp), "", ""));
+    if (memory.swappiness && *memory.swappiness > 100) return Error::of(ERANGE, "memory.swappiness: {} is more than 100", *memory.swappiness);
     if (memory.swappiness) TRY(plan.add(tree, "memory.swappiness", "memory.swappiness", fmt::format("{}", *memory.swappiness), "", ""));
     if (memory.disable_oom_killer.value_or(false)) TRY(plan.add(tree, "memory.disableOOMKiller", "memory.oom_control", "1", "", ""));
     return {};

@@ -42,7 +42,7 @@ namespace {
 // The caller's own cgroup in a tree: "controller" is one of v1's names, "" for v2.
 Result<std::string> own_cgroup(std::string_view controller) {
     for (auto& tree : TRY(own_cgroup_memberships()))
-        if (controller.empty() ? tree.is_unified() : std::ranges::find(tree.controllers, controller) != tree.controllers.end()) return std::move(tree.path);
+        if (controller.empty() ? tree.is_unified() : std::ranges::any_of(tree.controllers, [&](auto const& name) { return name == controller || name == fmt::format("name={}", controller); })) return std::move(tree.path);
     return Error::of(ENOENT, "the caller has no cgroup for '{}'", controller);
 }
 } // namespace
@@ -171,12 +171,26 @@ Result<void> make_directory_of_group(HostPath const& directory, std::string_view
     return make_directories(directory, 0755).while_doing("{}", field);
 }
 
+namespace {
+// A group has realtime only from what its parent has: the groups above it that were made for it get as much.
+void give_realtime_to_ancestors(HostPath const& tree, HostPath const& directory, CgroupSetting const& setting) {
+    std::vector<HostPath> ancestors;
+    for (auto up = directory.parent(); up.text().size() > tree.text().size(); up = up.parent()) ancestors.push_back(up);
+    for (auto it = ancestors.rbegin(); it != ancestors.rend(); ++it) {
+        auto const now = find_file(*it / setting.file);
+        if (!now || !now.value() || trim(*now.value()) != "0") continue;
+        if (auto const fd = open_file(*it / setting.file, O_WRONLY)) (void)write_all(fd.value(), setting.value).ok(); // the setting itself tells
+    }
+}
+} // namespace
+
 Result<void> write_settings(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, Ancestors ancestors) {
     if (tree.empty()) enable_controllers(top_of(tree), directory, controllers_of(settings), ancestors);
     std::vector<CgroupSetting const*> too_early;
     SettingsOf group(directory);
     for (auto const& setting : settings) {
         if (!belongs_to(setting, tree)) continue;
+        if (setting.file == "cpu.rt_runtime_us") give_realtime_to_ancestors(top_of(tree), directory, setting);
         auto written = group.write(setting);
         // A limit that another one bounds (memory and swap, a quota and its period) may have to come after it.
         if (!written && written.error().is(EINVAL)) too_early.push_back(&setting);

@@ -31,7 +31,8 @@ public:
     // Lines "name number".
     std::map<std::string, std::uint64_t> table(std::string const& name) const {
         std::map<std::string, std::uint64_t> rows;
-        for (auto const line : split(find(name).value_or(""), '\n')) {
+        auto const text = find(name).value_or("");
+        for (auto const line : split(text, '\n')) {
             auto const [key, value, found] = cut(line, ' ');
             if (auto const number = parse_unsigned(trim(value)); found && number) rows.emplace(key, number.value());
         }
@@ -69,9 +70,11 @@ Json cpu_usage(Files const& files) {
             .set("kernel", count(value_or_zero(stat, "system_usec") * nanoseconds_in_microsecond))
             .set("user", count(value_or_zero(stat, "user_usec") * nanoseconds_in_microsecond));
     } else {
+        if (!files.find_number("cpuacct.usage") && stat.empty()) return Json(); // in no tree that counts it
         auto const split_time = files.table("cpuacct.stat");
         Json each = Json::array();
-        for (auto const number : split(trim(files.find("cpuacct.usage_percpu").value_or("")), ' '))
+        auto const times = files.find("cpuacct.usage_percpu").value_or("");
+        for (auto const number : split(trim(times), ' '))
             if (auto const time = parse_unsigned(number)) each.push(count(time.value()));
         usage.set("total", count(files.number("cpuacct.usage")))
             .set_unless_empty("percpu", std::move(each))
@@ -101,6 +104,7 @@ Json memory_usage(Files const& files) {
             .set("usage", memory_entry(limit, *current, files.number("memory.peak"), value_or_zero(files.table("memory.events"), "max")))
             .set("swap", memory_entry(sum(swap_limit, limit), swap + *current, 0, value_or_zero(files.table("memory.swap.events"), "fail"))); // with memory, as on v1
     } else {
+        if (!files.find_number("memory.usage_in_bytes")) return Json(); // as above
         auto const entry = [&](std::string const& prefix) {
             return memory_entry(files.number(prefix + "limit_in_bytes"), files.number(prefix + "usage_in_bytes"), files.number(prefix + "max_usage_in_bytes"), files.number(prefix + "failcnt"));
         };
@@ -119,7 +123,8 @@ Json block_row(std::string_view device, std::string_view operation, std::uint64_
 void add_io_stat(Files const& files, Json& bytes, Json& operations) {
     constexpr std::tuple<std::string_view, std::string_view, bool> keys[] = {
         {"rbytes", "Read", true}, {"wbytes", "Write", true}, {"dbytes", "Discard", true}, {"rios", "Read", false}, {"wios", "Write", false}, {"dios", "Discard", false}};
-    for (auto const line : split(files.find("io.stat").value_or(""), '\n')) {
+    auto const stat = files.find("io.stat").value_or("");
+    for (auto const line : split(stat, '\n')) {
         auto const words = split(line, ' ');
         for (auto const word : words) {
             auto const [key, text, found] = cut(word, '=');
@@ -131,7 +136,8 @@ void add_io_stat(Files const& files, Json& bytes, Json& operations) {
 
 // v1: "8:0 Read 4096".
 void add_blkio(Files const& files, std::string const& name, Json& rows) {
-    for (auto const line : split(files.find(name).value_or(""), '\n')) {
+    auto const text = files.find(name).value_or("");
+    for (auto const line : split(text, '\n')) {
         auto const words = split(line, ' ');
         if (words.size() != 3) continue;
         if (auto const value = parse_unsigned(words[2])) rows.push(block_row(words[0], words[1], value.value()));
@@ -169,7 +175,7 @@ Json hugepage_usage(Files const& files) {
 Result<Json> usage_of(std::vector<HostPath> const& directories) {
     Files const files(directories);
     Json usage;
-    usage.set("cpu", cpu_usage(files)).set("cpuset", Json::object()).set("memory", memory_usage(files));
+    usage.set_unless_empty("cpu", cpu_usage(files)).set("cpuset", Json::object()).set_unless_empty("memory", memory_usage(files));
     Json pids = Json::object();
     if (auto const current = files.find_number("pids.current")) {
         auto const limit = files.number("pids.max");

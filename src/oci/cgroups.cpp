@@ -26,6 +26,18 @@ void add_systemds_trees(std::vector<std::string>& trees) {
     trees.insert(trees.begin(), "systemd");
 }
 
+void add_all_trees(std::vector<std::string>& trees, std::vector<CgroupMembership> const& memberships) {
+    for (auto const& membership : memberships) {
+        auto const is_its = [&](std::string const& tree) {
+            return membership.is_unified() ? tree.empty() : std::ranges::any_of(membership.controllers, [&](auto const& name) { return name == tree || name == "name=" + tree; });
+        };
+        if (std::ranges::any_of(trees, is_its)) continue;
+        auto const name = membership.is_unified() ? std::string_view() : std::string_view(membership.controllers.front());
+        auto const tree = std::string(name.starts_with("name=") ? name.substr(5) : name);
+        if (exists(top_of(tree) / "cgroup.procs")) trees.push_back(tree);
+    }
+}
+
 } // namespace
 
 Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
@@ -59,7 +71,13 @@ Result<Plan> plan(CgroupRequest const& request) {
     plan.device_rules = std::move(resources.devices);
     auto trees = trees_for(plan.settings, plan.version);
     if (request.scope_holder && plan.version == CgroupVersion::v1) add_systemds_trees(trees);
-    if (request.use == CgroupUse::counted && plan.version == CgroupVersion::v1) add_counting_trees(trees);
+    bool const is_host_root = plan.caller == Caller::host_root;
+    if (plan.version == CgroupVersion::v1) {
+        if (request.use == CgroupUse::counted || request.use == CgroupUse::in_every_tree) add_counting_trees(trees);
+        if (request.use == CgroupUse::in_every_tree && is_host_root) add_all_trees(trees, TRY(own_cgroup_memberships()));
+        // By which its processes are known.
+        if (trees.empty() && is_host_root && exists(top_of("freezer") / "cgroup.procs")) trees.emplace_back("freezer");
+    }
     for (auto& tree : trees) {
         auto directory = TRY(HostPath::parse(top_of(tree).text() + TRY(place(request.path, request.id, tree, plan.caller))));
         plan.directories.emplace_back(std::move(tree), std::move(directory));

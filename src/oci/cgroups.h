@@ -20,6 +20,7 @@ enum class CgroupUse {
     never,         // as the caller's
     when_possible, // its own if the host allows; an error only when the document has limits
     counted,       // the same, and everything is counted that can be: an engine that names the cgroup reads it there
+    in_every_tree, // the same on every tree of version 1: for a container that can write to what it is shown of them
 };
 
 // What is mounted at /sys/fs/cgroup. A hybrid host, whose v2 tree has few controllers or none, is v1.

@@ -26,7 +26,10 @@ namespace {
 
 Result<std::vector<InitPlan::Join>> open_namespaces(std::vector<std::pair<unsigned long, std::string>> const& paths) {
     std::vector<InitPlan::Join> joins;
-    for (auto const& [flag, path] : paths) joins.push_back({TRY(open_file(TRY(HostPath::parse(path)), O_RDONLY).while_doing("linux.namespaces")), flag});
+    for (auto const& [flag, path] : paths) {
+        auto file = TRY(open_file(TRY(HostPath::parse(path)), O_RDONLY).while_doing("linux.namespaces"));
+        joins.push_back({std::move(file), flag, path});
+    }
     return joins;
 }
 
@@ -39,7 +42,7 @@ Result<Process> clone_by_intermediate(std::vector<InitPlan::Join> const& before,
         auto const outcome = [&]() -> Result<void> {
             // Neighbours in what is joined must not look at a process that is still the host's root.
             if (geteuid() == 0) TRY(set_not_dumpable());
-            for (auto const& join : before) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces"));
+            for (auto const& join : before) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces: '{}'", join.path));
             options.parent_of_caller = true;
             auto init = TRY(clone_process(options, body));
             pid = init.release();
@@ -121,8 +124,8 @@ Result<void> follow_init(CreateRequest const& request, Created& created) {
             // 4, 5: prestart and createRuntime hooks, in the runtime's namespaces.
             auto const state = state_document(spec, request.id, "creating", created.init.pid(), request.bundle).dump();
             auto const printed = TRY(open_hook_output(TRY(parse_annotations(spec.annotations))));
-            TRY(run_hooks("prestart", spec.hooks.prestart, state, printed));
-            TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state, printed));
+            TRY(run_hooks("prestart", spec.hooks.prestart, state, printed, request.bundle));
+            TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state, printed, request.bundle));
             TRY(created.start.send(word_go));
         } else if (message->bytes.starts_with(word_warning)) {
             created.warnings.push_back(message->bytes.substr(word_warning.size()));
@@ -161,6 +164,8 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::op
     auto plan = TRY(plan_init(request));
     created.warnings = warn_of_capabilities(*spec.process, plan.has_user_namespace ? UserNamespaceOf::container : UserNamespaceOf::runtime);
     TRY(make_cgroup(request, created, scope));
+    for (auto& step : plan.mounts)
+        if (auto* const shown = std::get_if<MountCgroup>(&step)) shown->own = created.cgroup.directories();
     if (auto const& rdt = spec.linux_.intel_rdt)
         created.rdt = TRY(make_rdt_class(*rdt, request.id, TRY(resctrl_top().while_doing("linux.intelRdt"))).while_doing("linux.intelRdt"));
     // The kernel lets a user's process into the user's own scopes only from beside them: systemd moves it.
@@ -175,6 +180,13 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::op
     return plan;
 }
 
+Error explain_clone(Error failure, InitPlan const& plan) {
+    if (failure.is(EPERM) && geteuid() != 0 && !plan.has_user_namespace)
+        return Error::of(EPERM, "linux.namespaces: an ordinary user's container needs a user namespace; 'bolt-oci spec --rootless' writes one");
+    if (failure.is(ENOMEM) && !plan.namespaces.joined_before.empty()) return Error::of(ESRCH, "linux.namespaces: the init of the pid namespace that is joined has ended");
+    return failure;
+}
+
 Result<void> clone_init(CreateRequest const& request, InitPlan const& plan, Created& created) {
     auto const before = TRY(open_namespaces(plan.namespaces.joined_before));
     auto [ours, theirs] = TRY(Channel::make_pair());
@@ -184,7 +196,9 @@ Result<void> clone_init(CreateRequest const& request, InitPlan const& plan, Crea
         if (request.callers_alone.is_open()) close(request.callers_alone.number());
         return run_init(plan, theirs);
     };
-    created.init = TRY(before.empty() ? clone_process(options, body) : clone_by_intermediate(before, options, body));
+    auto cloned = before.empty() ? clone_process(options, body) : clone_by_intermediate(before, options, body);
+    if (!cloned) return explain_clone(std::move(cloned).error(), plan);
+    created.init = std::move(cloned).value();
     created.start = std::move(ours);
     theirs.close();
     return place_init(request, created, plan);
@@ -282,8 +296,13 @@ Result<void> run_poststart_hooks(spec::Runtime const& spec, std::string_view id,
     auto const annotations = parse_annotations(spec.annotations);
     auto const printed = annotations ? open_hook_output(annotations.value()) : Result<HookOutput>(annotations.error());
     if (!printed) return Error::of(ECANCELED, "poststart hooks: {}", printed.error().text());
-    return run_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump(), printed.value());
+    return run_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump(), printed.value(), bundle);
 }
+
+namespace {
+// Its files may be gone before the container is deleted.
+HookDirectory existing(HostPath const& bundle) { return exists(bundle) ? HookDirectory(bundle) : std::nullopt; }
+} // namespace
 
 ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle) {
     ErrorList errors;
@@ -292,7 +311,7 @@ ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, Hos
     auto printed = annotations ? open_hook_output(annotations.value()) : Result<HookOutput>(annotations.error());
     if (!printed) errors.push_back(printed.error());
     auto const output = printed ? std::move(printed).value() : HookOutput();
-    for (auto& error : run_all_hooks("poststop", spec.hooks.poststop, state_document(spec, id, "stopped", 0, bundle).dump(), output)) errors.push_back(std::move(error));
+    for (auto& error : run_all_hooks("poststop", spec.hooks.poststop, state_document(spec, id, "stopped", 0, bundle).dump(), output, existing(bundle))) errors.push_back(std::move(error));
     return errors;
 }
 

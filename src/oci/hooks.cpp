@@ -54,12 +54,13 @@ Result<ExitStatus> wait_at_most(Process& process, std::optional<int> seconds) {
     return Error::of(ETIMEDOUT, "it did not end within {} seconds and was killed", *seconds);
 }
 
-Result<void> run_hook(spec::Hook const& hook, std::string const& state, HookOutput const& printed) {
+Result<void> run_hook(spec::Hook const& hook, std::string const& state, HookOutput const& printed, HookDirectory const& directory) {
     auto const input = TRY(file_with("hook-state", state));
     auto const output = TRY(make_memory_file("hook-output"));
     SpawnOptions options;
     options.arguments = hook.args.empty() ? std::vector{hook.path} : hook.args;
-    options.environment = hook.env;
+    if (!hook.env.empty()) options.environment = hook.env; // else the runtime's, as runc and crun have it
+    options.working_directory = directory;
     options.input = input;
     options.output = printed.output.is_open() ? FdRef(printed.output) : FdRef(output);
     options.new_session = true;
@@ -84,16 +85,16 @@ Result<HookOutput> open_hook_output(Annotations const& annotations) {
     return HookOutput{std::move(output), std::move(error)};
 }
 
-Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed) {
+Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookDirectory const& directory) {
     for (auto const& hook : hooks)
-        if (auto const ran = run_hook(hook, state, printed); !ran) return Error::of(ECANCELED, "{} hook '{}': {}", kind, hook.path, ran.error().text());
+        if (auto const ran = run_hook(hook, state, printed, directory); !ran) return Error::of(ECANCELED, "{} hook '{}': {}", kind, hook.path, ran.error().text());
     return {};
 }
 
-ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed) {
+ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookDirectory const& directory) {
     ErrorList errors;
     for (auto const& hook : hooks)
-        if (auto ran = run_hook(hook, state, printed).while_doing("{} hook '{}'", kind, hook.path); !ran) errors.push_back(std::move(ran).error());
+        if (auto ran = run_hook(hook, state, printed, directory).while_doing("{} hook '{}'", kind, hook.path); !ran) errors.push_back(std::move(ran).error());
     return errors;
 }
 

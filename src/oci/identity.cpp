@@ -38,9 +38,23 @@ CapabilitySets sets_of(spec::Capabilities const& names) {
 
 namespace {
 
+// sched(7): which policy takes what.
+Result<void> check_scheduler(spec::Scheduler const& scheduler) {
+    bool const has_priority = scheduler.policy == "SCHED_FIFO" || scheduler.policy == "SCHED_RR", has_deadline = scheduler.policy == "SCHED_DEADLINE";
+    bool const has_nice = scheduler.policy == "SCHED_OTHER" || scheduler.policy == "SCHED_BATCH";
+    if (scheduler.nice < -20 || scheduler.nice > 19) return Error::of(ERANGE, "nice: {} is not between -20 and 19", scheduler.nice);
+    if (scheduler.nice != 0 && !has_nice) return Error::of(EINVAL, "nice: '{}' has none", scheduler.policy);
+    if (has_priority && (scheduler.priority < 1 || scheduler.priority > 99)) return Error::of(ERANGE, "priority: '{}' needs one between 1 and 99, not {}", scheduler.policy, scheduler.priority);
+    if (!has_priority && scheduler.priority != 0) return Error::of(EINVAL, "priority: '{}' has none", scheduler.policy);
+    if (!has_deadline && (scheduler.runtime != 0 || scheduler.deadline != 0 || scheduler.period != 0)) return Error::of(EINVAL, "runtime, deadline, period: '{}' has none", scheduler.policy);
+    if (has_deadline && scheduler.runtime == 0) return Error::of(EINVAL, "runtime: 'SCHED_DEADLINE' needs one");
+    return {};
+}
+
 Result<SchedulerAttributes> plan_scheduler(spec::Scheduler const& scheduler) {
     SchedulerAttributes attributes;
     attributes.policy = TRY(parse_scheduler_policy(scheduler.policy));
+    TRY(check_scheduler(scheduler));
     for (auto const& flag : scheduler.flags) attributes.flags |= TRY(parse_scheduler_flag(flag));
     attributes.nice = scheduler.nice;
     attributes.priority = static_cast<std::uint32_t>(scheduler.priority);
@@ -86,6 +100,15 @@ Result<void> plan_seccomp(IdentityRequest const& request, Identity& identity) {
     return {};
 }
 
+// capset(2) would refuse it.
+Result<void> check_capabilities(spec::Process const& process) {
+    if (!process.capabilities) return {};
+    auto const& permitted = process.capabilities->permitted;
+    for (auto const& name : process.capabilities->effective)
+        if (std::ranges::find(permitted, name) == permitted.end()) return Error::of(EINVAL, "process.capabilities.effective: '{}' is not in permitted", name);
+    return {};
+}
+
 } // namespace
 
 Result<Identity> plan_identity(IdentityRequest const& request) {
@@ -93,8 +116,12 @@ Result<Identity> plan_identity(IdentityRequest const& request) {
     auto const& section = request.section;
     Identity identity{.process = &process};
     identity.keeps_groups = request.annotations.keeps_groups;
-    for (auto const& limit : process.rlimits) TRY(parse_rlimit(limit.type).while_doing("process.rlimits"));
+    for (auto const& limit : process.rlimits) {
+        TRY(parse_rlimit(limit.type).while_doing("process.rlimits"));
+        if (limit.soft > limit.hard) return Error::of(EINVAL, "process.rlimits: {}: soft {} is more than hard {}", limit.type, limit.soft, limit.hard);
+    }
     TRY(plan_seccomp(request, identity));
+    TRY(check_capabilities(process));
     if (process.scheduler) identity.scheduler = TRY(plan_scheduler(*process.scheduler).while_doing("process.scheduler"));
     if (auto const& wanted = process.io_priority) identity.io_priority = TRY(parse_io_priority(wanted->io_class, wanted->priority).while_doing("process.ioPriority"));
     if (identity.supervisor && identity.scheduler && is_real_time(*process.scheduler))

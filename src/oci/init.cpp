@@ -30,7 +30,7 @@ namespace bolt::oci {
 namespace {
 
 Result<void> join_namespaces(InitPlan const& plan, Procfs const& proc) {
-    for (auto const& join : plan.joined) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces"));
+    for (auto const& join : plan.joined) TRY(join_namespace(join.name_space, join.flag).while_doing("linux.namespaces: '{}'", join.path));
     if (auto const others = plan.namespaces.made_by_init & ~namespace_flag::time; others != 0) TRY(make_own_namespaces(others).while_doing("linux.namespaces"));
     if (plan.namespaces.makes(namespace_flag::time)) TRY(enter_new_time_namespace(plan.namespaces.clocks, proc).while_doing("linux.timeOffsets"));
     if (plan.namespaces.makes(namespace_flag::network)) TRY(bring_loopback_up());
@@ -211,7 +211,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
     if (!spec.hooks.create_container.empty()) TRY(channel.send(word_container_hooks));
-    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output));
+    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output, {}));
     TRY(make_working_directory(root, process.cwd));
 
     TRY(set_up_streams(request, root, channel));
@@ -276,7 +276,7 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     if (!alone || !told) return 1;
     auto starter = await_start(plan, channel);
     if (!starter) return 1; // the runtime is gone: nobody will ever start this
-    auto ready = state ? run_hooks("startContainer", spec.hooks.start_container, state.value(), plan.hook_output) : Result<void>(state.error());
+    auto ready = state ? run_hooks("startContainer", spec.hooks.start_container, state.value(), plan.hook_output, {}) : Result<void>(state.error());
     // The filter may forbid what a report needs, so the report comes first; a failure of the filter is a second one.
     (void)send_report(starter.value(), ready).ok();
     if (!ready) return 1;

@@ -27,6 +27,7 @@ struct InitPlan {
     struct Join {
         UniqueFd name_space;
         unsigned long flag;
+        std::string path;
     };
     std::vector<Join> joined;    // namespaces that exist already
     UniqueFd start_listener;     // the start socket

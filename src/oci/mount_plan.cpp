@@ -81,7 +81,9 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
     } else if (auto const* const attribute = find_attribute(option)) {
         sorted.attributes |= attribute->attributes;
     } else if (auto const propagation = parse_propagation(option); propagation.ok()) {
-        (propagation.value().depth == Depth::recursive ? sorted.recursive : sorted.attributes).propagation = propagation.value().type;
+        bool const is_recursive = propagation.value().depth == Depth::recursive;
+        sorted.recursive.propagation = is_recursive ? propagation.value().type : 0;
+        sorted.attributes.propagation = is_recursive ? 0 : propagation.value().type; // what is said last counts
     } else if (auto const* const below = option.starts_with('r') ? find_attribute(option.substr(1)) : nullptr) {
         sorted.recursive |= below->attributes;
         sorted.attributes |= below->attributes; // on top, what is said later wins
@@ -178,12 +180,26 @@ bool has_own_dev(spec::Runtime const& spec) {
     return true;
 }
 
+// One that the document names may have another owner or mode, but is the same device.
+Result<spec::Device> plan_usual_device(UsualDevice const& usual, std::vector<spec::Device> const& named) {
+    spec::Device device{.path = std::string(usual.path), .type = 'c', .major = usual.major, .minor = usual.minor, .file_mode = 0666};
+    for (auto const& other : named) {
+        if (other.path != usual.path) continue;
+        if ((other.type != 'c' && other.type != 'u') || other.major != usual.major || other.minor != usual.minor)
+            return Error::of(EINVAL, "linux.devices: '{}' is {} {}:{}, and every container has c {}:{} there", other.path, other.type, other.major, other.minor, usual.major, usual.minor);
+        device.file_mode = other.file_mode ? other.file_mode : device.file_mode;
+        device.uid = other.uid;
+        device.gid = other.gid;
+    }
+    return device;
+}
+
 Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& steps) {
     if (has_own_dev(spec)) {
         for (auto const& usual : usual_devices) {
-            spec::Device const device{.path = std::string(usual.path), .type = 'c', .major = usual.major, .minor = usual.minor, .file_mode = 0666};
+            auto device = TRY(plan_usual_device(usual, spec.linux_.devices));
             auto target = TRY(RootPath::parse(usual.path));
-            steps.emplace_back(MakeDevice{device, std::move(target), true});
+            steps.emplace_back(MakeDevice{std::move(device), std::move(target), true});
         }
         for (auto const& [target, path] : usual_links) {
             auto place = TRY(RootPath::parse(path));
@@ -193,7 +209,9 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
     for (auto const& device : spec.linux_.devices) {
         auto target = TRY(RootPath::parse_clamped(device.path));
         bool const is_usual = std::any_of(std::begin(usual_devices), std::end(usual_devices), [&](auto const& usual) { return usual.path == device.path; });
-        if (!is_usual || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false});
+        // Engines name the host's ptmx with all its other devices; here it is the link to the container's own devpts.
+        bool const is_link = target.text() == "dev/ptmx";
+        if ((!is_usual && !is_link) || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false});
     }
     return {};
 }

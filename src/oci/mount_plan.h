@@ -54,6 +54,7 @@ struct MountCgroup {
     RootPath target;
     MountAttributes attributes;
     bool own_namespace = false; // then the trees begin at the container's own cgroup
+    std::vector<HostPath> own;  // the container's cgroups: on version 1 trees without one are not shown
 };
 struct MakeDevice {
     spec::Device device;

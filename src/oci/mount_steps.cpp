@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "oci/cgroup_trees.h"
 #include "oci/cgroups.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"
@@ -176,17 +177,32 @@ Result<Mount> make_cgroup_tree(std::string_view controllers, std::uint64_t attri
     return Mount::make("cgroup", "cgroup", options, attributes);
 }
 
-// Below a small tmpfs, as on the host; each tree begins where the cgroup namespace does.
+bool is_same_directory(HostPath const& one, HostPath const& other) {
+    auto const a = stat_file(one), b = stat_file(other);
+    return a && b && a.value().st_dev == b.value().st_dev && a.value().st_ino == b.value().st_ino;
+}
+
+// The container's own group in the tree at `top`; none when it has none there, and would see the host's.
+HostPath const* find_own_group(MountCgroup const& step, HostPath const& top) {
+    for (auto const& group : step.own) {
+        auto const below = group.text().substr(cgroup_top().text().size() + 1);
+        if (is_same_directory(cgroup_top() / below.substr(0, below.find('/')), top)) return &group;
+    }
+    return nullptr;
+}
+
+// Below a small tmpfs, as on the host; each tree begins at the container's own group.
 Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
     auto const place = TRY(Mount::make("tmpfs", "tmpfs", {{"size", "64k"}, {"mode", "755"}}, step.attributes.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY)));
     std::vector<std::pair<std::string, Mount>> trees;
-    for (auto const& own : TRY(own_cgroup_memberships())) {
-        auto const controllers = join(own.controllers, ",");
-        auto const name = own.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
-        // A tree that the host does not show is none for the container either.
-        if (!exists(TRY(HostPath::parse("/sys/fs/cgroup")) / name)) continue;
-        auto tree = TRY(make_cgroup_tree(controllers, step.attributes.set));
+    for (auto const& membership : TRY(own_cgroup_memberships())) {
+        auto const controllers = join(membership.controllers, ",");
+        auto const name = membership.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
+        auto const* const group = find_own_group(step, cgroup_top() / name);
+        if (!group) continue;
+        auto tree = TRY(step.own_namespace ? make_cgroup_tree(controllers, step.attributes.set) : Mount::copy(*group, Depth::top));
+        if (!step.own_namespace) TRY(tree.set(step.attributes, Depth::top));
         trees.emplace_back(name, std::move(tree));
     }
     TRY(place.attach(target));
@@ -205,7 +221,7 @@ Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
         return {};
     }
     if (version == CgroupVersion::v1) {
-        auto const mounted = step.own_namespace ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
+        auto const mounted = step.own_namespace || !step.own.empty() ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
         return !mounted && mounted.error().is(EPERM) ? bind_host_cgroups(step, root) : mounted;
     }
     auto const mount = Mount::make("cgroup2", "cgroup2", {{"nsdelegate", ""}}, step.attributes.set);

@@ -64,10 +64,15 @@ bool is_block_device(std::string const& path) {
 }
 
 CgroupRequest cgroup_request(CreateRequest const& request, std::string const& path, pid_t holder) {
-    return {.path = path, .id = request.id, .resources = request.spec->linux_.resources, .use = request.cgroup_use, .devices_later = mounts_block_devices(*request.spec), .scope_holder = holder};
+    return {.path = path, .id = request.id, .resources = request.spec->linux_.resources, .use = cgroup_use_of(*request.spec, request.cgroup_use), .devices_later = mounts_block_devices(*request.spec), .scope_holder = holder};
 }
 
 } // namespace
+
+CgroupUse cgroup_use_of(spec::Runtime const& spec, CgroupUse wanted) {
+    if (wanted != CgroupUse::never && writes_to_cgroups(spec)) return CgroupUse::in_every_tree;
+    return wanted == CgroupUse::when_possible && !spec.linux_.cgroups_path.empty() ? CgroupUse::counted : wanted;
+}
 
 bool mounts_block_devices(spec::Runtime const& spec) {
     return std::ranges::any_of(spec.mounts, [](auto const& mount) { return !is_bind_mount(mount) && is_block_device(mount.source); });
@@ -83,6 +88,8 @@ Result<void> make_cgroup(CreateRequest const& request, Created& created, std::op
         created.cgroups_path = subgroup.empty() ? scope->cgroups_path() : TRY(make_subgroup(*scope, subgroup).while_doing("annotation 'run.oci.systemd.subgroup'"));
     }
     created.cgroup = TRY(Cgroup::make(cgroup_request(request, created.cgroups_path, scope ? scope->holder() : 0)));
+    if (!section.cgroups_path.empty() && !created.cgroup.exists() && request.cgroup_use != CgroupUse::never)
+        created.warnings.push_back(fmt::format("linux.cgroupsPath: '{}' cannot be made (an ordinary user needs a delegated cgroup v2 tree); the container stays in the caller's cgroup", section.cgroups_path));
     if (auto const user = delegate_of(*request.spec); user && created.cgroup.exists()) TRY(created.cgroup.give_to(*user));
     return {};
 }

@@ -11,6 +11,8 @@ namespace bolt::oci {
 
 // Into created.cgroup and created.scope_unit. The scope lasts while `scope` is held, until a process of the container's is in it.
 Result<void> make_cgroup(CreateRequest const& request, Created& created, std::optional<Scope>& scope);
+// What the document makes of what the caller wants.
+CgroupUse cgroup_use_of(spec::Runtime const& spec, CgroupUse wanted);
 // The kernel asks the rules for devices also when init mounts one: then they are set when it has.
 bool mounts_block_devices(spec::Runtime const& spec);
 Result<void> restrict_devices_late(CreateRequest const& request, Created const& created);

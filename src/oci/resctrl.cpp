@@ -80,7 +80,8 @@ Result<HostPath> find_class(spec::IntelRdt const& wanted, std::string_view id, H
 } // namespace
 
 Result<HostPath> resctrl_top() {
-    for (auto const line : split(TRY(read_file(TRY(HostPath::parse("/proc/self/mountinfo")))), '\n')) {
+    auto const mounts = TRY(read_file(TRY(HostPath::parse("/proc/self/mountinfo"))));
+    for (auto const line : split(mounts, '\n')) {
         // ID parent device root PLACE options … - TYPE source options: proc_pid_mountinfo(5).
         if (auto const words = split(line, ' '); words.size() > 4 && line.find(" - resctrl ") != line.npos) return HostPath::parse(words[4]);
     }

@@ -2,7 +2,15 @@
 import json
 import os
 
+import pytest
 from conftest import wait_until
+
+
+@pytest.mark.parametrize("variable", ["BAD", "", "=x"])
+def test_a_variable_without_name_or_value_is_refused(bundle, variable):
+    name = bundle.running("sleep", "1000")
+    done = bundle.oci("exec", "-e", variable, name, "true")
+    assert done.returncode != 0 and "is not NAME=VALUE" in done.stderr
 
 
 def test_exec_runs_in_the_containers_namespaces_and_root(bundle):

@@ -21,6 +21,15 @@ def log_of(bundle):
         return []
 
 
+def test_hooks_of_the_runtime_run_in_the_bundle_and_have_its_environment(bundle):
+    out = f"{bundle.place}/printed"
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"pwd >> {out}; echo \"$PATH\" >> {out}"]}
+    done = bundle.run("true", change=lambda spec: spec.update(hooks={"createRuntime": [hook]}))
+    assert done.returncode == 0, done.stderr
+    with open(out, encoding="utf-8") as file:
+        assert file.read().splitlines() == [bundle.place, os.environ["PATH"]]
+
+
 def test_hooks_run_in_the_order_of_the_lifecycle_with_the_state_on_standard_input(bundle):
     log = f"{bundle.place}/hooks.log"
 

@@ -5,11 +5,39 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 
 import conftest
 import pytest
 from conftest import wait_until
+
+
+def test_a_paused_container_that_was_created_is_not_started(root_bundle):
+    name = root_bundle.create("true")
+    root_bundle.oci("pause", name).check_returncode()
+    assert root_bundle.status(name) == "paused"
+    done = root_bundle.oci("start", name, timeout=20)
+    assert done.returncode == 1 and "is paused: only a created one can be started" in done.stderr
+    root_bundle.oci("resume", name).check_returncode()
+    assert root_bundle.status(name) == "created"
+    root_bundle.oci("start", name).check_returncode()
+
+
+def test_nobody_who_reads_is_no_reason_to_end(bundle):
+    bundle.write()
+    name = "nobody-reads"
+    bundle.spec["process"]["args"] = ["sh", "-c", "trap 'exit 7' USR1; while :; do sleep 0.05; done"]
+    bundle.write()
+    runner = bundle.start_oci("run", name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    bundle.ids.append(name)
+    wait_until(lambda: bundle.oci("state", name).returncode == 0 and bundle.status(name) == "running", "its start")
+    runner.send_signal(signal.SIGPIPE)
+    time.sleep(0.3)
+    assert runner.poll() is None
+    runner.send_signal(signal.SIGUSR1)
+    assert runner.wait(timeout=20) == 7
 
 
 def test_the_state_of_a_container_includes_the_specified_properties(bundle):
@@ -64,7 +92,7 @@ def test_kill_of_a_container_that_is_neither_created_nor_running_must_be_an_erro
     wait_until(lambda: bundle.status(name) == "stopped", "its end")
     killed = bundle.oci("kill", name, "KILL")
     assert killed.returncode == 1
-    assert killed.stderr == f"bolt-oci: container '{name}' is not running\n"
+    assert killed.stderr == f"bolt-oci: container not running: '{name}' has ended\n"
 
 
 def test_delete_of_a_container_that_is_not_stopped_must_have_no_effect_and_be_an_error(bundle):

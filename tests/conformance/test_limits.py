@@ -61,6 +61,12 @@ def test_a_paused_container_can_be_killed(root_bundle, how):
     assert not [tree for tree in os.listdir("/sys/fs/cgroup") if os.path.exists(f"/sys/fs/cgroup/{tree}/bolt/{name}")]
 
 
+@pytest.mark.skipif(not os.path.exists("/sys/fs/cgroup/cpu/cpu.rt_runtime_us"), reason="the kernel divides no realtime among groups")
+def test_realtime_comes_from_the_group_above(root_bundle):
+    name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].update(resources={"cpu": {"realtimeRuntime": 1000, "realtimePeriod": 1000000}}))
+    assert read(f"{group(root_bundle, name, 'cpu')}/cpu.rt_runtime_us") == "1000"
+
+
 def test_what_is_not_running_cannot_be_paused_or_changed(root_bundle):
     for command in (["pause", "nobody"], ["resume", "nobody"], ["update", "--memory", "64m", "nobody"], ["events", "nobody"], ["ps", "nobody"]):
         done = root_bundle.oci(*command)

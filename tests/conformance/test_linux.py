@@ -215,6 +215,58 @@ def test_device_rules_are_enforced(root_bundle):
     assert root_bundle.run("head", "-c", "1", "/dev/zero", change=change).returncode == 0
 
 
+HYBRID = os.path.isdir("/sys/fs/cgroup/pids")
+
+
+def own_groups_only(root_bundle, change):
+    """What a container sees of version 1's trees, while another one is there."""
+    other = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].update(cgroupsPath="/victim/one", resources={"pids": {"limit": 40}, "cpu": {"shares": 300}}))
+    assert other
+    return root_bundle.run("sh", "-c", "cat /proc/self/cgroup; find /sys/fs/cgroup -type d", change=change).stdout
+
+
+@pytest.mark.skipif(not HYBRID, reason="the trees are those of cgroup v1")
+@pytest.mark.parametrize("private", [True, False])
+@pytest.mark.parametrize("mode", ["ro", "rw"])
+def test_no_groups_of_others_are_seen_or_written_on_cgroup_v1(root_bundle, private, mode):
+    def change(spec):
+        for mount in spec["mounts"]:
+            if mount["type"] == "cgroup":
+                mount["options"] = [option for option in mount["options"] if option != "ro"] + [mode]
+        spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != "cgroup"] + ([{"type": "cgroup"}] if private else [])
+
+    seen = own_groups_only(root_bundle, change)
+    assert "victim" not in seen.split("/sys/fs/cgroup", 1)[1], seen
+    hosts = [line for line in seen.splitlines() if line.endswith(":/")] if not private else []
+    assert mode == "ro" or not hosts, hosts
+    written = root_bundle.run("sh", "-c", "for d in /sys/fs/cgroup/*; do mkdir $d/evil && rmdir $d/evil; done; ls /sys/fs/cgroup", change=change)
+    assert "evil" not in os.popen("ls -d /sys/fs/cgroup/*/evil 2>/dev/null").read(), written.stderr
+
+
+@pytest.mark.skipif(not HYBRID, reason="version 2 always has a cgroup for it")
+def test_without_limits_and_a_pid_namespace_every_process_is_still_found(root_bundle):
+    def change(spec):
+        spec["linux"].update(resources={}, namespaces=[entry for entry in namespaces(spec) if entry["type"] != "pid"])
+
+    for command in (["kill", "--all"], ["delete", "--force"]):
+        name = root_bundle.running("sh", "-c", "sleep 978 & sleep 979 & exec sleep 980", change=change)
+        pid = root_bundle.state(name)["pid"]
+        wait_until(lambda: len(json.loads(root_bundle.oci("ps", "-f", "json", name).stdout)) == 3, "the children")
+        pids = json.loads(root_bundle.oci("ps", "-f", "json", name).stdout)
+        assert pid in pids and root_bundle.oci(*command, name, *(["KILL"] if command[0] == "kill" else [])).returncode == 0
+        wait_until(lambda: not any(os.path.exists(f"/proc/{one}/exe") for one in pids), "their end")
+
+
+def test_engines_may_name_ptmx_and_the_usual_devices(bundle):
+    named = [{"path": "/dev/ptmx", "type": "c", "major": 5, "minor": 2}, {"path": "/dev/tty", "type": "c", "major": 5, "minor": 0, "fileMode": 0o620, "uid": 7, "gid": 5}]
+    done = bundle.run("sh", "-c", "readlink /dev/ptmx; stat -c '%a %u %g' /dev/tty", change=lambda spec: spec["linux"].update(devices=named))
+    modes = ["620 7 5"] if not bundle.uid else ["620 7 5", "666 0 0", "666 65534 65534"]  # a user's is the host's own
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == "pts/ptmx" and done.stdout.splitlines()[1] in modes, done.stdout + done.stderr
+    wrong = [{"path": "/dev/null", "type": "c", "major": 1, "minor": 5}]
+    done = bundle.run("true", change=lambda spec: spec["linux"].update(devices=wrong))
+    assert done.returncode == 1 and "'/dev/null' is c 1:5, and every container has c 1:3 there" in done.stderr, done.stderr
+
+
 def test_the_cgroup_file_system_is_mounted(bundle):
     done = bundle.run("sh", "-c", "ls /sys/fs/cgroup; grep cgroup /proc/self/mountinfo | head -1")
     assert done.returncode == 0 and "cgroup" in done.stdout, done.stderr

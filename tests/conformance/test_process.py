@@ -259,7 +259,11 @@ def test_the_scheduling_policy_is_set(bundle):
 
 @pytest.mark.parametrize("scheduler, says", [({"policy": "SCHED_NOSUCH"}, "'SCHED_NOSUCH' is not a scheduling policy"),
                                              ({"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_X"]}, "'SCHED_FLAG_X' is not a scheduling flag"),
-                                             ({"policy": "SCHED_FIFO", "priority": 1000}, "set the scheduling policy")])
+                                             ({"policy": "SCHED_FIFO", "priority": 1000}, "'SCHED_FIFO' needs one between 1 and 99, not 1000"),
+                                             ({"policy": "SCHED_OTHER", "nice": 50}, "50 is not between -20 and 19"),
+                                             ({"policy": "SCHED_RR", "priority": 5, "nice": 5}, "'SCHED_RR' has none"),
+                                             ({"policy": "SCHED_OTHER", "priority": 5}, "'SCHED_OTHER' has none"),
+                                             ({"policy": "SCHED_OTHER", "runtime": 1000, "deadline": 4}, "'SCHED_OTHER' has none")])
 def test_a_scheduling_policy_that_is_none_is_refused(bundle, scheduler, says):
     done = bundle.run("true", change=lambda spec: spec["process"].update(scheduler=scheduler))
     assert done.returncode == 1 and "process.scheduler" in done.stderr and says in done.stderr
