@@ -6,6 +6,7 @@
 #include "cli/transfer_command.h"
 #include "sys/terminal.h"
 #include "transfer/login.h"
+#include "transfer/registries.h"
 #include "transfer/registry.h"
 
 namespace bolt::cli {
@@ -75,9 +76,10 @@ Result<void> log_in(LoginWords const& words, Words const& names) {
     if (words.only_tells) return tell_login(words, key, options.helpers.get());
     expect_interrupts();
     options.credentials = TRY(ask_for_credentials(words, key));
-    options.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
+    auto const address = TRY(TRY(transfer::Registries::load(registry)).places_of(registry, transfer::Registries::Use::push)).front();
+    options.verify = words.verifies_tls && !address.is_insecure ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
     options.cancelled = is_interrupted;
-    TRY(transfer::Registry(registry, transfer::Access::login, options).check_login());
+    TRY(transfer::Registry(address.reference, transfer::Access::login, options).check_login());
     auto const place = TRY(transfer::store_login(words.credentials_file, key, *options.credentials, options.helpers.get()));
     return print(fmt::format("Login Succeeded, kept in {}\n", place));
 }

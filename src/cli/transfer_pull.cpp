@@ -17,7 +17,7 @@ struct PullWords {
     transfer::TlsVerify verify = transfer::TlsVerify::yes;
     transfer::PullPolicy policy = transfer::PullPolicy::always;
     bool quiet = false;
-    std::optional<int> complaint_fd;
+    std::optional<int> report_fd;
     std::optional<HostPath> credentials_file, data, runtime;
     std::optional<transfer::Credentials> credentials;
     std::chrono::seconds stall_timeout{30};
@@ -49,11 +49,11 @@ Result<std::chrono::seconds> parse_seconds(std::string_view value) {
 using To = Set<PullWords>;
 constexpr Option pull_options[] = {
     {"authfile", 0, "file", "Read the login from this file", To::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
-    {"complaint-fd", 0, "number", "Write why it failed to this descriptor, for a caller who tells it", To::parsed<&PullWords::complaint_fd, parse_descriptor>},
-    {"creds", 0, "user:password", "Log in so, for this once", To::parsed<&PullWords::credentials, parse_credentials>},
+        {"creds", 0, "user:password", "Log in so, for this once", To::parsed<&PullWords::credentials, parse_credentials>},
     {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", To::parsed<&PullWords::platform, image::parse_platform>},
     {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", To::parsed<&PullWords::policy, parse_policy>, "always missing"},
     {"quiet", 'q', "", "Print only the image's name", To::flag<&PullWords::quiet>},
+    {"report-fd", 0, "number", "Write the image's name to this descriptor, or why it failed, for a caller who tells it", To::parsed<&PullWords::report_fd, parse_descriptor>},
     {"stall-timeout", 0, "seconds", "Give a connection up that has sent nothing for so long", To::parsed<&PullWords::stall_timeout, parse_seconds>},
     {"store-data", 0, "dir", "Where images are kept", To::parsed<&PullWords::data, HostPath::absolute>, offers_files},
     {"store-runtime", 0, "dir", "Where state that a reboot ends is kept", To::parsed<&PullWords::runtime, HostPath::absolute>, offers_files},
@@ -94,6 +94,7 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     options.cancelled = is_interrupted;
     TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
     auto const pulled = TRY(transfer::pull(layout, reference, options, progress));
+    if (words.report_fd) TRY(write_all(FdRef(*words.report_fd), pulled.reference.text()));
     return print_outcome(pulled, words.quiet);
 }
 
@@ -104,7 +105,7 @@ int perform_pull(Command const& command, Words const& arguments) {
     auto const outcome = pull(words, names.at(0));
     if (outcome) return 0;
     auto const text = fmt::format("pull {}: {}", names.at(0), outcome.error().text());
-    if (!words.complaint_fd || !write_all(FdRef(*words.complaint_fd), text)) say(text);
+    if (!words.report_fd || !write_all(FdRef(*words.report_fd), text)) say(text);
     return outcome.error().is(ECANCELED) ? 130 : command.failure;
 }
 

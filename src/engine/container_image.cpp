@@ -15,22 +15,24 @@ Result<bool> has_wanted_platform(store::Image const& image, std::optional<std::s
     return image::distance(image::normalised(TRY(image::parse_platform(*wanted))), image::normalised(image.platform)).has_value();
 }
 
-Result<void> pull(Installation const& here, ContainerOptions const& options) {
+// The image's name in the store: a name without a registry may be an alias, or have been searched for.
+Result<std::string> pull(Installation const& here, ContainerOptions const& options) {
     SpawnOptions spawned;
     spawned.arguments = {"bolt-transfer", "pull"};
     if (options.platform) spawned.arguments.insert(spawned.arguments.end(), {"--platform", *options.platform});
-    constexpr int complaint_number = 3;
-    spawned.arguments.insert(spawned.arguments.end(), {"--complaint-fd", fmt::format("{}", complaint_number), "--", options.image});
-    auto complaints = TRY(make_pipe());
-    spawned.inherited = {{complaints.write_end.number(), complaint_number}};
+    if (options.pull == PullPolicy::missing) spawned.arguments.insert(spawned.arguments.end(), {"--policy", "missing"});
+    constexpr int report_number = 3;
+    spawned.arguments.insert(spawned.arguments.end(), {"--report-fd", fmt::format("{}", report_number), "--", options.image});
+    auto reports = TRY(make_pipe());
+    spawned.inherited = {{reports.write_end.number(), report_number}};
     spawned.output = FdRef(2); // the container's output has stdout for itself
     spawned.dies_with_parent = true; // nobody is left who wants the image; what has come can be resumed
     auto transfer = TRY(spawn(here.transfer, spawned));
-    complaints.write_end.close();
-    auto const complaint = read_to_end(complaints.read_end);
+    reports.write_end.close();
+    auto const report = TRY(read_to_end(reports.read_end));
     auto const ended = TRY(transfer.wait());
-    if (ended.shell_code() == 0) return {};
-    if (complaint && !complaint.value().empty()) return Error::of(EINVAL, "{}", trim(complaint.value()));
+    if (ended.shell_code() == 0) return report;
+    if (!report.empty()) return Error::of(EINVAL, "{}", trim(report));
     return Error::of(EINVAL, "image '{}' could not be pulled: bolt-transfer {}", options.image, ended.text());
 }
 
@@ -44,8 +46,8 @@ Result<store::Image> get_image(Installation const& here, ContainerOptions const&
             return Error::of(ENOENT, "image '{}' is not in the local store, and --pull=never forbids to get it; pull it (bolt pull {})", options.image, options.image);
     }
     (void)TRY(image::Reference::parse(options.image)); // a bad name is told before a program is started for it
-    TRY(pull(here, options));
-    if (auto found = TRY(store::find_image_by_text(here.layout, options.image))) return std::move(*found);
+    auto const name = TRY(pull(here, options));
+    if (auto found = TRY(store::find_image_by_text(here.layout, name))) return std::move(*found);
     return Error::of(ENOENT, "image '{}' was pulled, but is not in the local store; it may have been removed at the same time: try again", options.image);
 }
 

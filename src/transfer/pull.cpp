@@ -5,6 +5,7 @@
 #include "transfer/commit.h"
 #include "transfer/oci_layout.h"
 #include "transfer/pull_layers.h"
+#include "transfer/registries.h"
 #include "transfer/resolve.h"
 
 namespace bolt::transfer {
@@ -44,23 +45,44 @@ bool is_same(std::optional<store::Image> const& known, ResolvedImage const& reso
            !known->references.empty() && known->references.front() == reference.text();
 }
 
-Result<Pulled> pull_from(store::Layout const& layout, Source const& source, PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
-    std::optional<Registry> registry;
-    std::unique_ptr<DocumentSource> documents;
-    if (source.shipped) {
-        documents = std::make_unique<LayoutDocuments>(*source.shipped, source.reference.repository());
-    } else {
-        auto settings = options.registry;
-        settings.cancelled = options.cancelled;
-        settings.say = [&progress](std::string const& text) { progress.note(text); };
-        registry.emplace(source.reference, Access::pull, std::move(settings));
-        documents = std::make_unique<RegistryDocuments>(*registry);
-    }
-    auto const& name = source.reference;
-    auto const resolved = TRY(resolve(*documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted));
-    auto const known = TRY(store::find_image(layout, source.reference));
+// What answered for a name: documents, and for a registry's image the registry.
+struct Answer {
+    std::unique_ptr<Registry> registry;
+    ResolvedImage image;
+};
 
-    LayerPulls pulls(layout, resolved, registry ? &*registry : nullptr, source.shipped ? &*source.shipped : nullptr, options, progress);
+Result<ResolvedImage> resolve_shipped(Source const& source, spec::ImagePlatform const& wanted) {
+    auto const& name = source.reference;
+    LayoutDocuments documents(*source.shipped, name.repository());
+    return resolve(documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted);
+}
+
+Result<Answer> ask(Registries::Place const& place, PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
+    auto settings = options.registry;
+    settings.cancelled = options.cancelled;
+    settings.say = [&progress](std::string const& text) { progress.note(text); };
+    if (place.is_insecure) settings.verify = TlsVerify::no;
+    auto registry = std::make_unique<Registry>(place.reference, Access::pull, std::move(settings));
+    RegistryDocuments documents(*registry);
+    auto const& name = place.reference;
+    auto resolved = TRY(resolve(documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted));
+    return Answer{std::move(registry), std::move(resolved)};
+}
+
+// The first of the places that has it.
+Result<Answer> ask_all(Registries const& registries, image::Reference const& name, PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
+    auto const places = TRY(registries.places_of(name, Registries::Use::pull));
+    for (std::size_t at = 0;; ++at) {
+        auto answer = ask(places[at], options, wanted, progress);
+        if (answer || answer.error().is(ECANCELED) || at + 1 == places.size()) return answer;
+        progress.note(fmt::format("{}; going on with '{}'", answer.error().text(), places[at + 1].reference.text()));
+    }
+}
+
+Result<Pulled> take(store::Layout const& layout, Source const& source, Answer const& answer, PullOptions const& options, Progress& progress) {
+    auto const& resolved = answer.image;
+    auto const known = TRY(store::find_image(layout, source.reference));
+    LayerPulls pulls(layout, resolved, answer.registry.get(), source.shipped ? &*source.shipped : nullptr, options, progress);
     auto const layers = TRY(pulls.run());
     Pulled pulled{source.reference, resolved.config, resolved.manifest, resolved.repository, Pulled::Status::up_to_date};
     if (!pulls.fetched_anything() && is_same(known, resolved, source.reference)) return pulled;
@@ -74,23 +96,44 @@ Result<Pulled> pull_from(store::Layout const& layout, Source const& source, Pull
     return pulled;
 }
 
+Result<Pulled> take_shipped(store::Layout const& layout, Source const& source, PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
+    progress.note(fmt::format("'{}' is an image that is shipped with bolt", source.reference.text()));
+    auto resolved = TRY(resolve_shipped(source, wanted));
+    return take(layout, source, Answer{nullptr, std::move(resolved)}, options, progress);
+}
+
+// A name without a registry may mean several images: the first that is there.
+Result<Pulled> pull_any(store::Layout const& layout, Registries const& registries, std::vector<image::Reference> const& names, PullOptions const& options,
+                        spec::ImagePlatform const& wanted, Progress& progress) {
+    ErrorList errors;
+    for (auto const& name : names) {
+        if (name.was_short() || names.size() > 1) progress.note(fmt::format("the name has no registry: taking '{}'", name.text()));
+        auto answer = ask_all(registries, name, options, wanted, progress);
+        if (answer) return take(layout, {name, std::nullopt}, answer.value(), options, progress);
+        if (answer.error().is(ECANCELED)) return answer.error();
+        errors.push_back(std::move(answer).error());
+    }
+    return Error::of(errors.front().code(), "{}", join_texts(errors));
+}
+
+std::optional<store::Image> find_local(store::Layout const& layout, std::vector<image::Reference> const& names, spec::ImagePlatform const& wanted) {
+    for (auto const& name : names)
+        if (auto local = store::find_image(layout, name); local && local.value() && image::distance(wanted, local.value()->platform)) return std::move(*local.value());
+    return std::nullopt;
+}
+
 } // namespace
 
 Result<Pulled> pull(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
     TRY(layout.prepare());
     auto const wanted = options.platform.value_or(image::platform_of_host());
-    if (options.policy == PullPolicy::missing) {
-        auto const local = TRY(store::find_image(layout, reference));
-        if (local && image::distance(wanted, local->platform))
-            return Pulled{TRY(image::Reference::parse(local->references.front())), local->id, local->manifest, local->repository_digest.value_or(local->manifest), Pulled::Status::up_to_date};
-    }
-    for (auto const& error : store::sweep(layout)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
     auto const source = TRY(choose_source(layout, reference, options));
-    if (source.shipped)
-        progress.note(fmt::format("'{}' is an image that is shipped with bolt", source.reference.text()));
-    else if (reference.was_short() || reference.is_shipped())
-        progress.note(fmt::format("the name has no registry: taking '{}'", source.reference.text()));
-    auto pulled = pull_from(layout, source, options, wanted, progress);
+    auto const registries = source.shipped ? Registries() : TRY(Registries::load(source.reference));
+    auto const names = source.shipped ? std::vector{reference} : TRY(registries.meanings_of(source.reference));
+    if (auto const local = options.policy == PullPolicy::missing ? find_local(layout, names, wanted) : std::nullopt)
+        return Pulled{TRY(image::Reference::parse(local->references.front())), local->id, local->manifest, local->repository_digest.value_or(local->manifest), Pulled::Status::up_to_date};
+    for (auto const& error : store::sweep(layout)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
+    auto pulled = source.shipped ? take_shipped(layout, source, options, wanted, progress) : pull_any(layout, registries, names, options, wanted, progress);
     if (!pulled) return store::explain_full(pulled.error(), layout);
     return pulled;
 }

@@ -12,6 +12,7 @@
 #include "transfer/image_documents.h"
 #include "transfer/manifest_change.h"
 #include "transfer/push_layers.h"
+#include "transfer/registries.h"
 
 namespace bolt::transfer {
 
@@ -68,7 +69,9 @@ Result<Pushed> push(store::Layout const& layout, store::Image const& image, imag
     for (auto const& layer : documents.layers)
         for (auto const& repository : layer.elsewhere)
             if (std::ranges::find(settings.also_read, repository) == settings.also_read.end()) settings.also_read.push_back(repository);
-    Registry registry(target, Access::push, settings);
+    auto const place = TRY(TRY(Registries::load(target)).places_of(target, Registries::Use::push)).front();
+    if (place.is_insecure) settings.verify = TlsVerify::no;
+    Registry registry(place.reference, Access::push, settings);
     TRY(registry.greet());
 
     auto layers = without_repetition(documents.layers);

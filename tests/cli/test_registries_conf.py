@@ -1,0 +1,159 @@
+"""containers-registries.conf(5), version 2: short names, mirrors, other locations, registries that are insecure or blocked."""
+import os
+import shutil
+import ssl
+import subprocess
+
+import pytest
+
+from bolt_runner import USER, Bolt
+from scripted_registry import Image, ScriptedRegistry, tar_of
+
+
+@pytest.fixture(params=["root", "user"])
+def bolt(request):
+    if os.geteuid() != 0:
+        pytest.skip("changing users needs root")
+    made = Bolt(USER if request.param == "user" else 0)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def two():
+    made = [ScriptedRegistry(), ScriptedRegistry()]
+    yield made
+    for each in made:
+        each.close()
+
+
+def image(text):
+    return Image([tar_of([("which", text.encode())])])
+
+
+def configure(bolt, text, name="registries.conf"):
+    path = f"{bolt.top}/home/.config/containers/{name}"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    subprocess.run(["chown", "-R", f"{bolt.user}:{bolt.user}", f"{bolt.top}/home"], check=True)
+
+
+def pulled(bolt, name):
+    outcome = bolt("pull", "--quiet", name)
+    assert outcome.code == 0, outcome
+    return outcome.out.strip()
+
+
+def content(bolt, name):
+    return bolt.ok("inspect", "--format", "{{.Id}}", name)
+
+
+def test_a_mirror_is_asked_first_and_the_registry_when_it_has_nothing(bolt, two):
+    mirror, origin = two
+    origin.add(image("origin"), "1")
+    configure(bolt, f'[[registry]]\nlocation = "{origin.host}"\n[[registry.mirror]]\nlocation = "{mirror.host}/copies"\n')
+    outcome = bolt("pull", f"{origin.host}/app:1")
+    assert outcome.code == 0 and f"going on with '{origin.host}/app:1'" in outcome.err, outcome
+    assert mirror.count("/v2/copies/app/manifests/1") == 1
+    mirror.add(image("mirror"), "2")
+    origin.requests.clear()
+    assert pulled(bolt, f"{origin.host}/app:2") == f"{origin.host}/app:2" and not origin.requests
+    assert mirror.count("/v2/copies/app/blobs/") == 2
+
+
+@pytest.mark.parametrize("which, tag_asks, digest_asks", [("all", 1, 1), ("digest-only", 0, 1), ("tag-only", 1, 0)])
+def test_mirrors_for_digests_or_tags_alone(bolt, two, which, tag_asks, digest_asks):
+    mirror, origin = two
+    origin.add(image("origin"), "1")
+    digest = next(name for name in origin.manifests if name.startswith("sha256:")) if any(name.startswith("sha256:") for name in origin.manifests) else None
+    configure(bolt, f'[[registry]]\nlocation = "{origin.host}"\n[[registry.mirror]]\nlocation = "{mirror.host}"\npull-from-mirror = "{which}"\n')
+    pulled(bolt, f"{origin.host}/app:1")
+    assert mirror.count("/manifests/") == tag_asks
+    mirror.requests.clear()
+    if digest:
+        pulled(bolt, f"{origin.host}/app@{digest}")
+        assert mirror.count("/manifests/") == digest_asks
+
+
+def test_another_location(bolt, two):
+    place, _ = two
+    place.add(image("moved"), "1")
+    configure(bolt, f'[[registry]]\nprefix = "*.example.invalid/team"\nlocation = "{place.host}/elsewhere"\n')
+    assert pulled(bolt, "reg.example.invalid/team/app:1") == "reg.example.invalid/team/app:1"
+    assert place.count("/v2/elsewhere/app/manifests/1") == 1
+    done = bolt("push", "reg.example.invalid/team/app:1")
+    assert "/v2/elsewhere/app/tags/list?n=1" in [path for path, _ in place.requests], done
+
+
+def test_a_blocked_registry(bolt, two):
+    host = two[0].host
+    two[0].add(image("x"), "1")
+    configure(bolt, f'[[registry]]\nlocation = "{host}"\nblocked = true\n')
+    for words in (["pull", f"{host}/app:1"], ["run", f"{host}/app:1", "true"], ["login", "-u", "a", "-p", "b", host]):
+        done = bolt(*words)
+        assert done.code != 0 and f"registry '{host}' is blocked in '{bolt.top}/home/.config/containers/registries.conf'" in done.err, done
+    assert not two[0].requests
+
+
+def test_an_insecure_registry_needs_no_option(bolt, two):
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed")
+    registry = two[0]
+    registry.add(image("x"), "1")
+    files = f"{bolt.top}/tls"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout", files + ".key", "-out", files + ".crt"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files + ".crt", files + ".key")
+    registry.server.socket = context.wrap_socket(registry.server.socket, server_side=True)
+    done = bolt("pull", f"{registry.host}/app:1")
+    assert done.code == 1, done
+    configure(bolt, f'[[registry]]\nlocation = "{registry.host}"\ninsecure = true\n')
+    pulled(bolt, f"{registry.host}/app:1")
+
+
+def test_short_names_are_searched_in_order(bolt, two):
+    first, second = two
+    second.add(image("second"), "1")
+    configure(bolt, f'unqualified-search-registries = ["{first.host}", "{second.host}"]\n')
+    assert pulled(bolt, "app:1") == f"{second.host}/app:1" and first.count("/v2/app/manifests/1") == 1
+    done = bolt("pull", "app:9")
+    assert done.code == 1 and first.host in done.err and second.host in done.err and done.err.count("bolt: ") == 1, done
+
+
+def test_a_short_name_that_runs_is_found_without_the_registry_the_second_time(bolt, two):
+    registry, _ = two
+    registry.add(image("aliased"), "1")
+    configure(bolt, f'[aliases]\n"thing" = "{registry.host}/team/app"\n')
+    for _ in range(2):
+        done = bolt("create", "--network", "none", "thing:1", "x")
+        assert done.code == 0, done
+        asked = len(registry.requests)
+    assert registry.count("/v2/team/app/manifests/1") == 1 and asked == len(registry.requests)
+
+
+def test_several_meanings_are_refused_when_that_is_asked(bolt, two):
+    configure(bolt, f'unqualified-search-registries = ["{two[0].host}", "{two[1].host}"]\nshort-name-mode = "enforcing"\n')
+    done = bolt("pull", "app:1")
+    assert done.code == 1 and f"write one of '{two[0].host}/app:1', '{two[1].host}/app:1'" in done.err, done
+    assert not two[0].requests and not two[1].requests
+
+
+def test_later_files_count(bolt, two):
+    two[1].add(image("x"), "1")
+    configure(bolt, f'[[registry]]\nlocation = "{two[0].host}"\nblocked = true\n[aliases]\n"a" = "{two[0].host}/app"\n')
+    configure(bolt, f'[[registry]]\nlocation = "{two[0].host}"\n[[registry.mirror]]\nlocation = "{two[1].host}"\n', "registries.conf.d/50-mine.conf")
+    assert pulled(bolt, "a:1") == f"{two[0].host}/app:1"
+
+
+@pytest.mark.parametrize("text, says", [
+    ("unqualified-search-registries = [\n", "is no TOML"),
+    ("[registries.search]\nregistries = ['x']\n", "version 1 of the format"),
+    ("[[registry]]\nblocked = true\n", "neither prefix nor location"),
+    ("[[registry]]\nlocation = 'x.example'\n[[registry.mirror]]\nlocation = 'y.example'\npull-from-mirror = 'some'\n", "there are all, digest-only and tag-only"),
+    ("unqualified-search-registries = 'x'\n", "unqualified-search-registries"),
+])
+def test_a_file_that_is_wrong_is_named(bolt, text, says):
+    configure(bolt, text)
+    done = bolt("pull", "host.example.invalid/app:1")
+    assert done.code == 1 and says in done.err and f"{bolt.top}/home/.config/containers/registries.conf" in done.err and done.err.count("\n") == 1, done
