@@ -84,10 +84,7 @@ Result<void> Ingest::discard() {
     return {};
 }
 
-Result<void> Ingest::give(HostPath const& target) {
-    TRY(rename_file(directory_ / "part", target));
-    return discard();
-}
+Result<void> Ingest::give(HostPath const& target) { return rename_file(directory_ / "part", target); }
 
 // ---- layers
 

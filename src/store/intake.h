@@ -38,7 +38,8 @@ public:
     Result<void> set_validator(std::string_view validator) const;
     // Everything that was downloaded was wrong or is no longer needed.
     Result<void> discard();
-    // The whole blob is given to somebody: renamed to `target`.
+    // The whole blob is given to somebody: renamed to `target`. It stays held, so that nobody begins it anew before the layer is in
+    // its place; discard() follows.
     Result<void> give(HostPath const& target);
 
 private:

@@ -266,11 +266,7 @@ Result<void> LayerPulls::unpacking_ended(Task& task) {
 Result<void> LayerPulls::keep_blob(Task& task, FinishedLayer const& finished) {
     bool const is_only_form = !exists(finished.staged.split());
     if (!is_only_form && (!options_.keeps_blobs || task.layer.blob == task.layer.diff_id)) return {};
-    if (task.ingest) {
-        TRY(task.ingest->give(finished.staged.blob(task.layer.blob)));
-        task.ingest.reset();
-        return {};
-    }
+    if (task.ingest) return task.ingest->give(finished.staged.blob(task.layer.blob));
     if (!task.local) return {};
     auto const copy = TRY(open_file(finished.staged.blob(task.layer.blob), O_WRONLY | O_CREAT | O_EXCL, 0600));
     image::RangeSource source(task.local->file, task.local->offset, task.local->size);
