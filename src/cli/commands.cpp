@@ -6,12 +6,14 @@ namespace {
 
 constexpr Command const* all[] = {
     &run_command,  &exec_command,    &ps_command,   &pull_command, &push_command, &images_command,  &version_command, &info_command,
-    &attach_command, &create_command, &history_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
+    &attach_command, &commit_command, &create_command, &diff_command, &export_command, &history_command, &import_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
     &rmi_command,  &save_command,  &load_command, &login_command, &logout_command, &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
 };
 
 constexpr GroupedCommand grouped[] = {
     {"container", "attach", &attach_command, {}},   {"container", "create", &create_command, {}},
+    {"container", "commit", &commit_command, {}},   {"image", "import", &import_command, {}},
+    {"container", "diff", &diff_command, {}},       {"container", "export", &export_command, {}},
     {"container", "exec", &exec_command, {}},       {"container", "inspect", &inspect_command, "--type=container"},
     {"container", "kill", &kill_command, {}},       {"container", "list", &ps_command, {}},
     {"container", "logs", &logs_command, {}},       {"container", "ls", &ps_command, {}},

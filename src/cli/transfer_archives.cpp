@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/archive_options.h"
+#include "cli/output_file.h"
 #include "cli/output.h"
 #include "cli/transfer_command.h"
 #include "cli/transfer_progress.h"
@@ -50,33 +51,20 @@ Result<void> save_to_directory(store::Layout const& layout, std::vector<transfer
     return saved;
 }
 
-// Beside the file until it is whole, unless it is a pipe or a device.
-Result<void> save_to_file(store::Layout const& layout, std::vector<transfer::ImageToSave> const& images, transfer::SaveFormat format, HostPath const& output) {
-    auto const look = stat_file(output);
-    bool const is_special = look && !S_ISREG(look.value().st_mode);
-    auto const beside = is_special ? output : TRY(HostPath::parse(fmt::format("{}.{}", output, TRY(random_name()))));
-    auto const file = TRY(open_file(beside, is_special ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL, 0644));
-    transfer::ArchiveTarget target(file, is_interrupted);
-    auto saved = transfer::save(layout, images, format, target);
-    if (is_special) return saved;
-    if (saved) saved = rename_file(beside, output);
-    if (!saved) unlink(beside.c_str());
-    return saved;
-}
-
 Result<void> save(SaveWords const& words, Words const& names) {
     bool const is_directory = words.format == ArchiveFormat::oci_directory;
     auto const format = words.format == ArchiveFormat::docker_archive ? transfer::SaveFormat::docker_archive : transfer::SaveFormat::oci;
     if (is_directory && !words.output) return Error::of(EINVAL, "--format oci-dir needs --output DIRECTORY");
-    if (!words.output && isatty(STDOUT_FILENO)) return Error::of(EINVAL, "an archive is nothing for a terminal; use --output FILE, or redirect standard output");
+    TRY(refuse_terminal(words.output));
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
     TRY(prepare_transfer(layout));
     auto const images = TRY(find_images(layout, names));
     if (is_directory) return save_to_directory(layout, images, *words.output);
-    if (words.output) return save_to_file(layout, images, format, *words.output);
-    transfer::ArchiveTarget target(FdRef(STDOUT_FILENO), is_interrupted);
-    return transfer::save(layout, images, format, target);
+    return write_whole(words.output, [&](FdRef file) {
+        transfer::ArchiveTarget target(file, is_interrupted);
+        return transfer::save(layout, images, format, target);
+    });
 }
 
 Result<void> load(LoadWords const& words) {

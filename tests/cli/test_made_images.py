@@ -1,0 +1,146 @@
+"""bolt diff, export, commit and import: a container's files, and images made of them."""
+import gzip
+import io
+import json
+import os
+import tarfile
+
+import pytest
+from bolt_runner import IMAGE, bolt, bolt_with_store  # noqa: F401: fixtures
+
+LONG = "/srv/" + "d" * 90 + "/" + "f" * 120
+
+
+@pytest.fixture
+def changed(bolt):
+    """A container that has ended and changed its files in every way."""
+    script = f"""
+        echo new > /etc/new; ln /etc/new /etc/hard; rm /etc/passwd; echo more >> /etc/group
+        mkdir -p /srv/empty; ln -s nowhere /srv/link; mkfifo /srv/pipe; chmod 4750 /etc/new; chown 3:4 /srv/empty
+        mkdir -p {os.path.dirname(LONG)}; echo long > {LONG}
+        rm -r /root; mkdir /root; echo again > /root/file; touch -d '2001-02-03 04:05:06' /root/file
+    """
+    name = "changed"
+    bolt("rm", "-f", name)
+    done = bolt("run", "--name", name, "--network", "none", "-e", "A=b c", "-v", "/usr/share:/mnt/share:ro", "-l", "who=me", "-w", "/srv", IMAGE, "sh", "-c", script)
+    assert done.code == 0, done
+    yield name
+    bolt("rm", "-f", name)
+
+
+def entries(data):
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {member.name: (member, archive.extractfile(member).read() if member.isreg() else None) for member in archive}
+
+
+def exported(bolt, name):
+    target = f"{bolt.top}/home/exported.tar"
+    bolt.ok("export", "-o", target, name)
+    with open(target, "rb") as file:
+        data = file.read()
+    os.unlink(target)
+    return data
+
+
+def test_diff_tells_what_was_changed(bolt, changed):
+    lines = bolt.ok("diff", changed).splitlines()
+    assert {"C /etc", "A /etc/new", "A /etc/hard", "D /etc/passwd", "C /etc/group", "A /srv/link", "A /srv/pipe", "A " + LONG, "A /root/file"} <= set(lines)
+    assert not [line for line in lines if "resolv.conf" in line or "/mnt/share" in line or line.endswith(("/proc", "/dev", "/sys"))], lines
+    assert [line[2:] for line in lines] == sorted((line[2:] for line in lines), key=lambda path: path.split("/"))
+    document = json.loads(bolt.ok("diff", "--format", "json", changed))
+    assert document["deleted"] == ["/etc/passwd"] and "/etc/new" in document["added"] and "/etc/group" in document["changed"]
+
+
+def test_export_has_every_file_as_the_container_sees_it(bolt, changed):
+    files = entries(exported(bolt, changed))
+    assert "etc/passwd" not in files and not [name for name in files if ".wh." in name]
+    first, second = sorted((files["etc/hard"][0], files["etc/new"][0]), key=lambda member: member.islnk())
+    assert second.islnk() and second.linkname == first.name and first.mode == 0o4750 and files[first.name][1] == b"new\n"
+    assert files["srv/link"][0].linkname == "nowhere" and files["srv/pipe"][0].isfifo() and (files["srv/empty"][0].uid, files["srv/empty"][0].gid) == (3, 4)
+    assert files[LONG[1:]][1] == b"long\n" and files["root/file"][0].mtime == 981173106
+    assert files["bin/busybox"][0].size > 100_000 and "etc/resolv.conf" not in files and "mnt/share" not in files
+
+
+def test_what_is_committed_is_what_was_there(bolt, changed):
+    made = bolt.ok("commit", "-a", "Ann", "-m", "as it is", "-c", 'CMD ["cat", "/etc/new"]', "-c", "ENV C=d", "-c", "LABEL a=1 'b c=2 3'", "-c", "EXPOSE 80 53/udp", changed, "made:1")
+    try:
+        assert made.startswith("sha256:") and bolt.ok("run", "--rm", "--network", "none", "made:1") == "new"
+        document = json.loads(bolt.ok("inspect", "made:1"))[0]
+        assert document["Id"] == made and len(document["RootFS"]["Layers"]) == 2
+        config = document["Config"]
+        assert "A=b c" in config["Env"] and "C=d" in config["Env"] and not [one for one in config["Env"] if one.startswith(("HOSTNAME=", "HOME=", "container="))]
+        assert config["Labels"] == {"who": "me", "a": "1", "b c": "2 3"} and set(config["ExposedPorts"]) == {"80/tcp", "53/udp"} and config["WorkingDir"] == "/srv"
+        history = bolt.ok("history", "--no-trunc", "--format", "{{.Comment}}", "made:1").splitlines()
+        assert history[0] == "as it is"
+        # A container of the image has the very same files as the one that it was made of.
+        bolt.ok("create", "--name", "again", "--network", "none", "made:1")
+        before, after = entries(exported(bolt, changed)), entries(exported(bolt, "again"))
+        bolt.ok("rm", "again")
+        assert sorted(before) == sorted(after)
+        for name, (member, content) in before.items():
+            other, other_content = after[name]
+            assert (member.type, member.mode, member.uid, member.gid, member.linkname, content) == (other.type, other.mode, other.uid, other.gid, other.linkname, other_content), name
+        assert bolt.run("--", "true").code == 0
+    finally:
+        bolt("rmi", "-f", "made:1")
+
+
+def test_a_commit_without_a_name(bolt, changed):
+    id_file = f"{bolt.top}/home/id"
+    made = bolt.ok("commit", "--iidfile", id_file, changed)
+    with open(id_file, encoding="ascii") as file:
+        assert file.read() == made
+    assert bolt.ok("run", "--rm", "--network", "none", made, "cat", "/root/file") == "again"
+    bolt.ok("rmi", made)
+
+
+def test_an_export_is_imported(bolt, changed):
+    target = f"{bolt.top}/home/files.tar.gz"
+    with gzip.open(target, "wb") as file:
+        file.write(exported(bolt, changed))
+    os.chmod(target, 0o644)
+    made = bolt.ok("import", "-c", "ENTRYPOINT cat /etc/new", "-m", "flat", target, "flat:1")
+    try:
+        assert bolt.ok("run", "--rm", "--network", "none", "flat:1") == "new"
+        assert len(json.loads(bolt.ok("inspect", made))[0]["RootFS"]["Layers"]) == 1
+        assert bolt.ok("history", "--format", "{{.Comment}}", "flat:1") == "flat"
+    finally:
+        bolt("rmi", "-f", "flat:1")
+
+
+def test_files_of_mapped_users_keep_their_owners(bolt):
+    if not bolt.user:
+        pytest.skip("root's containers with mapped ids are made by --userns=auto, which the next test has")
+    done = bolt("run", "--name", "mapped", "--network", "none", "--userns=keep-id", "--user", "0", IMAGE, "sh", "-c", f"touch /etc/a; chown {bolt.user} /etc/a; touch /etc/b")
+    assert done.code == 0, done
+    files = entries(exported(bolt, "mapped"))
+    bolt.ok("rm", "mapped")
+    assert files["etc/a"][0].uid == bolt.user and files["etc/b"][0].uid == 0
+
+
+@pytest.mark.parametrize("words, says", [
+    (["diff", "nobody"], "there is no container 'nobody'"),
+    (["export", "nobody"], "there is no container 'nobody'"),
+    (["commit", "nobody", "x:1"], "there is no container 'nobody'"),
+    (["import", "/nowhere/at/all", "x:1"], "/nowhere/at/all"),
+    (["import", "http://example.invalid/x.tar"], "curl -L"),
+    (["import", "-", "x:1@sha256:" + "0" * 64], "is no name for an image"),
+    (["import", "-c", "RUN true", "-", "x:1"], "there are CMD, ENTRYPOINT"),
+    (["import", "-c", "EXPOSE 70000", "-", "x:1"], "is no port"),
+    (["import", "-c", "ENV 'a", "-", "x:1"], "is not closed"),
+])
+def test_what_is_wrong_is_told(bolt, words, says):
+    done = bolt(*words)
+    assert done.code != 0 and says in done.err and done.err.count("\n") == 1, done
+
+
+def test_a_container_is_not_paused(bolt, changed):
+    done = bolt("commit", "--pause", changed, "x:1")
+    assert done.code == 1 and "cannot be paused yet" in done.err
+
+
+def test_what_is_no_archive_makes_no_image(bolt):
+    before = bolt.ok("images", "-aq")
+    done = bolt("import", "-", "junk:1", stdin="this is no archive")
+    assert done.code == 1 and done.err.count("\n") == 1, done
+    assert bolt.ok("images", "-aq") == before and bolt("inspect", "junk:1").code == 1
