@@ -1,0 +1,82 @@
+"""bolt store df and gc: what the store's room is used for, and what killed commands left."""
+import hashlib
+import json
+import os
+import time
+
+from bolt_runner import IMAGE, bolt, bolt_with_store  # noqa: F401: fixtures
+
+
+def usage(bolt):
+    return {line["Type"]: line for line in json.loads(bolt.ok("store", "df", "--format", "json"))}
+
+
+def put(bolt, path, data, age=0):
+    full = f"{bolt.store}/{path}"
+    made = []
+    directory = os.path.dirname(full)
+    while not os.path.isdir(directory):
+        made.append(directory)
+        directory = os.path.dirname(directory)
+    os.makedirs(os.path.dirname(full), exist_ok=True)
+    with open(full, "wb") as file:
+        file.write(data)
+    for each in [full, *made]:
+        os.chown(each, bolt.user, bolt.user)
+    os.utime(full, (time.time() - age, time.time() - age))
+    return full
+
+
+def test_df_counts_what_is_there(bolt):
+    bolt.ok("run", "--name", "uses", "--network", "none", IMAGE, "sh", "-c", "head -c 3000000 /dev/zero > /srv.file")
+    bolt.ok("run", "--name", "volume", "--network", "none", "-v", "things:/things", IMAGE, "sh", "-c", "head -c 500000 /dev/zero > /things/x")
+    try:
+        lines = usage(bolt)
+        images = lines["Images"]
+        assert images["TotalCount"] == images["Active"] == 1 and images["Size"] > 100_000 and images["Reclaimable"] == 0
+        containers = lines["Containers"]
+        bolt.ok("run", "-d", "--name", "runs", "--network", "none", IMAGE, "sleep", "1000")
+        assert usage(bolt)["Containers"]["Active"] == 1
+        bolt.ok("rm", "-f", "runs")
+        assert containers["TotalCount"] == 2 and containers["Active"] == 0 and containers["Reclaimable"] == containers["Size"] > 3_000_000
+        assert lines["Volumes"]["TotalCount"] == lines["Volumes"]["Active"] == 1 and lines["Volumes"]["Size"] > 500_000 and lines["Volumes"]["Reclaimable"] == 0
+        bolt.ok("rm", "uses", "volume")
+        lines = usage(bolt)
+        assert lines["Images"]["Reclaimable"] == lines["Images"]["Size"] and lines["Containers"]["TotalCount"] == 0
+        assert lines["Volumes"]["Active"] == 0 and lines["Volumes"]["Reclaimable"] == lines["Volumes"]["Size"]
+        table = bolt.ok("store", "df").splitlines()
+        assert table[0].split() == ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"] and len(table) == len(lines) + 1 and "(100%)" in table[1]
+    finally:
+        bolt("rm", "-f", "-v", "uses", "volume")
+
+
+def test_gc_takes_what_nobody_needs_and_nothing_else(bolt):
+    old, young = b"{\"nobody\": \"knows it\"}", b"{\"being\": \"made\"}"
+    names = {data: "blobs/sha256/{0:.2}/{0}".format(hashlib.sha256(data).hexdigest()) for data in (old, young)}
+    put(bolt, names[old], old, age=7200)
+    put(bolt, names[young], young)
+    put(bolt, "tmp/dead/file", b"x" * 1_000_000)
+    put(bolt, "tmp/dead.lock", b"")
+    put(bolt, "trash/dead/file", b"x" * 1_000_000)
+    assert usage(bolt)["Left over"]["Size"] >= 2_000_000
+    said = bolt.ok("store", "gc")
+    assert said.splitlines()[0] == "deleted: sha256:" + hashlib.sha256(old).hexdigest() and "Total reclaimed space: 2" in said
+    assert not os.path.exists(f"{bolt.store}/{names[old]}") and os.path.exists(f"{bolt.store}/{names[young]}")
+    assert bolt.entries("tmp") == bolt.entries("trash") == [] and usage(bolt)["Left over"]["Size"] == 0
+    os.unlink(f"{bolt.store}/{names[young]}")
+    assert bolt.ok("store", "gc") == "Total reclaimed space: 0B"
+    assert bolt.run("--", "true").code == 0
+    bolt.ok("save", "-o", f"{bolt.top}/home/all.tar", IMAGE)  # its documents are there
+    os.unlink(f"{bolt.top}/home/all.tar")
+
+
+def test_gc_leaves_documents_alone_when_an_image_cannot_be_read(bolt):
+    data = b"{\"old\": \"document\"}"
+    name = "blobs/sha256/{0:.2}/{0}".format(hashlib.sha256(data).hexdigest())
+    document = put(bolt, name, data, age=7200)
+    damaged = put(bolt, "images/" + "ab" * 32 + ".json", b"{nonsense")
+    done = bolt("store", "gc")
+    assert done.code == 1 and "documents stay while it is unknown what that image needs" in done.err and os.path.exists(document), done
+    os.unlink(damaged)
+    bolt.ok("store", "gc")
+    assert not os.path.exists(document)
