@@ -27,7 +27,8 @@ constexpr GroupedCommand grouped[] = {
     {"image", "pull", &pull_command, {}},           {"image", "push", &push_command, {}},
     {"image", "prune", &image_prune_command, {}},   {"image", "remove", &rmi_command, {}},
     {"image", "rm", &rmi_command, {}},              {"image", "tag", &tag_command, {}},
-    {"image", "untag", &untag_command, {}},         {"store", "df", &store_df_command, {}},
+    {"image", "untag", &untag_command, {}},         {"store", "check", &store_check_command, {}},
+    {"store", "df", &store_df_command, {}},
     {"store", "gc", &store_gc_command, {}},         {"system", "info", &info_command, {}},
 };
 

@@ -1,8 +1,10 @@
-// bolt store df, bolt store gc.
+// bolt store check, bolt store df, bolt store gc.
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/perform.h"
+#include "cli/store_options.h"
+#include "cli/transfer_program.h"
 #include "engine/installation.h"
 #include "store/usage.h"
 #include "sys/user_namespace.h"
@@ -63,6 +65,8 @@ constexpr Option usage_table[] = {
 
 } // namespace
 
+constexpr Command store_check_command{.name = "store check", .arguments = "", .summary = "Verify that images are what was pulled", .options = store_check_options,
+                                      .perform = perform_by_transfer<StoreCheckWords>};
 constexpr Command store_df_command{.name = "store df", .arguments = "", .summary = "Show what the store's room is used for", .options = usage_table, .perform = perform<UsageOptions, show_usage>};
 constexpr Command store_gc_command{.name = "store gc", .arguments = "", .summary = "Remove what killed commands left in the store", .options = {}, .perform = perform<NoOptions, collect>};
 

@@ -1,4 +1,5 @@
 """bolt store df and gc: what the store's room is used for, and what killed commands left."""
+import glob
 import hashlib
 import json
 import os
@@ -80,3 +81,67 @@ def test_gc_leaves_documents_alone_when_an_image_cannot_be_read(bolt):
     os.unlink(damaged)
     bolt.ok("store", "gc")
     assert not os.path.exists(document)
+
+
+def layer_files(bolt, pattern):
+    return [path for path in glob.glob(f"{bolt.store}/layers/*/{pattern}", recursive=True) if os.path.isfile(path) and not os.path.islink(path)]
+
+
+def flip(path):
+    with open(path, "r+b") as file:
+        file.seek(os.path.getsize(path) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def test_check_names_what_is_damaged_and_mends_it(bolt):
+    bolt.ok("pull", IMAGE)
+    assert bolt.ok("store", "check") == "1 images, 1 layers, 1 packed layers: 0 damaged, 0 mended"
+    # A file of the layer: its packed form has it still.
+    busybox = layer_files(bolt, "fs/bin/busybox")[0]
+    flip(busybox)
+    done = bolt("store", "check")
+    assert done.code == 1 and f"image '{IMAGE}:latest': files of a layer are damaged" in done.out and "--repair" in done.out and "1 damaged, 0 mended" in done.out, done
+    done = bolt("store", "check", "--repair")
+    assert done.code == 0 and "they are unpacked anew" in done.out and "1 damaged, 1 mended" in done.out, done
+    assert bolt.ok("store", "check").endswith("0 damaged, 0 mended") and bolt.run("--", "true").code == 0
+    # A file that is not there.
+    os.unlink(layer_files(bolt, "fs/etc/group")[0])
+    assert bolt("store", "check").code == 1 and bolt("store", "check", "--repair").code == 0
+    assert bolt.run("--", "cat", "/etc/group").out.startswith("root:")
+    # The packed form: it is made again of the files.
+    flip(layer_files(bolt, "blob-*")[0])
+    done = bolt("store", "check")
+    assert done.code == 1 and "packed layer " in done.out and "is damaged" in done.out, done
+    assert bolt("store", "check", "--repair").code == 0 and bolt.ok("store", "check") == "1 images, 1 layers, 0 packed layers: 0 damaged, 0 mended"
+    # Neither.
+    flip(layer_files(bolt, "fs/bin/busybox")[0])
+    done = bolt("store", "check", "--repair")
+    assert done.code == 1 and "is not kept packed; remove the image and pull it again" in done.out, done
+    bolt.ok("rmi", IMAGE)
+    bolt.ok("pull", IMAGE)
+    assert bolt.ok("store", "check").endswith("0 damaged, 0 mended")
+
+
+def test_check_names_damaged_documents(bolt):
+    bolt.ok("pull", IMAGE)
+    document = [path for path in glob.glob(f"{bolt.store}/blobs/sha256/*/*")][0]
+    flip(document)
+    done = bolt("store", "check", "--repair")
+    assert done.code == 1 and f"image '{IMAGE}:latest': document" in done.out and "pull the image again" in done.out, done
+    bolt.ok("rmi", IMAGE)
+    bolt.ok("pull", IMAGE)
+    assert bolt("store", "check").code == 0
+
+
+def test_what_a_running_container_has_mounted_is_not_taken_away(bolt):
+    bolt.ok("pull", IMAGE)
+    bolt.ok("run", "-d", "--name", "runs", "--network", "none", IMAGE, "sleep", "1000")
+    try:
+        flip(layer_files(bolt, "fs/etc/group")[0])
+        done = bolt("store", "check", "--repair")
+        assert done.code == 1 and "runs with it; stop it first" in done.out, done
+    finally:
+        bolt.ok("rm", "-f", "runs")
+    assert bolt("store", "check", "--repair").code == 0

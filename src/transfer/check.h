@@ -1,0 +1,29 @@
+// Whether the store's images are what was pulled: every document, every layer's files, every packed layer, by their digests.
+//
+// Situation: inside the user's user namespace (or root). Others go on working meanwhile.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/layout.h"
+#include "transfer/pull.h"
+
+namespace bolt::transfer {
+
+struct Damage {
+    std::string text;      // one sentence: what, and the next step
+    bool is_mended = false;
+};
+struct Checked {
+    std::size_t images = 0, layers = 0, packed = 0;
+    std::vector<Damage> damages;
+};
+// Of a layer's files their names and contents are looked at, not their owners, modes and times.
+// With Repair::yes a packed layer that is damaged is removed when its files make it again, and a layer whose files are damaged is
+// unpacked anew from its packed form, unless a running container uses it. ECANCELED when `options.cancelled` said so.
+enum class Repair { no, yes };
+Result<Checked> check_store(store::Layout const& layout, Repair repair, PullOptions const& options, Progress& progress);
+
+} // namespace bolt::transfer
