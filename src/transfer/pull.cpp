@@ -103,11 +103,11 @@ Result<Pulled> take_shipped(store::Layout const& layout, Source const& source, P
 }
 
 // A name without a registry may mean several images: the first that is there.
-Result<Pulled> pull_any(store::Layout const& layout, Registries const& registries, std::vector<image::Reference> const& names, PullOptions const& options,
-                        spec::ImagePlatform const& wanted, Progress& progress) {
+Result<Pulled> pull_any(store::Layout const& layout, Registries const& registries, image::Reference const& asked, std::vector<image::Reference> const& names,
+                        PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
     ErrorList errors;
     for (auto const& name : names) {
-        if (name.was_short() || names.size() > 1) progress.note(fmt::format("the name has no registry: taking '{}'", name.text()));
+        if (asked.was_short() || asked.is_shipped()) progress.note(fmt::format("the name has no registry: taking '{}'", name.text()));
         auto answer = ask_all(registries, name, options, wanted, progress);
         if (answer) return take(layout, {name, std::nullopt}, answer.value(), options, progress);
         if (answer.error().is(ECANCELED)) return answer.error();
@@ -133,7 +133,7 @@ Result<Pulled> pull(store::Layout const& layout, image::Reference const& referen
     if (auto const local = options.policy == PullPolicy::missing ? find_local(layout, names, wanted) : std::nullopt)
         return Pulled{TRY(image::Reference::parse(local->references.front())), local->id, local->manifest, local->repository_digest.value_or(local->manifest), Pulled::Status::up_to_date};
     for (auto const& error : store::sweep(layout)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
-    auto pulled = source.shipped ? take_shipped(layout, source, options, wanted, progress) : pull_any(layout, registries, names, options, wanted, progress);
+    auto pulled = source.shipped ? take_shipped(layout, source, options, wanted, progress) : pull_any(layout, registries, reference, names, options, wanted, progress);
     if (!pulled) return store::explain_full(pulled.error(), layout);
     return pulled;
 }

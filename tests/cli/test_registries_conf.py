@@ -143,7 +143,8 @@ def test_later_files_count(bolt, two):
     two[1].add(image("x"), "1")
     configure(bolt, f'[[registry]]\nlocation = "{two[0].host}"\nblocked = true\n[aliases]\n"a" = "{two[0].host}/app"\n')
     configure(bolt, f'[[registry]]\nlocation = "{two[0].host}"\n[[registry.mirror]]\nlocation = "{two[1].host}"\n', "registries.conf.d/50-mine.conf")
-    assert pulled(bolt, "a:1") == f"{two[0].host}/app:1"
+    done = bolt("pull", "a:1")
+    assert done.code == 0 and f"the name has no registry: taking '{two[0].host}/app:1'" in done.err, done
 
 
 @pytest.mark.parametrize("text, says", [
@@ -157,3 +158,16 @@ def test_a_file_that_is_wrong_is_named(bolt, text, says):
     configure(bolt, text)
     done = bolt("pull", "host.example.invalid/app:1")
     assert done.code == 1 and says in done.err and f"{bolt.top}/home/.config/containers/registries.conf" in done.err and done.err.count("\n") == 1, done
+
+
+def test_a_name_with_a_digest_runs(bolt, two):
+    registry, _ = two
+    registry.add(image("x"), "1")
+    pulled(bolt, f"{registry.host}/app:1")
+    digest = bolt.ok("inspect", "--format", "{{index .RepoDigests 0}}", f"{registry.host}/app:1").split("@")[1]
+    registry.manifests[digest] = registry.manifests["1"]
+    bolt.ok("rmi", f"{registry.host}/app:1")
+    for name in (f"{registry.host}/app@{digest}", f"{registry.host}/app:1@{digest}"):
+        done = bolt("create", "--network", "none", name, "x")
+        assert done.code == 0, done
+        bolt.ok("rm", done.out.strip())
