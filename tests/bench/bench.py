@@ -5,6 +5,7 @@ Prints medians and ratios; never passes or fails on time. --record writes docs/p
 as the user bolt-test, and crun, which refuses a hybrid cgroup tree, in a mount namespace of its own without it.
 """
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -226,15 +227,23 @@ for turn in range(turns):
         quiet([*self.user, self.bolt, "rm", "-f", "idle"])
         quiet([*podman, "rm", "-f", "-t", "0", "idle"])
 
-    def pull(self):
-        registry = os.path.join(self.work, "registry")
-        config = os.path.join(self.work, "registry.yml")
+    @contextlib.contextmanager
+    def registry(self, name):
+        """Its port."""
+        config = os.path.join(self.work, f"{name}.yml")
         port = random.randint(20000, 40000)
         with open(config, "w", encoding="ascii") as file:
-            file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {registry}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n")
+            file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {self.work}/{name}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n")
         server = subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             time.sleep(1)
+            yield port
+        finally:
+            server.terminate()
+            server.wait()
+
+    def pull(self):
+        with self.registry("registry") as port:
             self.make_large_image(port)
             reference = f"127.0.0.1:{port}/large:1"
             ours, theirs = [], []
@@ -245,9 +254,46 @@ for turn in range(turns):
                 theirs.append(timed([*self.user, "skopeo", "copy", "--src-tls-verify=false", f"docker://{reference}", f"containers-storage:localhost/large{number}:1"]))
                 quiet([*self.user, "podman", "--cgroup-manager", "cgroupfs", "rmi", "-f", f"localhost/large{number}:1"])
             self.row("bolt pull of 5 layers, 300 MB / skopeo copy", ours[1:], theirs[1:], "0.5")
-        finally:
-            server.terminate()
-            server.wait()
+            self.archives(reference)
+
+    def archives(self, reference):
+        """push, save and load of the same image, and commit of a container with 50 MB of changes: one that is not counted, then three."""
+        bolt = [*self.user, f"BOLT_DATA_DIR={self.home}/kept", self.bolt]
+        podman = [*self.user, "podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--log-level", "error"]
+        kept = "containers-storage:localhost/large:1"
+        quiet([*bolt, "pull", "--quiet", reference])
+        quiet([*self.user, "skopeo", "copy", "--src-tls-verify=false", f"docker://{reference}", kept])
+        cases = {"push / skopeo copy": ("0.6", [], []), "save / podman save": ("0.5", [], []), "load / podman load": ("0.5", [], []), "commit of 50 MB / podman commit": ("0.5", [], [])}
+        for number in range(4):  # a registry keeps a blob once: an empty one for each
+            _, ours, theirs = cases["push / skopeo copy"]
+            with self.registry(f"first{number}") as port:
+                ours.append(timed([*bolt, "push", "--quiet", reference, f"127.0.0.1:{port}/large:1"]))
+            with self.registry(f"second{number}") as port:
+                theirs.append(timed([*self.user, "skopeo", "copy", "--dest-tls-verify=false", kept, f"docker://127.0.0.1:{port}/large:1"]))
+        for number in range(4):
+            _, ours, theirs = cases["save / podman save"]
+            ours.append(timed([*bolt, "save", "-o", f"{self.home}/bolt{number}.tar", reference]))
+            theirs.append(timed([*podman, "save", "-o", f"{self.home}/podman{number}.tar", "localhost/large:1"]))
+        quiet([*bolt, "rmi", reference])
+        quiet([*podman, "rmi", "-f", "localhost/large:1"])
+        for number in range(4):
+            _, ours, theirs = cases["load / podman load"]
+            ours.append(timed([*bolt, "load", "--quiet", "-i", f"{self.home}/podman{number}.tar"]))
+            theirs.append(timed([*podman, "load", "--quiet", "-i", f"{self.home}/podman{number}.tar"]))
+            quiet([*bolt, "rmi", "localhost/large:1"])
+            quiet([*podman, "rmi", "-f", "localhost/large:1"])
+        changes = ["sh", "-c", "i=0; while [ $i -lt 500 ]; do head -c 100000 /dev/urandom > /srv.$i; i=$((i+1)); done"]
+        quiet([*bolt, "run", "--name", "changed", "--network", "none", "bolt://shell", *changes])
+        quiet([*podman, "run", "--name", "changed", "--network", "none", "localhost/shell:latest", *changes])
+        for number in range(4):
+            _, ours, theirs = cases["commit of 50 MB / podman commit"]
+            ours.append(timed([*bolt, "commit", "changed", f"changed:{number}"]))
+            theirs.append(timed([*podman, "commit", "--quiet", "changed", f"changed:{number}"]))
+            quiet([*bolt, "rmi", f"changed:{number}"])
+            quiet([*podman, "rmi", "-f", f"changed:{number}"])
+        quiet([*bolt, "rm", "changed"])
+        for name, (target, ours, theirs) in cases.items():
+            self.row(f"bolt {name}", ours[1:], theirs[1:], target)
 
     def make_large_image(self, port):
         """Five layers of 60 MB from this machine's own files, so that they compress as images do."""
