@@ -67,7 +67,7 @@ Result<void> save(SaveWords const& words, Words const& names) {
     });
 }
 
-Result<void> load(LoadWords const& words) {
+Result<void> load(LoadWords const& words, Words const&) {
     if (!words.input && isatty(STDIN_FILENO)) return Error::of(EINVAL, "there is no archive on standard input; use --input FILE, or redirect it");
     auto input = words.input ? TRY(open_file(*words.input, O_RDONLY)) : TRY(duplicate(FdRef(STDIN_FILENO)));
     auto const layout = TRY(store::Layout::of_calling_user());
@@ -90,29 +90,9 @@ Result<void> load(LoadWords const& words) {
     return {};
 }
 
-int finish_transfer(Command const& command, Result<void> const& outcome) {
-    if (outcome) return 0;
-    say(fmt::format("{}: {}", command.name, outcome.error().text()));
-    return outcome.error().is(ECANCELED) ? 130 : command.failure;
-}
-
-int perform_save(Command const& command, Words const& arguments) {
-    SaveWords words;
-    Words names;
-    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
-    return finish_transfer(command, save(words, names));
-}
-
-int perform_load(Command const& command, Words const& arguments) {
-    LoadWords words;
-    Words names;
-    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
-    return finish_transfer(command, load(words));
-}
-
 } // namespace
 
-constexpr Command transfer_save_command{"save", "IMAGE [IMAGE...]", "Write images to an archive", save_options, 1, -1, OptionsEnd::nowhere, Names::images, perform_save};
-constexpr Command transfer_load_command{"load", "", "Take images from an archive", load_options, 0, 0, OptionsEnd::nowhere, Names::nothing, perform_load};
+constexpr Command transfer_save_command{"save", "IMAGE [IMAGE...]", "Write images to an archive", save_options, 1, -1, OptionsEnd::nowhere, Names::images, perform_transfer<SaveWords, save>};
+constexpr Command transfer_load_command{"load", "", "Take images from an archive", load_options, 0, 0, OptionsEnd::nowhere, Names::nothing, perform_transfer<LoadWords, load>};
 
 } // namespace bolt::cli

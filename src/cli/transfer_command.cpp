@@ -59,4 +59,10 @@ std::optional<int> read_transfer_words(Command const& command, Words const& argu
     return std::nullopt;
 }
 
+int finish_transfer(Command const& command, Words const& names, Result<void> const& outcome) {
+    if (outcome) return 0;
+    say(fmt::format("{}{}{}: {}", command.name, names.empty() ? "" : " ", names.empty() ? "" : names.front(), outcome.error().text()));
+    return outcome.error().is(ECANCELED) ? 130 : command.failure;
+}
+
 } // namespace bolt::cli

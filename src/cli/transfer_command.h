@@ -25,4 +25,15 @@ bool is_interrupted();
 // Parses, or answers what is wrong or was asked: then the exit code is returned.
 std::optional<int> read_transfer_words(Command const& command, Words const& arguments, void* options, Words& words);
 
+// Says the error, if there is one; the exit code.
+int finish_transfer(Command const& command, Words const& names, Result<void> const& outcome);
+// A Command's `perform`: `body` gets the options as set and the words that are none.
+template <typename Options, auto body>
+int perform_transfer(Command const& command, Words const& arguments) {
+    Options words;
+    Words names;
+    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
+    return finish_transfer(command, names, body(words, names));
+}
+
 } // namespace bolt::cli

@@ -98,20 +98,9 @@ Result<void> log_out(LogoutWords const& words, Words const& names) {
     return {};
 }
 
-template <typename Options, auto body>
-int perform(Command const& command, Words const& arguments) {
-    Options words;
-    Words names;
-    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
-    auto const outcome = body(words, names);
-    if (outcome) return 0;
-    say(fmt::format("{}: {}", command.name, outcome.error().text()));
-    return outcome.error().is(ECANCELED) ? 130 : command.failure;
-}
-
 } // namespace
 
-constexpr Command transfer_login_command{"login", "[REGISTRY]", "Log in to a registry", login_options, 0, 1, OptionsEnd::nowhere, Names::nothing, perform<LoginWords, log_in>};
-constexpr Command transfer_logout_command{"logout", "[REGISTRY]", "Log out of a registry", logout_options, 0, 1, OptionsEnd::nowhere, Names::nothing, perform<LogoutWords, log_out>};
+constexpr Command transfer_login_command{"login", "[REGISTRY]", "Log in to a registry", login_options, 0, 1, OptionsEnd::nowhere, Names::nothing, perform_transfer<LoginWords, log_in>};
+constexpr Command transfer_logout_command{"logout", "[REGISTRY]", "Log out of a registry", logout_options, 0, 1, OptionsEnd::nowhere, Names::nothing, perform_transfer<LogoutWords, log_out>};
 
 } // namespace bolt::cli

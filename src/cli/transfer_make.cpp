@@ -130,20 +130,9 @@ Result<void> import(ImportWords const& words, Words const& names) {
     return print(fmt::format("{}\n", id));
 }
 
-template <typename Options, auto body>
-int perform(Command const& command, Words const& arguments) {
-    Options words;
-    Words names;
-    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
-    auto const outcome = body(words, names);
-    if (outcome) return 0;
-    say(fmt::format("{} {}: {}", command.name, names.at(0), outcome.error().text()));
-    return outcome.error().is(ECANCELED) ? 130 : command.failure;
-}
-
 } // namespace
 
-constexpr Command transfer_commit_command{"commit", "CONTAINER [IMAGE[:TAG]]", "Make an image of a container's changes", commit_options, 1, 2, OptionsEnd::nowhere, Names::containers, perform<CommitWords, commit>};
-constexpr Command transfer_import_command{"import", "FILE|- [IMAGE[:TAG]]", "Make an image of an archive of files", import_options, 1, 2, OptionsEnd::nowhere, Names::files, perform<ImportWords, import>};
+constexpr Command transfer_commit_command{"commit", "CONTAINER [IMAGE[:TAG]]", "Make an image of a container's changes", commit_options, 1, 2, OptionsEnd::nowhere, Names::containers, perform_transfer<CommitWords, commit>};
+constexpr Command transfer_import_command{"import", "FILE|- [IMAGE[:TAG]]", "Make an image of an archive of files", import_options, 1, 2, OptionsEnd::nowhere, Names::files, perform_transfer<ImportWords, import>};
 
 } // namespace bolt::cli
