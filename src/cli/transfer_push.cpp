@@ -92,18 +92,8 @@ Result<void> push(PushWords const& words, Words const& names) {
     return {};
 }
 
-int perform_push(Command const& command, Words const& arguments) {
-    PushWords words;
-    Words names;
-    if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
-    auto const outcome = push(words, names);
-    if (outcome) return 0;
-    say(fmt::format("push {}: {}", names.at(0), outcome.error().text()));
-    return outcome.error().is(ECANCELED) ? 130 : command.failure;
-}
-
 } // namespace
 
-constexpr Command transfer_push_command{"push", "IMAGE [DESTINATION]", "Upload an image to a registry", push_options, 1, 2, OptionsEnd::nowhere, Names::images, perform_push};
+constexpr Command transfer_push_command{"push", "IMAGE [DESTINATION]", "Upload an image to a registry", push_options, 1, 2, OptionsEnd::nowhere, Names::images, perform_transfer<PushWords, push>};
 
 } // namespace bolt::cli

@@ -47,11 +47,6 @@ std::uint64_t id_inside(std::vector<spec::IdMapping> const& mappings, std::uint6
     return id;
 }
 
-bool is_opaque(FdRef directory) {
-    char value = 0;
-    return (fgetxattr(directory.number(), "user.overlay.opaque", &value, 1) == 1 || fgetxattr(directory.number(), "trusted.overlay.opaque", &value, 1) == 1) && value == 'y';
-}
-
 // Overlay's own marks say nothing to anybody else.
 bool travels(std::string_view name) {
     return name == "security.capability" || name == "system.posix_acl_access" || name == "system.posix_acl_default" || (name.starts_with("user.") && !name.starts_with("user.overlay."));

@@ -3,26 +3,12 @@
 #include <set>
 
 #include <fcntl.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "sys/file.h"
 #include "sys/layered_mount.h"
 
 namespace bolt::engine {
-
-namespace {
-
-// Hides what lower layers have under the same name. Layers made without privilege carry user.*, those of root trusted.*.
-bool is_opaque(FdRef directory) {
-    for (auto const* const name : {"user.overlay.opaque", "trusted.overlay.opaque"}) {
-        char value = 0;
-        if (fgetxattr(directory.number(), name, &value, 1) == 1 && value == 'y') return true;
-    }
-    return false;
-}
-
-} // namespace
 
 Result<ImageTree> ImageTree::open(std::vector<HostPath> const& layers) {
     ImageNode top;

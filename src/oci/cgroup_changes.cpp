@@ -29,11 +29,6 @@ std::string path_in_tree(HostPath const& directory, CgroupVersion version) {
     return version == CgroupVersion::v2 ? below : below.substr(std::min(below.find('/', 1), below.size()));
 }
 
-bool is_same(HostPath const& one, HostPath const& other) {
-    auto const a = stat_file(one), b = stat_file(other);
-    return a && b && a.value().st_dev == b.value().st_dev && a.value().st_ino == b.value().st_ino;
-}
-
 // They may start others meanwhile, which are born where their parents are.
 Result<void> move_all(Cgroup const& from, HostPath const& to) {
     constexpr int tries = 100;
@@ -57,7 +52,7 @@ Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupS
     auto const directory = TRY(HostPath::parse(tree_top.text() + path_in_tree(directories_.front(), cgroup_version())));
     // Two controllers may be in one tree, which then has two names.
     for (auto const& own : directories_)
-        if (is_same(own, directory)) return own;
+        if (is_same_directory(own, directory)) return own;
     TRY(make_directory_of_group(directory, tree, settings));
     auto const before = adopt(directories_);
     directories_.push_back(directory);

@@ -33,6 +33,11 @@ CgroupTrees trees_of_host() {
     return trees;
 }
 
+bool is_same_directory(HostPath const& one, HostPath const& other) {
+    auto const a = stat_file(one), b = stat_file(other);
+    return a && b && a.value().st_dev == b.value().st_dev && a.value().st_ino == b.value().st_ino;
+}
+
 HostPath top_of(std::string_view tree) {
     if (!tree.empty()) return cgroup_top() / tree;
     return cgroup_version() == CgroupVersion::v2 ? cgroup_top() : cgroup_top() / "unified";

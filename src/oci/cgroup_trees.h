@@ -18,6 +18,8 @@ HostPath cgroup_top(); // where all of them are mounted
 CgroupTrees trees_of_host();
 // A tree is named by its controller of version 1, or "" for version 2's only one.
 HostPath top_of(std::string_view tree);
+// Two controllers may be in one tree, which then has two names.
+bool is_same_directory(HostPath const& one, HostPath const& other);
 // The trees that hold something of these settings.
 std::vector<std::string> trees_for(std::vector<CgroupSetting> const& settings, CgroupVersion version);
 

@@ -177,11 +177,6 @@ Result<Mount> make_cgroup_tree(std::string_view controllers, std::uint64_t attri
     return Mount::make("cgroup", "cgroup", options, attributes);
 }
 
-bool is_same_directory(HostPath const& one, HostPath const& other) {
-    auto const a = stat_file(one), b = stat_file(other);
-    return a && b && a.value().st_dev == b.value().st_dev && a.value().st_ino == b.value().st_ino;
-}
-
 // The container's own group in the tree at `top`; none when it has none there, and would see the host's.
 HostPath const* find_own_group(MountCgroup const& step, HostPath const& top) {
     for (auto const& group : step.own) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/xattr.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -42,6 +43,14 @@ Result<void> unmount_layers(HostPath const& target) {
 }
 
 bool is_whiteout(struct stat const& status) { return S_ISCHR(status.st_mode) && status.st_rdev == makedev(0, 0); }
+
+bool is_opaque(FdRef directory) {
+    for (auto const* const name : {"user.overlay.opaque", "trusted.overlay.opaque"}) {
+        char value = 0;
+        if (fgetxattr(directory.number(), name, &value, 1) == 1 && value == 'y') return true;
+    }
+    return false;
+}
 
 bool is_whiteout_at(FdRef directory, std::string const& name) {
     struct stat status {};

@@ -25,7 +25,9 @@ Result<void> unmount_layers(HostPath const& target);
 
 // What hides a name of the layers below: a character device 0:0. overlayfs.rst of the kernel's documentation.
 bool is_whiteout(struct stat const& status);
-// Whether there is one of that name in a directory.
+// Whether a directory hides what lower layers have under its name. Layers made without privilege carry user.*, those of root trusted.*.
+bool is_opaque(FdRef directory);
+// Whether there is a whiteout of that name in a directory.
 bool is_whiteout_at(FdRef directory, std::string const& name);
 
 } // namespace bolt

@@ -38,7 +38,7 @@ std::vector<std::string> configured_files() {
     return files;
 }
 
-// "host/repository[:tag][@digest]", without the folder that docker.io's short names are in.
+// "repository[:tag][@digest]".
 std::string text_below(image::Reference const& reference) {
     auto text = reference.repository();
     if (!reference.tag().empty()) text += ":" + reference.tag();
