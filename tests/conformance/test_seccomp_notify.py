@@ -16,6 +16,14 @@ CONTINUE = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND = 0xC0502100, 0xC0182101
 
 
+def wait_for(condition, what):
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain for {what}")
+
+
 class Supervisor:
     """Takes listeners and answers every call that it is asked about with an error, or with 0: as if nobody had asked."""
 
@@ -81,6 +89,7 @@ def test_the_supervisor_gets_the_listener_and_the_state_and_is_asked(bundle, nnp
 def test_a_connection_carries_one_state_and_is_closed(bundle):
     supervisor = Supervisor(bundle, errno.EUCLEAN)
     name = bundle.running("sleep", "1000", change=notify(supervisor.path))
+    wait_for(lambda: supervisor.connections, "the state: nothing of the container's has asked for an answer")
     assert len(supervisor.states) == 1 and supervisor.states[0]["ociVersion"] == supervisor.states[0]["state"]["ociVersion"] == bundle.spec["ociVersion"]
     supervisor.connections[0].settimeout(10)
     assert supervisor.connections[0].recv(1) == b"" and bundle.status(name) == "running"
@@ -99,14 +108,6 @@ def test_a_supervisor_that_is_not_there_is_an_error(bundle):
     assert done.returncode == 1 and "linux.seccomp.listenerPath" in done.stderr and "nobody.sock" in done.stderr
     done = bundle.run("true", change=notify(""))
     assert done.returncode == 1 and "listenerMetadata: there is no listenerPath" in done.stderr
-
-
-def wait_for(condition, what):
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"waited in vain for {what}")
 
 
 ASKED_ABOUT_EXECVE = [{"names": ["execve"], "action": "SCMP_ACT_NOTIFY"}]
