@@ -23,17 +23,17 @@ Result<int> attach_to(AttachOptions& options, Words const& words) {
     return attach(here, container, relay, options.proxies_signals ? Signals::to_container : Signals::to_client);
 }
 
-using set = Set<AttachOptions>;
-constexpr Option table[] = {
-    {"detach-keys", 0, "string", "Override the key sequence for detaching a container", set::parsed<&AttachOptions::detach_keys, parse_detach_keys>},
-    {"no-stdin", 0, "", "Do not attach STDIN", set::flag<&AttachOptions::no_input>},
-    {"sig-proxy", 0, "", "Proxy received signals to the process (default true)", set::flag<&AttachOptions::proxies_signals>},
+using set_attach = Set<AttachOptions>;
+constexpr Option attach_table[] = {
+    {"detach-keys", 0, "string", "Override the key sequence for detaching a container", set_attach::parsed<&AttachOptions::detach_keys, parse_detach_keys>},
+    {"no-stdin", 0, "", "Do not attach STDIN", set_attach::flag<&AttachOptions::no_input>},
+    {"sig-proxy", 0, "", "Proxy received signals to the process (default true)", set_attach::flag<&AttachOptions::proxies_signals>},
 };
 
 } // namespace
 
 constexpr Command attach_command{
-    .name = "attach", .arguments = "CONTAINER", .summary = "Attach local standard input, output, and error streams to a running container", .options = table,
+    .name = "attach", .arguments = "CONTAINER", .summary = "Attach local standard input, output, and error streams to a running container", .options = attach_table,
     .least = 1, .most = 1, .names = Names::running_containers, .perform = perform<AttachOptions, attach_to>};
 
 } // namespace bolt::cli

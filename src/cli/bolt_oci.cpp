@@ -15,7 +15,7 @@ namespace bolt::cli::oci_command {
 
 namespace {
 
-using To = Set<Globals>;
+using ToGlobals = Set<Globals>;
 
 Result<HostPath> parse_root(std::string_view text) { return HostPath::absolute(text); }
 
@@ -60,16 +60,16 @@ Result<void> check_rootless(Globals&, std::string_view value) {
 }
 
 constexpr Option options_of_program[] = {
-    {"root", 0, "dir", "where the containers' state is kept", To::parsed<&Globals::named_root, parse_root>, offers_files},
-    {"log", 0, "file", "append errors and warnings to this file", To::by<set_log>, offers_files},
-    {"log-format", 0, "text|json", "the log's format", To::by<set_log_format>, "text json"},
-    {"log-level", 0, "level", "error: no warnings", To::by<set_log_level>, "debug warning error"},
-    {"criu", 0, "path", "accepted for runc's callers; criu is found in $PATH", To::by<pass_over>, offers_files},
-    {"debug", 0, "", "accepted for runc's callers", To::flag<&Globals::debug>},
-    {"systemd-cgroup", 0, "", "have systemd make the cgroups, as scopes", To::by<set_systemd>},
-    {"cgroup-manager", 0, "name", "cgroupfs (the default), systemd or disabled", To::by<set_cgroup_use>, "cgroupfs systemd disabled"},
-    {"rootless", 0, "auto|true|false", "accepted for runc's callers", To::by<check_rootless>, "auto true false"},
-    {"version", 'v', "", "print the version", To::flag<&Globals::asks_for_version>},
+    {"root", 0, "dir", "where the containers' state is kept", ToGlobals::parsed<&Globals::named_root, parse_root>, offers_files},
+    {"log", 0, "file", "append errors and warnings to this file", ToGlobals::by<set_log>, offers_files},
+    {"log-format", 0, "text|json", "the log's format", ToGlobals::by<set_log_format>, "text json"},
+    {"log-level", 0, "level", "error: no warnings", ToGlobals::by<set_log_level>, "debug warning error"},
+    {"criu", 0, "path", "accepted for runc's callers; criu is found in $PATH", ToGlobals::by<pass_over>, offers_files},
+    {"debug", 0, "", "accepted for runc's callers", ToGlobals::flag<&Globals::debug>},
+    {"systemd-cgroup", 0, "", "have systemd make the cgroups, as scopes", ToGlobals::by<set_systemd>},
+    {"cgroup-manager", 0, "name", "cgroupfs (the default), systemd or disabled", ToGlobals::by<set_cgroup_use>, "cgroupfs systemd disabled"},
+    {"rootless", 0, "auto|true|false", "accepted for runc's callers", ToGlobals::by<check_rootless>, "auto true false"},
+    {"version", 'v', "", "print the version", ToGlobals::flag<&Globals::asks_for_version>},
 };
 
 constexpr Command program{"", "COMMAND [ARG...]", "run OCI containers", options_of_program, 0, -1, OptionsEnd::at_first_argument, Names::commands, nullptr, failed, "bolt-oci "};

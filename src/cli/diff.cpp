@@ -45,13 +45,13 @@ Result<int> show_changes(DiffOptions& options, Words const& words) {
     return 0;
 }
 
-constexpr Option table[] = {
+constexpr Option diff_table[] = {
     {"format", 0, "string", "Format: json", Set<DiffOptions>::parsed<&DiffOptions::as_json, parse_diff_format>, "json"},
 };
 
 } // namespace
 
-constexpr Command diff_command{.name = "diff", .arguments = "CONTAINER", .summary = "List what a container changed in its image's files", .options = table, .least = 1, .most = 1,
+constexpr Command diff_command{.name = "diff", .arguments = "CONTAINER", .summary = "List what a container changed in its image's files", .options = diff_table, .least = 1, .most = 1,
                                .names = Names::containers, .perform = perform<DiffOptions, show_changes>};
 
 } // namespace bolt::cli

@@ -102,22 +102,22 @@ Result<int> exec(ExecOptions& options, Words const& words) {
     return relay(std::move(started).value(), std::move(streams.ours), terminal, relay_options);
 }
 
-using set = Set<ExecOptions>;
-constexpr Option table[] = {
-    {"detach", 'd', "", "Detached mode: run command in the background", set::flag<&ExecOptions::detached>},
-    {"env", 'e', "list", "Set environment variables", set::parsed_list<&ExecOptions::environment, check_variable>},
-    {"env-file", 0, "list", "Read in a file of environment variables", set::list<&ExecOptions::environment_files>, offers_files},
-    {"interactive", 'i', "", "Keep STDIN open even if not attached", set::flag<&ExecOptions::interactive>},
-    {"privileged", 0, "", "Give extended privileges to the command", set::flag<&ExecOptions::privileged>},
-    {"tty", 't', "", "Allocate a pseudo-TTY", set::flag<&ExecOptions::terminal>},
-    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", set::text_unless_empty<&ExecOptions::user>},
-    {"workdir", 'w', "string", "Working directory inside the container", set::text_unless_empty<&ExecOptions::working_directory>},
+using set_exec = Set<ExecOptions>;
+constexpr Option exec_table[] = {
+    {"detach", 'd', "", "Detached mode: run command in the background", set_exec::flag<&ExecOptions::detached>},
+    {"env", 'e', "list", "Set environment variables", set_exec::parsed_list<&ExecOptions::environment, check_variable>},
+    {"env-file", 0, "list", "Read in a file of environment variables", set_exec::list<&ExecOptions::environment_files>, offers_files},
+    {"interactive", 'i', "", "Keep STDIN open even if not attached", set_exec::flag<&ExecOptions::interactive>},
+    {"privileged", 0, "", "Give extended privileges to the command", set_exec::flag<&ExecOptions::privileged>},
+    {"tty", 't', "", "Allocate a pseudo-TTY", set_exec::flag<&ExecOptions::terminal>},
+    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", set_exec::text_unless_empty<&ExecOptions::user>},
+    {"workdir", 'w', "string", "Working directory inside the container", set_exec::text_unless_empty<&ExecOptions::working_directory>},
 };
 
 } // namespace
 
 constexpr Command exec_command{
-    .name = "exec", .arguments = "CONTAINER COMMAND [ARG...]", .summary = "Execute a command in a running container", .options = table, .least = 2, .most = -1,
+    .name = "exec", .arguments = "CONTAINER COMMAND [ARG...]", .summary = "Execute a command in a running container", .options = exec_table, .least = 2, .most = -1,
     .options_end = OptionsEnd::at_first_argument, .names = Names::running_containers, .perform = perform<ExecOptions, exec>};
 
 } // namespace bolt::cli

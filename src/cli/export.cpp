@@ -25,13 +25,13 @@ Result<int> write_container(ExportOptions& options, Words const& words) {
     return 0;
 }
 
-constexpr Option table[] = {
+constexpr Option export_table[] = {
     {"output", 'o', "path", "Write to this file instead of standard output", Set<ExportOptions>::parsed<&ExportOptions::output, HostPath::absolute>, offers_files},
 };
 
 } // namespace
 
-constexpr Command export_command{.name = "export", .arguments = "CONTAINER", .summary = "Write a container's files to an archive", .options = table, .least = 1, .most = 1,
+constexpr Command export_command{.name = "export", .arguments = "CONTAINER", .summary = "Write a container's files to an archive", .options = export_table, .least = 1, .most = 1,
                                  .names = Names::containers, .perform = perform<ExportOptions, write_container>};
 
 } // namespace bolt::cli

@@ -79,17 +79,17 @@ Result<int> history(HistoryOptions& options, Words const& words) {
     return 0;
 }
 
-using set = Set<HistoryOptions>;
-constexpr Option table[] = {
-    {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.CreatedBy}}'", set::text<&HistoryOptions::format>, "table json"},
-    {"human", 'H', "", "Print sizes and dates in human readable format (default true)", set::flag<&HistoryOptions::human>},
-    {"no-trunc", 0, "", "Don't truncate output", set::flag<&HistoryOptions::full>},
-    {"quiet", 'q', "", "Only show image IDs", set::flag<&HistoryOptions::quiet>},
+using set_history = Set<HistoryOptions>;
+constexpr Option history_table[] = {
+    {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.CreatedBy}}'", set_history::text<&HistoryOptions::format>, "table json"},
+    {"human", 'H', "", "Print sizes and dates in human readable format (default true)", set_history::flag<&HistoryOptions::human>},
+    {"no-trunc", 0, "", "Don't truncate output", set_history::flag<&HistoryOptions::full>},
+    {"quiet", 'q', "", "Only show image IDs", set_history::flag<&HistoryOptions::quiet>},
 };
 
 } // namespace
 
-constexpr Command history_command{.name = "history", .arguments = "IMAGE", .summary = "Show the steps that made an image", .options = table, .least = 1, .most = 1,
+constexpr Command history_command{.name = "history", .arguments = "IMAGE", .summary = "Show the steps that made an image", .options = history_table, .least = 1, .most = 1,
                                   .names = Names::images, .perform = perform<HistoryOptions, history>};
 
 } // namespace bolt::cli

@@ -19,7 +19,7 @@ struct PruneOptions {
     bool all = false, force = false;
     std::vector<Filter> filters;
 };
-constexpr std::string_view filter_keys[] = {"until", "label", "label!"};
+constexpr std::string_view prune_filter_keys[] = {"until", "label", "label!"};
 
 // Everybody but somebody at a terminal is taken at their word.
 bool is_confirmed(PruneOptions const& options) {
@@ -46,7 +46,7 @@ Result<bool> is_meant(store::Image const& image, PruneOptions const& options) {
 }
 
 Result<int> prune(PruneOptions& options, Words const&) {
-    TRY(check_filter_keys(options.filters, filter_keys));
+    TRY(check_filter_keys(options.filters, prune_filter_keys));
     auto const here = TRY(engine::open_installation());
     auto const list = TRY(store::list_images(here.layout));
     for (auto const& warning : list.warnings) warn(warning);
@@ -72,15 +72,15 @@ Result<int> prune(PruneOptions& options, Words const&) {
     return 0;
 }
 
-using set = Set<PruneOptions>;
-constexpr Option table[] = {
-    {"all", 'a', "", "Remove all images that no container was made from, not only those without a name", set::flag<&PruneOptions::all>},
-    {"filter", 0, "filter", "Only what is meant: until, label or label!, as KEY=VALUE", set::parsed_list<&PruneOptions::filters, parse_filter>, "until= label= label!="},
-    {"force", 'f', "", "Do not ask", set::flag<&PruneOptions::force>},
+using set_image_prune = Set<PruneOptions>;
+constexpr Option image_prune_table[] = {
+    {"all", 'a', "", "Remove all images that no container was made from, not only those without a name", set_image_prune::flag<&PruneOptions::all>},
+    {"filter", 0, "filter", "Only what is meant: until, label or label!, as KEY=VALUE", set_image_prune::parsed_list<&PruneOptions::filters, parse_filter>, "until= label= label!="},
+    {"force", 'f', "", "Do not ask", set_image_prune::flag<&PruneOptions::force>},
 };
 
 } // namespace
 
-constexpr Command image_prune_command{.name = "image prune", .arguments = "", .summary = "Remove unused images", .options = table, .perform = perform<PruneOptions, prune>};
+constexpr Command image_prune_command{.name = "image prune", .arguments = "", .summary = "Remove unused images", .options = image_prune_table, .perform = perform<PruneOptions, prune>};
 
 } // namespace bolt::cli

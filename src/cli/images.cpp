@@ -117,22 +117,22 @@ Result<int> images(ImagesOptions& options, Words const& words) {
     return 0;
 }
 
-using set = Set<ImagesOptions>;
+using set_images = Set<ImagesOptions>;
 constexpr Option images_table[] = {
-    {"all", 'a', "", "Show all images (bolt keeps no intermediate ones)", set::flag<&ImagesOptions::all>},
-    {"digests", 0, "", "Show digests", set::flag<&ImagesOptions::digests>},
-    {"filter", 'f', "filter", "Filter output: dangling, label, before, since or reference, as KEY=VALUE", set::parsed_list<&ImagesOptions::filters, parse_filter>,
+    {"all", 'a', "", "Show all images (bolt keeps no intermediate ones)", set_images::flag<&ImagesOptions::all>},
+    {"digests", 0, "", "Show digests", set_images::flag<&ImagesOptions::digests>},
+    {"filter", 'f', "filter", "Filter output: dangling, label, before, since or reference, as KEY=VALUE", set_images::parsed_list<&ImagesOptions::filters, parse_filter>,
      "dangling= label= before= since= reference="},
-    {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.Repository}}'", set::text<&ImagesOptions::format>, "table json"},
-    {"no-trunc", 0, "", "Don't truncate output", set::flag<&ImagesOptions::full>},
-    {"quiet", 'q', "", "Only show image IDs", set::flag<&ImagesOptions::quiet>},
+    {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.Repository}}'", set_images::text<&ImagesOptions::format>, "table json"},
+    {"no-trunc", 0, "", "Don't truncate output", set_images::flag<&ImagesOptions::full>},
+    {"quiet", 'q', "", "Only show image IDs", set_images::flag<&ImagesOptions::quiet>},
 };
 
-struct RemoveOptions {
+struct RmiOptions {
     bool force = false;
 };
 
-Result<int> remove(RemoveOptions& options, Words const& words) {
+Result<int> remove_images(RmiOptions& options, Words const& words) {
     auto const here = TRY(engine::open_installation());
     TRY(here.layout.prepare());
     // Layers hold files of the user's subordinate ids, which only the user's namespace may delete.
@@ -153,15 +153,15 @@ Result<int> remove(RemoveOptions& options, Words const& words) {
     return code;
 }
 
-constexpr Option remove_table[] = {
-    {"force", 'f', "", "Force removal of the image", Set<RemoveOptions>::flag<&RemoveOptions::force>},
+constexpr Option rmi_table[] = {
+    {"force", 'f', "", "Force removal of the image", Set<RmiOptions>::flag<&RmiOptions::force>},
 };
 
 } // namespace
 
 constexpr Command images_command{.name = "images", .arguments = "[REPOSITORY[:TAG]]", .summary = "List images", .options = images_table, .most = 1, .names = Names::images,
                                  .perform = perform<ImagesOptions, images>};
-constexpr Command rmi_command{.name = "rmi", .arguments = "IMAGE [IMAGE...]", .summary = "Remove one or more images", .options = remove_table, .least = 1, .most = -1,
-                              .names = Names::images, .perform = perform<RemoveOptions, remove>};
+constexpr Command rmi_command{.name = "rmi", .arguments = "IMAGE [IMAGE...]", .summary = "Remove one or more images", .options = rmi_table, .least = 1, .most = -1,
+                              .names = Names::images, .perform = perform<RmiOptions, remove_images>};
 
 } // namespace bolt::cli

@@ -57,14 +57,14 @@ Result<int> inspect(InspectOptions& options, Words const& words) {
     return code;
 }
 
-constexpr Option table[] = {
+constexpr Option inspect_table[] = {
     {"format", 'f', "string", "Format output: 'json', or a Go template such as '{{.State.Status}}'", Set<InspectOptions>::text<&InspectOptions::format>, "json"},
     {"type", 0, "string", "Only inspect objects of the given type: container or image", Set<InspectOptions>::parsed<&InspectOptions::type, parse_type>, "container image"},
 };
 
 } // namespace
 
-constexpr Command inspect_command{.name = "inspect", .arguments = "NAME|ID [NAME|ID...]", .summary = "Return low-level information on containers and images", .options = table,
+constexpr Command inspect_command{.name = "inspect", .arguments = "NAME|ID [NAME|ID...]", .summary = "Return low-level information on containers and images", .options = inspect_table,
                                   .least = 1, .most = -1, .names = Names::containers_and_images, .perform = perform<InspectOptions, inspect>};
 
 } // namespace bolt::cli

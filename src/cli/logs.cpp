@@ -59,18 +59,18 @@ Result<int> logs(LogsOptions& options, Words const& words) {
 
 Result<Time> parse_past(std::string_view text) { return parse_moment(text, std::chrono::time_point_cast<Time::duration>(Clock::now())); }
 
-using set = Set<LogsOptions>;
-constexpr Option table[] = {
-    {"follow", 'f', "", "Follow log output", set::flag<&LogsOptions::follow>},
-    {"since", 0, "string", "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::parsed<&LogsOptions::since, parse_past>},
-    {"tail", 'n', "string", "Number of lines to show from the end of the logs (default \"all\")", set::by<set_tail>},
-    {"timestamps", 't', "", "Show timestamps", set::flag<&LogsOptions::timestamps>},
-    {"until", 0, "string", "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set::parsed<&LogsOptions::until, parse_past>},
+using set_logs = Set<LogsOptions>;
+constexpr Option logs_table[] = {
+    {"follow", 'f', "", "Follow log output", set_logs::flag<&LogsOptions::follow>},
+    {"since", 0, "string", "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set_logs::parsed<&LogsOptions::since, parse_past>},
+    {"tail", 'n', "string", "Number of lines to show from the end of the logs (default \"all\")", set_logs::by<set_tail>},
+    {"timestamps", 't', "", "Show timestamps", set_logs::flag<&LogsOptions::timestamps>},
+    {"until", 0, "string", "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)", set_logs::parsed<&LogsOptions::until, parse_past>},
 };
 
 } // namespace
 
-constexpr Command logs_command{.name = "logs", .arguments = "CONTAINER", .summary = "Fetch the logs of a container", .options = table, .least = 1, .most = 1,
+constexpr Command logs_command{.name = "logs", .arguments = "CONTAINER", .summary = "Fetch the logs of a container", .options = logs_table, .least = 1, .most = 1,
                                .names = Names::containers, .perform = perform<LogsOptions, logs>};
 
 } // namespace bolt::cli

@@ -17,7 +17,7 @@ struct CheckpointOptions {
     std::string images, work, bundle = ".", pid_file, console_socket;
     bool detach = false, keep = false;
 };
-using To = Set<CheckpointOptions>;
+using ToCheckpoint = Set<CheckpointOptions>;
 
 template <bool oci::CriuOptions::*member>
 Result<void> set_flag(CheckpointOptions& to, std::string_view value) {
@@ -54,38 +54,38 @@ Result<void> add_empty_namespace(CheckpointOptions& to, std::string_view name) {
 }
 
 using Criu = oci::CriuOptions;
-constexpr Option images_option{"image-path", 0, "dir", "where the images are (default: ./checkpoint)", To::text<&CheckpointOptions::images>, offers_files};
-constexpr Option work_option{"work-path", 0, "dir", "where criu keeps its log (default: with the images)", To::text<&CheckpointOptions::work>, offers_files};
-constexpr Option tcp_option{"tcp-established", 0, "", "open TCP connections too", To::by<set_flag<&Criu::tcp_established>>};
-constexpr Option unix_option{"ext-unix-sk", 0, "", "unix sockets whose other end is outside too", To::by<set_flag<&Criu::ext_unix_sk>>};
-constexpr Option job_option{"shell-job", 0, "", "processes of a session from outside too", To::by<set_flag<&Criu::shell_job>>};
-constexpr Option locks_option{"file-locks", 0, "", "file locks too", To::by<set_flag<&Criu::file_locks>>};
-constexpr Option mode_option{"manage-cgroups-mode", 0, "mode", "soft (the default), full, strict or ignore", To::by<set_cgroup_mode>, "soft full strict ignore"};
-constexpr Option empty_option{"empty-ns", 0, "network", "leave out what is in the network namespace", To::by<add_empty_namespace>, "network"};
-constexpr Option dedup_option{"auto-dedup", 0, "", "free the pages of earlier images that are not needed any more", To::by<set_flag<&Criu::auto_dedup>>};
-constexpr Option lazy_option{"lazy-pages", 0, "", "memory follows when it is touched: criu lazy-pages", To::by<set_flag<&Criu::lazy_pages>>};
-constexpr Option status_option{"status-fd", 0, "fd", "descriptor that is told when criu is ready", To::by<set_status_fd>};
+constexpr Option images_option{"image-path", 0, "dir", "where the images are (default: ./checkpoint)", ToCheckpoint::text<&CheckpointOptions::images>, offers_files};
+constexpr Option work_option{"work-path", 0, "dir", "where criu keeps its log (default: with the images)", ToCheckpoint::text<&CheckpointOptions::work>, offers_files};
+constexpr Option tcp_option{"tcp-established", 0, "", "open TCP connections too", ToCheckpoint::by<set_flag<&Criu::tcp_established>>};
+constexpr Option unix_option{"ext-unix-sk", 0, "", "unix sockets whose other end is outside too", ToCheckpoint::by<set_flag<&Criu::ext_unix_sk>>};
+constexpr Option job_option{"shell-job", 0, "", "processes of a session from outside too", ToCheckpoint::by<set_flag<&Criu::shell_job>>};
+constexpr Option locks_option{"file-locks", 0, "", "file locks too", ToCheckpoint::by<set_flag<&Criu::file_locks>>};
+constexpr Option mode_option{"manage-cgroups-mode", 0, "mode", "soft (the default), full, strict or ignore", ToCheckpoint::by<set_cgroup_mode>, "soft full strict ignore"};
+constexpr Option empty_option{"empty-ns", 0, "network", "leave out what is in the network namespace", ToCheckpoint::by<add_empty_namespace>, "network"};
+constexpr Option dedup_option{"auto-dedup", 0, "", "free the pages of earlier images that are not needed any more", ToCheckpoint::by<set_flag<&Criu::auto_dedup>>};
+constexpr Option lazy_option{"lazy-pages", 0, "", "memory follows when it is touched: criu lazy-pages", ToCheckpoint::by<set_flag<&Criu::lazy_pages>>};
+constexpr Option status_option{"status-fd", 0, "fd", "descriptor that is told when criu is ready", ToCheckpoint::by<set_status_fd>};
 
 constexpr Option options_of_checkpoint[] = {
     images_option, work_option, tcp_option, unix_option, job_option, locks_option, mode_option, empty_option, dedup_option, lazy_option, status_option,
-    {"parent-path", 0, "dir", "images of an earlier --pre-dump, relative to --image-path", To::by<set_parent>, offers_files},
-    {"leave-running", 0, "", "the container goes on", To::by<set_flag<&Criu::leave_running>>},
-    {"pre-dump", 0, "", "memory alone, and the container goes on", To::by<set_flag<&Criu::pre_dump>>},
-    {"tcp-skip-in-flight", 0, "", "leave out TCP connections that are being made", To::by<set_flag<&Criu::tcp_skip_in_flight>>},
-    {"link-remap", 0, "", "files that are open and have no name any more too", To::by<set_flag<&Criu::link_remap>>},
-    {"page-server", 0, "address:port", "send memory to a criu page-server", To::by<set_text<&Criu::page_server>>},
+    {"parent-path", 0, "dir", "images of an earlier --pre-dump, relative to --image-path", ToCheckpoint::by<set_parent>, offers_files},
+    {"leave-running", 0, "", "the container goes on", ToCheckpoint::by<set_flag<&Criu::leave_running>>},
+    {"pre-dump", 0, "", "memory alone, and the container goes on", ToCheckpoint::by<set_flag<&Criu::pre_dump>>},
+    {"tcp-skip-in-flight", 0, "", "leave out TCP connections that are being made", ToCheckpoint::by<set_flag<&Criu::tcp_skip_in_flight>>},
+    {"link-remap", 0, "", "files that are open and have no name any more too", ToCheckpoint::by<set_flag<&Criu::link_remap>>},
+    {"page-server", 0, "address:port", "send memory to a criu page-server", ToCheckpoint::by<set_text<&Criu::page_server>>},
 };
 constexpr Option options_of_restore[] = {
-    {"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", To::text<&CheckpointOptions::bundle>, offers_files},
-    {"pid-file", 0, "file", "file to write init's process id to", To::text<&CheckpointOptions::pid_file>, offers_files},
-    {"console-socket", 0, "path", "accepted for runc's callers: a container with a terminal cannot be checkpointed", To::text<&CheckpointOptions::console_socket>, offers_files},
-    {"detach", 'd', "", "leave the container running and return", To::flag<&CheckpointOptions::detach>},
-    {"keep", 0, "", "do not delete the container after it has ended", To::flag<&CheckpointOptions::keep>},
+    {"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", ToCheckpoint::text<&CheckpointOptions::bundle>, offers_files},
+    {"pid-file", 0, "file", "file to write init's process id to", ToCheckpoint::text<&CheckpointOptions::pid_file>, offers_files},
+    {"console-socket", 0, "path", "accepted for runc's callers: a container with a terminal cannot be checkpointed", ToCheckpoint::text<&CheckpointOptions::console_socket>, offers_files},
+    {"detach", 'd', "", "leave the container running and return", ToCheckpoint::flag<&CheckpointOptions::detach>},
+    {"keep", 0, "", "do not delete the container after it has ended", ToCheckpoint::flag<&CheckpointOptions::keep>},
     images_option, work_option, tcp_option, unix_option, job_option, locks_option, mode_option, empty_option, dedup_option, lazy_option, status_option,
-    {"lsm-profile", 0, "apparmor:name|selinux:label", "in place of the profile that it had", To::by<set_text<&Criu::lsm_profile>>},
-    {"lsm-mount-context", 0, "label", "in place of the mount label that it had", To::by<set_text<&Criu::lsm_mount_context>>},
-    {"no-subreaper", 0, "", "accepted for runc's callers", To::by<[](CheckpointOptions&, std::string_view) { return Result<void>(); }>},
-    {"no-pivot", 0, "", "accepted for runc's callers", To::by<[](CheckpointOptions&, std::string_view) { return Result<void>(); }>},
+    {"lsm-profile", 0, "apparmor:name|selinux:label", "in place of the profile that it had", ToCheckpoint::by<set_text<&Criu::lsm_profile>>},
+    {"lsm-mount-context", 0, "label", "in place of the mount label that it had", ToCheckpoint::by<set_text<&Criu::lsm_mount_context>>},
+    {"no-subreaper", 0, "", "accepted for runc's callers", ToCheckpoint::by<[](CheckpointOptions&, std::string_view) { return Result<void>(); }>},
+    {"no-pivot", 0, "", "accepted for runc's callers", ToCheckpoint::by<[](CheckpointOptions&, std::string_view) { return Result<void>(); }>},
 };
 
 Result<void> place(CheckpointOptions& options) {

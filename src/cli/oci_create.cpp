@@ -20,23 +20,23 @@ namespace bolt::cli::oci_command {
 
 namespace {
 
-using To = Set<CreateOptions>;
+using ToCreate = Set<CreateOptions>;
 
-constexpr Option bundle_option{"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", To::text<&CreateOptions::bundle>, offers_files};
-constexpr Option config_option{"config", 'f', "file", "the document, in place of the bundle's config.json", To::text<&CreateOptions::config>, offers_files};
-constexpr Option console_option{"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&CreateOptions::console_socket>, offers_files};
-constexpr Option pid_option{"pid-file", 0, "file", "file to write init's process id to", To::text<&CreateOptions::pid_file>, offers_files};
-constexpr Option pidfd_option{"pidfd-socket", 0, "path", "unix socket that receives a pidfd of init", To::text<&CreateOptions::pidfd_socket>, offers_files};
-constexpr Option preserve_option{"preserve-fds", 0, "count", "pass this many further descriptors to the container", To::parsed<&CreateOptions::preserved, parse_descriptor_count>};
-constexpr Option pivot_option{"no-pivot", 0, "", "enter the root by chroot, as in an initramfs: the host's root stays below", To::flag<&CreateOptions::no_pivot>};
-constexpr Option keyring_option{"no-new-keyring", 0, "", "keep the caller's session keyring", To::flag<&CreateOptions::no_new_keyring>};
+constexpr Option bundle_option{"bundle", 'b', "dir", "the bundle's directory (default: the working directory)", ToCreate::text<&CreateOptions::bundle>, offers_files};
+constexpr Option config_option{"config", 'f', "file", "the document, in place of the bundle's config.json", ToCreate::text<&CreateOptions::config>, offers_files};
+constexpr Option console_option{"console-socket", 0, "path", "unix socket that receives the terminal's master", ToCreate::text<&CreateOptions::console_socket>, offers_files};
+constexpr Option pid_option{"pid-file", 0, "file", "file to write init's process id to", ToCreate::text<&CreateOptions::pid_file>, offers_files};
+constexpr Option pidfd_option{"pidfd-socket", 0, "path", "unix socket that receives a pidfd of init", ToCreate::text<&CreateOptions::pidfd_socket>, offers_files};
+constexpr Option preserve_option{"preserve-fds", 0, "count", "pass this many further descriptors to the container", ToCreate::parsed<&CreateOptions::preserved, parse_descriptor_count>};
+constexpr Option pivot_option{"no-pivot", 0, "", "enter the root by chroot, as in an initramfs: the host's root stays below", ToCreate::flag<&CreateOptions::no_pivot>};
+constexpr Option keyring_option{"no-new-keyring", 0, "", "keep the caller's session keyring", ToCreate::flag<&CreateOptions::no_new_keyring>};
 
 constexpr Option options_of_create[] = {bundle_option, config_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option};
 constexpr Option options_of_run[] = {
     bundle_option, config_option, console_option, pid_option, pidfd_option, preserve_option, pivot_option, keyring_option,
-    {"detach", 'd', "", "leave the container running and return", To::flag<&CreateOptions::detach>},
-    {"no-subreaper", 0, "", "accepted for runc's callers", To::flag<&CreateOptions::no_subreaper>},
-    {"keep", 0, "", "do not delete the container after it has ended", To::flag<&CreateOptions::keep>},
+    {"detach", 'd', "", "leave the container running and return", ToCreate::flag<&CreateOptions::detach>},
+    {"no-subreaper", 0, "", "accepted for runc's callers", ToCreate::flag<&CreateOptions::no_subreaper>},
+    {"keep", 0, "", "do not delete the container after it has ended", ToCreate::flag<&CreateOptions::keep>},
 };
 
 // systemd's socket activation, sd_listen_fds(3): the sockets follow the standard streams. Variables for another process are not ours.

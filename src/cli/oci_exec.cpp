@@ -25,26 +25,26 @@ Result<std::string> parse_variable(std::string_view text) {
     if (equals == 0 || equals == text.npos) return Error::of(EINVAL, "'{}' is not NAME=VALUE", text);
     return std::string(text);
 }
-using To = Set<ExecOptions>;
+using ToExec = Set<ExecOptions>;
 
 constexpr Option options_of_exec[] = {
-    {"process", 'p', "file", "the process object of config.json, in place of a command", To::text<&ExecOptions::process_file>, offers_files},
-    {"tty", 't', "", "give it a terminal", To::flag<&ExecOptions::terminal>},
-    {"detach", 'd', "", "return as soon as it runs", To::flag<&ExecOptions::detach>},
-    {"env", 'e', "name=value", "set an environment variable", To::parsed_list<&ExecOptions::environment, parse_variable>},
-    {"user", 'u', "uid[:gid]", "run as this user", To::text<&ExecOptions::user>},
-    {"additional-gids", 'g', "gid", "a further group", To::list<&ExecOptions::groups>},
-    {"cwd", 0, "dir", "working directory inside the container", To::text<&ExecOptions::working_directory>},
-    {"cap", 'c', "capability", "add a capability", To::list<&ExecOptions::capabilities>},
-    {"no-new-privs", 0, "", "set no_new_privs", To::flag<&ExecOptions::no_new_privileges>},
-    {"apparmor", 0, "profile", "AppArmor profile", To::text<&ExecOptions::apparmor>},
-    {"process-label", 0, "label", "SELinux label", To::text<&ExecOptions::label>},
-    {"console-socket", 0, "path", "unix socket that receives the terminal's master", To::text<&ExecOptions::console_socket>, offers_files},
-    {"pid-file", 0, "file", "file to write the process id to", To::text<&ExecOptions::pid_file>, offers_files},
-    {"pidfd-socket", 0, "path", "unix socket that receives a pidfd of the process", To::text<&ExecOptions::pidfd_socket>, offers_files},
-    {"cgroup", 0, "[controller:]path", "a cgroup below the container's, which exists already", To::list<&ExecOptions::cgroups>},
-    {"ignore-paused", 0, "", "also in a paused container, where the process waits for its resume", To::flag<&ExecOptions::ignore_paused>},
-    {"preserve-fds", 0, "count", "pass this many further descriptors to the process", To::parsed<&ExecOptions::preserved, parse_descriptor_count>},
+    {"process", 'p', "file", "the process object of config.json, in place of a command", ToExec::text<&ExecOptions::process_file>, offers_files},
+    {"tty", 't', "", "give it a terminal", ToExec::flag<&ExecOptions::terminal>},
+    {"detach", 'd', "", "return as soon as it runs", ToExec::flag<&ExecOptions::detach>},
+    {"env", 'e', "name=value", "set an environment variable", ToExec::parsed_list<&ExecOptions::environment, parse_variable>},
+    {"user", 'u', "uid[:gid]", "run as this user", ToExec::text<&ExecOptions::user>},
+    {"additional-gids", 'g', "gid", "a further group", ToExec::list<&ExecOptions::groups>},
+    {"cwd", 0, "dir", "working directory inside the container", ToExec::text<&ExecOptions::working_directory>},
+    {"cap", 'c', "capability", "add a capability", ToExec::list<&ExecOptions::capabilities>},
+    {"no-new-privs", 0, "", "set no_new_privs", ToExec::flag<&ExecOptions::no_new_privileges>},
+    {"apparmor", 0, "profile", "AppArmor profile", ToExec::text<&ExecOptions::apparmor>},
+    {"process-label", 0, "label", "SELinux label", ToExec::text<&ExecOptions::label>},
+    {"console-socket", 0, "path", "unix socket that receives the terminal's master", ToExec::text<&ExecOptions::console_socket>, offers_files},
+    {"pid-file", 0, "file", "file to write the process id to", ToExec::text<&ExecOptions::pid_file>, offers_files},
+    {"pidfd-socket", 0, "path", "unix socket that receives a pidfd of the process", ToExec::text<&ExecOptions::pidfd_socket>, offers_files},
+    {"cgroup", 0, "[controller:]path", "a cgroup below the container's, which exists already", ToExec::list<&ExecOptions::cgroups>},
+    {"ignore-paused", 0, "", "also in a paused container, where the process waits for its resume", ToExec::flag<&ExecOptions::ignore_paused>},
+    {"preserve-fds", 0, "count", "pass this many further descriptors to the process", ToExec::parsed<&ExecOptions::preserved, parse_descriptor_count>},
 };
 
 Result<std::uint32_t> parse_id(std::string_view text) {

@@ -56,27 +56,27 @@ Result<void> set_bandwidth(UpdateOptions& options, std::string_view text) {
     return {};
 }
 
-using To = Set<UpdateOptions>;
+using ToLimits = Set<UpdateOptions>;
 constexpr Option options_of_update[] = {
-    {"resources", 'r', "file", "linux.resources as a JSON document, '-' for standard input; other options are then not looked at", To::text<&UpdateOptions::resources_file>, offers_files},
-    {"memory", 'm', "bytes", "memory limit, -1 for none", To::by<set_bytes<memory, limit>>},
-    {"memory-reservation", 0, "bytes", "memory that is protected, or the soft limit on cgroup v1", To::by<set_bytes<memory, reservation>>},
-    {"memory-swap", 0, "bytes", "memory and swap together, -1 for no limit", To::by<set_bytes<memory, swap>>},
-    {"kernel-memory", 0, "bytes", "kernel memory, on cgroup v1", To::by<set_bytes<memory, kernel>>},
-    {"kernel-memory-tcp", 0, "bytes", "kernel memory of TCP buffers, on cgroup v1", To::by<set_bytes<memory, kernel_tcp>>},
-    {"cpu-period", 0, "us", "CPU period", To::by<set_number<cpu, period>>},
-    {"cpu-quota", 0, "us", "CPU time in a period, -1 for no limit", To::by<set_number<cpu, quota>>},
-    {"cpu-burst", 0, "us", "CPU time that can be saved up for later", To::by<set_number<cpu, burst>>},
-    {"cpu-share", 0, "n", "relative weight of CPU time", To::by<set_number<cpu, shares>>},
-    {"cpu-idle", 0, "0|1", "1: only what nobody else wants", To::by<set_number<cpu, idle>>},
-    {"cpu-rt-period", 0, "us", "period of realtime processes, on cgroup v1", To::by<set_number<cpu, realtime_period>>},
-    {"cpu-rt-runtime", 0, "us", "realtime CPU time in a period, on cgroup v1", To::by<set_number<cpu, realtime_runtime>>},
-    {"cpuset-cpus", 0, "list", "CPUs to use", To::by<set_text<cpu, cpus>>},
-    {"cpuset-mems", 0, "list", "memory nodes to use", To::by<set_text<cpu, mems>>},
-    {"pids-limit", 0, "n", "number of processes, -1 for no limit", To::by<set_number<pids, limit>>},
-    {"l3-cache-schema", 0, "schema", "shares of the L3 cache, as in \"L3:0=f;1=f\"", To::by<set_l3>},
-    {"mem-bw-schema", 0, "schema", "memory bandwidth, as in \"MB:0=20;1=70\"", To::by<set_bandwidth>},
-    {"blkio-weight", 0, "n", "weight of block I/O, 10 to 1000", To::by<set_number<block_io, weight>>},
+    {"resources", 'r', "file", "linux.resources as a JSON document, '-' for standard input; other options are then not looked at", ToLimits::text<&UpdateOptions::resources_file>, offers_files},
+    {"memory", 'm', "bytes", "memory limit, -1 for none", ToLimits::by<set_bytes<memory, limit>>},
+    {"memory-reservation", 0, "bytes", "memory that is protected, or the soft limit on cgroup v1", ToLimits::by<set_bytes<memory, reservation>>},
+    {"memory-swap", 0, "bytes", "memory and swap together, -1 for no limit", ToLimits::by<set_bytes<memory, swap>>},
+    {"kernel-memory", 0, "bytes", "kernel memory, on cgroup v1", ToLimits::by<set_bytes<memory, kernel>>},
+    {"kernel-memory-tcp", 0, "bytes", "kernel memory of TCP buffers, on cgroup v1", ToLimits::by<set_bytes<memory, kernel_tcp>>},
+    {"cpu-period", 0, "us", "CPU period", ToLimits::by<set_number<cpu, period>>},
+    {"cpu-quota", 0, "us", "CPU time in a period, -1 for no limit", ToLimits::by<set_number<cpu, quota>>},
+    {"cpu-burst", 0, "us", "CPU time that can be saved up for later", ToLimits::by<set_number<cpu, burst>>},
+    {"cpu-share", 0, "n", "relative weight of CPU time", ToLimits::by<set_number<cpu, shares>>},
+    {"cpu-idle", 0, "0|1", "1: only what nobody else wants", ToLimits::by<set_number<cpu, idle>>},
+    {"cpu-rt-period", 0, "us", "period of realtime processes, on cgroup v1", ToLimits::by<set_number<cpu, realtime_period>>},
+    {"cpu-rt-runtime", 0, "us", "realtime CPU time in a period, on cgroup v1", ToLimits::by<set_number<cpu, realtime_runtime>>},
+    {"cpuset-cpus", 0, "list", "CPUs to use", ToLimits::by<set_text<cpu, cpus>>},
+    {"cpuset-mems", 0, "list", "memory nodes to use", ToLimits::by<set_text<cpu, mems>>},
+    {"pids-limit", 0, "n", "number of processes, -1 for no limit", ToLimits::by<set_number<pids, limit>>},
+    {"l3-cache-schema", 0, "schema", "shares of the L3 cache, as in \"L3:0=f;1=f\"", ToLimits::by<set_l3>},
+    {"mem-bw-schema", 0, "schema", "memory bandwidth, as in \"MB:0=20;1=70\"", ToLimits::by<set_bandwidth>},
+    {"blkio-weight", 0, "n", "weight of block I/O, 10 to 1000", ToLimits::by<set_number<block_io, weight>>},
 };
 
 struct Found {

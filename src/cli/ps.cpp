@@ -51,20 +51,20 @@ Result<int> ps(PsOptions& options, Words const&) {
     return 0;
 }
 
-using set = Set<PsOptions>;
-constexpr Option table[] = {
-    {"all", 'a', "", "Show all containers (default shows just running)", set::flag<&PsOptions::all>},
-    {"filter", 'f', "filter", "Filter output: id, name, label, status, exited, ancestor, before, since, volume or network, as KEY=VALUE", set::parsed_list<&PsOptions::filters, parse_filter>,
+using set_ps = Set<PsOptions>;
+constexpr Option ps_table[] = {
+    {"all", 'a', "", "Show all containers (default shows just running)", set_ps::flag<&PsOptions::all>},
+    {"filter", 'f', "filter", "Filter output: id, name, label, status, exited, ancestor, before, since, volume or network, as KEY=VALUE", set_ps::parsed_list<&PsOptions::filters, parse_filter>,
      "id= name= label= status= exited= ancestor= before= since= volume= network="},
-    {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.Names}}'", set::text<&PsOptions::format>, "table json"},
-    {"last", 'n', "int", "Show n last created containers (includes all states)", set::parsed<&PsOptions::last, parse_integer>},
-    {"latest", 'l', "", "Show the latest created container (includes all states)", set::flag<&PsOptions::latest>},
-    {"no-trunc", 0, "", "Don't truncate output", set::flag<&PsOptions::full>},
-    {"quiet", 'q', "", "Only display container IDs", set::flag<&PsOptions::quiet>},
+    {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.Names}}'", set_ps::text<&PsOptions::format>, "table json"},
+    {"last", 'n', "int", "Show n last created containers (includes all states)", set_ps::parsed<&PsOptions::last, parse_integer>},
+    {"latest", 'l', "", "Show the latest created container (includes all states)", set_ps::flag<&PsOptions::latest>},
+    {"no-trunc", 0, "", "Don't truncate output", set_ps::flag<&PsOptions::full>},
+    {"quiet", 'q', "", "Only display container IDs", set_ps::flag<&PsOptions::quiet>},
 };
 
 } // namespace
 
-constexpr Command ps_command{.name = "ps", .summary = "List containers", .options = table, .perform = perform<PsOptions, ps>};
+constexpr Command ps_command{.name = "ps", .summary = "List containers", .options = ps_table, .perform = perform<PsOptions, ps>};
 
 } // namespace bolt::cli

@@ -13,18 +13,18 @@ struct PullOptions {
     std::string platform, credentials_file;
     std::optional<transfer::Credentials> credentials;
 };
-using set = Set<PullOptions>;
-constexpr Option table[] = {
-    {"authfile", 0, "file", "Read the registry's login from this file", set::text<&PullOptions::credentials_file>, offers_files},
-    {"creds", 0, "user:password", "Log in so, for this once", set::parsed<&PullOptions::credentials, parse_credentials>},
-    {"platform", 0, "string", "Pull the image for this platform, such as linux/arm64", set::text<&PullOptions::platform>},
-    {"quiet", 'q', "", "Suppress verbose output", set::flag<&PullOptions::quiet>},
-    {"tls-verify", 0, "", "Require HTTPS and verify the registry's certificate (default true)", set::flag<&PullOptions::verifies_tls>},
+using set_pull = Set<PullOptions>;
+constexpr Option pull_table[] = {
+    {"authfile", 0, "file", "Read the registry's login from this file", set_pull::text<&PullOptions::credentials_file>, offers_files},
+    {"creds", 0, "user:password", "Log in so, for this once", set_pull::parsed<&PullOptions::credentials, parse_credentials>},
+    {"platform", 0, "string", "Pull the image for this platform, such as linux/arm64", set_pull::text<&PullOptions::platform>},
+    {"quiet", 'q', "", "Suppress verbose output", set_pull::flag<&PullOptions::quiet>},
+    {"tls-verify", 0, "", "Require HTTPS and verify the registry's certificate (default true)", set_pull::flag<&PullOptions::verifies_tls>},
 };
 
 } // namespace
 
-constexpr Command pull_command{.name = "pull", .arguments = "NAME[:TAG|@DIGEST]", .summary = "Download an image from a registry", .options = table, .least = 1, .most = 1,
+constexpr Command pull_command{.name = "pull", .arguments = "NAME[:TAG|@DIGEST]", .summary = "Download an image from a registry", .options = pull_table, .least = 1, .most = 1,
                                .names = Names::images, .perform = perform_by_transfer<PullOptions>};
 
 } // namespace bolt::cli

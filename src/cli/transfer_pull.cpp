@@ -46,18 +46,18 @@ Result<std::chrono::seconds> parse_seconds(std::string_view value) {
     return std::chrono::seconds(seconds);
 }
 
-using To = Set<PullWords>;
+using ToPull = Set<PullWords>;
 constexpr Option pull_options[] = {
-    {"authfile", 0, "file", "Read the login from this file", To::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
-        {"creds", 0, "user:password", "Log in so, for this once", To::parsed<&PullWords::credentials, parse_credentials>},
-    {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", To::parsed<&PullWords::platform, image::parse_platform>},
-    {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", To::parsed<&PullWords::policy, parse_policy>, "always missing"},
-    {"quiet", 'q', "", "Print only the image's name", To::flag<&PullWords::quiet>},
-    {"report-fd", 0, "number", "Write the image's name to this descriptor, or why it failed, for a caller who tells it", To::parsed<&PullWords::report_fd, parse_descriptor>},
-    {"stall-timeout", 0, "seconds", "Give a connection up that has sent nothing for so long", To::parsed<&PullWords::stall_timeout, parse_seconds>},
-    {"store-data", 0, "dir", "Where images are kept", To::parsed<&PullWords::data, HostPath::absolute>, offers_files},
-    {"store-runtime", 0, "dir", "Where state that a reboot ends is kept", To::parsed<&PullWords::runtime, HostPath::absolute>, offers_files},
-    {"tls-verify", 0, "", "Verify certificates and refuse plain HTTP", To::parsed<&PullWords::verify, parse_verify>},
+    {"authfile", 0, "file", "Read the login from this file", ToPull::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
+        {"creds", 0, "user:password", "Log in so, for this once", ToPull::parsed<&PullWords::credentials, parse_credentials>},
+    {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", ToPull::parsed<&PullWords::platform, image::parse_platform>},
+    {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", ToPull::parsed<&PullWords::policy, parse_policy>, "always missing"},
+    {"quiet", 'q', "", "Print only the image's name", ToPull::flag<&PullWords::quiet>},
+    {"report-fd", 0, "number", "Write the image's name to this descriptor, or why it failed, for a caller who tells it", ToPull::parsed<&PullWords::report_fd, parse_descriptor>},
+    {"stall-timeout", 0, "seconds", "Give a connection up that has sent nothing for so long", ToPull::parsed<&PullWords::stall_timeout, parse_seconds>},
+    {"store-data", 0, "dir", "Where images are kept", ToPull::parsed<&PullWords::data, HostPath::absolute>, offers_files},
+    {"store-runtime", 0, "dir", "Where state that a reboot ends is kept", ToPull::parsed<&PullWords::runtime, HostPath::absolute>, offers_files},
+    {"tls-verify", 0, "", "Verify certificates and refuse plain HTTP", ToPull::parsed<&PullWords::verify, parse_verify>},
 };
 
 Result<store::Layout> layout_of(PullWords const& words) {

@@ -19,7 +19,7 @@ namespace {
 struct FormatOptions {
     std::string format;
 };
-constexpr Option table[] = {
+constexpr Option format_table[] = {
     {"format", 'f', "string", "Format output: 'json', or a Go template such as '{{.Client.Version}}'", Set<FormatOptions>::text<&FormatOptions::format>, "json"},
 };
 
@@ -108,7 +108,7 @@ Result<int> info(FormatOptions& options, Words const&) {
 
 } // namespace
 
-constexpr Command version_command{.name = "version", .summary = "Show the bolt version information", .options = table, .perform = perform<FormatOptions, version>};
-constexpr Command info_command{.name = "info", .summary = "Display system-wide information", .options = table, .perform = perform<FormatOptions, info>};
+constexpr Command version_command{.name = "version", .summary = "Show the bolt version information", .options = format_table, .perform = perform<FormatOptions, version>};
+constexpr Command info_command{.name = "info", .summary = "Display system-wide information", .options = format_table, .perform = perform<FormatOptions, info>};
 
 } // namespace bolt::cli

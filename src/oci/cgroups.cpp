@@ -49,16 +49,16 @@ Cgroup Cgroup::adopt(std::vector<HostPath> directories) {
 namespace {
 
 // What is to be made, and where.
-struct Plan {
+struct HostPlan {
     CgroupVersion version = CgroupVersion::none;
     Caller caller = Caller::ordinary_user;
     std::vector<CgroupSetting> settings;
     std::vector<spec::DeviceRule> device_rules;
     std::vector<std::pair<std::string, HostPath>> directories; // {tree, place}; empty for no cgroup
 };
-Result<Plan> plan(CgroupRequest const& request) {
+Result<HostPlan> host_plan(CgroupRequest const& request) {
     auto const host = trees_of_host();
-    Plan plan{.version = host.version};
+    HostPlan plan{.version = host.version};
     auto resources = request.resources;
     if (request.use == CgroupUse::never || (plan.version == CgroupVersion::none && !resources.limits_anything())) return plan;
     if (plan.version == CgroupVersion::none) return Error::of(ENOTSUP, "resources: no cgroup tree is mounted at /sys/fs/cgroup, so limits cannot be set");
@@ -87,7 +87,7 @@ Result<Plan> plan(CgroupRequest const& request) {
 
 bool is_for_devices(CgroupSetting const& setting) { return setting.version == CgroupVersion::v1 && setting.controller == "devices"; }
 
-Result<void> write_device_rules(Plan const& plan) {
+Result<void> write_device_rules(HostPlan const& plan) {
     if (plan.version == CgroupVersion::v2 && !plan.device_rules.empty() && !plan.directories.empty())
         return attach_device_filter(plan.directories.front().second, make_device_filter(plan_device_filter(plan.device_rules))).while_doing("resources.devices");
     auto rules = plan.settings;
@@ -111,7 +111,7 @@ Result<void> Cgroup::make_directories(CgroupRequest const& request, std::vector<
 }
 
 Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
-    auto const planned = TRY(plan(request));
+    auto const planned = TRY(host_plan(request));
     Cgroup cgroup;
     if (planned.directories.empty()) return cgroup;
     auto at_once = planned.settings;
@@ -128,7 +128,7 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
     return Cgroup(); // an ordinary user without a delegated cgroup, who asked for nothing
 }
 
-Result<void> Cgroup::restrict_devices(CgroupRequest const& request) { return write_device_rules(TRY(plan(request))); }
+Result<void> Cgroup::restrict_devices(CgroupRequest const& request) { return write_device_rules(TRY(host_plan(request))); }
 
 Result<void> Cgroup::make_birthplace(CgroupRequest const& request) {
     auto const& directory = directories_.front();
@@ -138,7 +138,7 @@ Result<void> Cgroup::make_birthplace(CgroupRequest const& request) {
 }
 
 void Cgroup::remove_remains(CgroupRequest const& request) {
-    auto const planned = plan(request);
+    auto const planned = host_plan(request);
     if (!planned) return;
     // Not where somebody is; an init whose runtime was killed is about to end.
     Backoff backoff;
