@@ -60,8 +60,8 @@ Result<int> prune(PruneOptions& options, Words const&) {
     Bytes freed;
     std::string text;
     for (auto const* const image : meant) {
-        auto const removed = store::remove_image(here.layout, image->id.text(), store::Removal::of_unused);
-        if (!removed && (removed.error().is(EBUSY) || removed.error().is(ENOENT))) continue; // used, or removed meanwhile
+        auto const removed = store::remove_image(here.layout, image->id.text(), options.all ? store::Removal::of_unused : store::Removal::of_nameless);
+        if (!removed && (removed.error().is(EBUSY) || removed.error().is(ENOENT))) continue; // used, removed or named meanwhile
         auto const& gone = TRY(Result(removed));
         freed.count += gone.freed.count;
         for (auto const& reference : gone.untagged) text += fmt::format("untagged: {}\n", familiar_text(reference));

@@ -80,12 +80,12 @@ Result<void> commit(CommitWords const& words, Words const& names) {
     auto const container = TRY(engine::find_container(here, names[0]));
     auto image = TRY(describe(here, container, words, names));
     auto const entry = TRY(prepare_transfer(here.layout));
-    auto staged = TRY(stage_archive(here.layout));
+    auto staged = TRY(store::explain_full(stage_archive(here.layout), here.layout));
     image::TarWriter archive([&](std::span<char const> piece) -> Result<void> {
         if (is_interrupted()) return Error::of(ECANCELED, "interrupted");
         return write_all(staged.file, {piece.data(), piece.size()}).while_doing("write the layer");
     });
-    if (auto written = engine::write_changes(container, archive); !written) return store::explain_full(written.error(), here.layout);
+    TRY(store::explain_full(engine::write_changes(container, archive), here.layout));
     image.layer = std::move(staged.file);
     TransferProgress progress(ProgressForm::none);
     auto const id = TRY(transfer::make_image(here.layout, std::move(image), options_for(entry), progress));
@@ -120,8 +120,8 @@ Result<void> import(ImportWords const& words, Words const& names) {
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
     auto const entry = TRY(prepare_transfer(layout));
-    auto staged = TRY(stage_archive(layout));
-    if (auto copied = copy_plain(std::move(input), staged.file); !copied) return store::explain_full(copied.error(), layout);
+    auto staged = TRY(store::explain_full(stage_archive(layout), layout));
+    TRY(store::explain_full(copy_plain(std::move(input), staged.file), layout));
     image.layer = std::move(staged.file);
     TransferProgress progress(ProgressForm::none);
     auto options = options_for(entry);

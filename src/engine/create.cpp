@@ -298,12 +298,11 @@ Result<Record> write_down(Installation const& here, ContainerOptions const& opti
 Result<Made> create_container(Installation const& here, ContainerOptions const& options) {
     TRY(check(options));
     auto security = TRY(parse_security_options(options.security_options));
-    if (auto const prepared = here.layout.prepare(); !prepared) return store::explain_full(prepared.error(), here.layout);
+    TRY(here.layout.prepare());
     auto image = TRY(get_image(here, options));
     auto const hold = TRY(store::LayerHold::acquire(here.layout, image));
-    auto record = write_down(here, options, std::move(image), std::move(security));
-    if (!record) return store::explain_full(record.error(), here.layout);
-    return Made{std::move(record).value(), {}};
+    auto record = TRY(store::explain_full(write_down(here, options, std::move(image), std::move(security)), here.layout));
+    return Made{std::move(record), {}};
 }
 
 } // namespace bolt::engine

@@ -77,6 +77,7 @@ enum class Removal {
     refuse_used, // EBUSY when a container was made from the image and this is its last reference, naming the container
     force,       // then only the references go; several references of one id go at once
     of_unused,   // the image and all its references, or EBUSY and nothing
+    of_nameless, // the image, or EBUSY and nothing when it is used or has a name (again)
 };
 // An ordinary user must be inside the user namespace: layers hold files of mapped ids. `text` is a name or an id. ENOENT when there is no such image; EEXIST for an id with several references without force.
 Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, Removal removal);

@@ -168,7 +168,8 @@ Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::
 
 Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest) { return find_file(layout.blob(digest)); }
 
-Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync) {
+Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::span<Document const> documents, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync) {
+    for (auto const& document : documents) TRY(write_blob(layout, document.digest, document.contents));
     auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, patience));
     if (sync == Sync::whole_file_system) TRY(sync_filesystem(layout.store()));
     for (auto const& layer : image.layers) {
@@ -179,6 +180,9 @@ Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::v
     }
     auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, patience));
     auto const durability = sync == Sync::none ? Durability::none : Durability::synced;
+    // The same image may have been removed meanwhile, and they with it.
+    for (auto const& document : documents)
+        if (auto const file = layout.blob(document.digest); !exists(file)) TRY(write_file(file, document.contents, 0600, durability));
     TRY(write_file(layout.image_file(image.id), to_json(image).dump(), 0600, durability));
     for (auto const& name : names) {
         auto const file = reference_file(layout, name);

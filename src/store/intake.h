@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -104,8 +105,13 @@ Result<std::optional<Bytes>> layer_size(Layout const& layout, std::string const&
 Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents);
 Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest);
 
-// Makes the image known: syncfs, the image file, then its names, which may be none. The layers must be in place and held.
+// A manifest or a configuration.
+struct Document {
+    image::Digest digest;
+    std::string_view contents;
+};
+// Makes the image known: its documents, syncfs, the image file, then its names, which may be none. The layers must be in place and held.
 enum class Sync { whole_file_system, none };
-Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync);
+Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::span<Document const> documents, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync);
 
 } // namespace bolt::store

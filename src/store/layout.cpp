@@ -62,6 +62,14 @@ Result<bool> check_version(HostPath const& file) {
     return true;
 }
 
+// A store of before may lack directories that came later.
+Result<void> make_store(Layout const& layout, bool is_there) {
+    for (auto const& directory : {layout.blobs() / "sha256", layout.ingest(), layout.layers(), layout.refs(), layout.images(), layout.containers(), layout.names(), layout.volumes(), layout.tmp(), layout.trash()})
+        if (!is_there || !exists(directory)) TRY(make_directories(directory, 0700));
+    // Last: what it stands for is there.
+    return is_there ? Result<void>() : write_file(layout.store() / "VERSION", fmt::format("{}\n", format_version), 0644, Durability::synced);
+}
+
 } // namespace
 
 Result<Layout> Layout::of_calling_user() {
@@ -73,15 +81,12 @@ Result<Layout> Layout::of_calling_user() {
 }
 
 Result<void> Layout::prepare() const {
-    TRY(make_directories(data, 0700));
+    TRY(explain_full(make_directories(data, 0700), *this));
     TRY(make_directories(runtime, 0700));
     TRY(require_own());
     TRY(make_directories(run_containers(), 0700)); // gone with every reboot
-    auto const version_file = store() / "VERSION";
-    bool const is_there = TRY(check_version(version_file));
-    for (auto const& directory : {blobs() / "sha256", ingest(), layers(), refs(), images(), containers(), names(), volumes(), tmp(), trash()})
-        if (!is_there || !exists(directory)) TRY(make_directories(directory, 0700));
-    return is_there ? Result<void>() : write_file(version_file, fmt::format("{}\n", format_version), 0644, Durability::synced); // last: what it stands for is there
+    bool const is_there = TRY(check_version(store() / "VERSION"));
+    return explain_full(make_store(*this, is_there), *this);
 }
 
 Result<void> Layout::require_own() const {
@@ -104,7 +109,7 @@ Result<void> remove_by_rename(Layout const& layout, HostPath const& what) {
 
 Error explain_full(Error error, Layout const& layout) {
     if (!error.is(ENOSPC) && !error.is(EDQUOT)) return error;
-    return Error::of(error.code(), "no space left in '{}' ({}); free some, or choose another place with BOLT_DATA_DIR", layout.store(), error.text());
+    return Error::of(error.code(), "no space left in '{}' ({}); free some (`bolt store df` shows what takes it), or choose another place with BOLT_DATA_DIR", layout.store(), error.text());
 }
 
 } // namespace bolt::store

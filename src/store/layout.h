@@ -16,7 +16,7 @@ struct Layout {
 
     // EINVAL for a variable that holds no absolute path.
     static Result<Layout> of_calling_user();
-    // Makes what is missing, VERSION included, with mode 0700. EPERM when a directory belongs to somebody else (somebody may
+    // Makes what is missing, VERSION included, with mode 0700. ENOSPC, explained, when there is no room; EPERM when a directory belongs to somebody else (somebody may
     // have made /tmp/bolt-UID first); EPROTO for a store of a later version.
     Result<void> prepare() const;
     // The same without making anything: EPERM when one of the two directories is there and somebody else's.
@@ -48,6 +48,9 @@ struct Layout {
 // An error of something that writes to the store: says, when the file system or a quota is full (ENOSPC, EDQUOT), where and what
 // is to be done about it; every other error stays as it is.
 Error explain_full(Error error, Layout const& layout);
+template <class Value> Result<Value> explain_full(Result<Value> outcome, Layout const& layout) {
+    return outcome ? std::move(outcome) : Result<Value>(explain_full(outcome.error(), layout));
+}
 
 // To the trash by one rename, so that nobody sees half of it, and deleted there. What is not there is no error.
 Result<void> remove_by_rename(Layout const& layout, HostPath const& what);

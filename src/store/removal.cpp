@@ -99,6 +99,7 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
     auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, std::chrono::seconds(10)));
     auto images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, std::chrono::seconds(10)));
     auto const target = TRY(find_target(layout, text, removal));
+    if (removal == Removal::of_nameless && !target.image.references.empty()) return Error::of(EBUSY, "image '{}' has a name: '{}'", text, target.image.references.front());
     bool const last = target.references.size() >= target.image.references.size();
     auto const user = last ? TRY(images_in_use(layout)).user_of(target.image.id.text()) : std::nullopt;
     if (user && removal != Removal::force)
@@ -114,7 +115,9 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
     if (!last || user) return removed;
 
     auto const file = layout.image_file(target.image.id);
-    if (auto const gone = remove_file(file); !gone && !gone.error().is(ENOENT)) return gone.error();
+    // The documents last: whoever makes the same image known afterwards looks for them under the same lock.
+    for (auto const& each : {file, layout.blob(target.image.id), layout.blob(target.image.manifest)})
+        if (auto const gone = remove_file(each); !gone && !gone.error().is(ENOENT)) return gone.error();
     images.release();
     removed.deleted.push_back(target.image.id.text());
     auto const kept = TRY(layers_of_images(layout));
@@ -125,8 +128,6 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
         removed.freed.count += freed->count;
         removed.deleted.push_back("sha256:" + key);
     }
-    for (auto const& digest : {target.image.id, target.image.manifest})
-        if (auto const gone = remove_file(layout.blob(digest)); !gone && !gone.error().is(ENOENT)) return gone.error();
     return removed;
 }
 

@@ -43,9 +43,10 @@ void sweep_downloads(Layout const& layout, ErrorList& errors) {
     if (!names) return errors.push_back(names.error());
     for (auto const& name : names.value()) {
         auto const look = stat_file(layout.ingest() / name / "part");
-        auto const age = look ? Clock::now() - Clock::from_time_t(look.value().st_mtim.tv_sec) : std::chrono::hours(0);
         auto const digest = image::Digest::parse(name);
-        if (!digest || age < std::chrono::hours(24 * 7)) continue;
+        // Without a part, or with an empty one, there is nothing to go on from: whoever had it has given it to a layer, and was killed.
+        bool const is_resumable = look && look.value().st_size > 0 && Clock::now() - Clock::from_time_t(look.value().st_mtim.tv_sec) < std::chrono::hours(24 * 7);
+        if (!digest || is_resumable) continue;
         std::optional<pid_t> holder;
         auto ingest = Ingest::find(layout, digest.value(), holder);
         if (!ingest || !ingest.value()) continue;
@@ -72,7 +73,7 @@ Result<void> remove_forgotten_layer(Layout const& layout, std::string const& key
     return remove_by_rename(layout, layout.layer(key));
 }
 
-void sweep_layers(Layout const& layout, ErrorList& errors) {
+void sweep_layers(Layout const& layout, Layers unfinished, ErrorList& errors) {
     auto const names = list_directory(layout.layers());
     if (!names) return errors.push_back(names.error());
     auto const named = layers_of_images(layout);
@@ -81,8 +82,8 @@ void sweep_layers(Layout const& layout, ErrorList& errors) {
         if (named.value().contains(key)) continue;
         // One that no image came to name: find_layer removes it when its boot is over. One that none names any more: it was held
         // when its image was removed.
-        bool const was_named = exists(layout.layer(key) / "durable");
-        auto const done = was_named ? remove_forgotten_layer(layout, key) : without_value(find_layer(layout, key));
+        bool const goes = unfinished == Layers::go || exists(layout.layer(key) / "durable");
+        auto const done = goes ? remove_forgotten_layer(layout, key) : without_value(find_layer(layout, key));
         if (!done) errors.push_back(done.error());
     }
 }
@@ -126,13 +127,13 @@ void sweep_names(Layout const& layout, ErrorList& errors) {
 
 } // namespace
 
-ErrorList sweep(Layout const& layout) {
+ErrorList sweep(Layout const& layout, Layers unfinished) {
     ErrorList errors;
     sweep_staging(layout, errors);
     sweep_half_written_in(layout.store(), errors); // VERSION
     for (auto const& directory : {layout.images(), layout.blobs(), layout.refs()}) sweep_half_written_below(directory, errors);
     sweep_downloads(layout, errors);
-    sweep_layers(layout, errors);
+    sweep_layers(layout, unfinished, errors);
     sweep_containers(layout, errors);
     sweep_names(layout, errors);
     auto const graves = list_directory(layout.trash());

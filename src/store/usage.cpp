@@ -162,9 +162,7 @@ bool is_old(struct stat const& look) { return Clock::now() - Clock::from_time_t(
 
 Result<void> collect_documents(Layout const& layout, Collected& collected) {
     // Nobody makes an image known or removes one meanwhile.
-    auto const lock = FileLock::find(layout.lock(), LockMode::exclusive);
-    if (!lock) return lock.error().is(ENOENT) ? Result<void>() : lock.error();
-    if (!lock.value()) return Error::of(EWOULDBLOCK, "an image is being made or removed; try again");
+    auto const lock = TRY(FileLock::acquire(layout.lock(), LockMode::exclusive, std::chrono::seconds(10)).while_doing("wait until no image is made or removed"));
     auto const needed = TRY(needed_documents(layout));
     for (auto const& algorithm : names_in(layout.blobs()))
         for (auto const& prefix : names_in(layout.blobs() / algorithm))
@@ -204,7 +202,7 @@ Result<std::vector<Usage>> usage_of(Layout const& layout) {
 Result<Collected> collect_garbage(Layout const& layout) {
     Collected collected;
     auto const before = size_of_all(layout);
-    collected.errors = sweep(layout);
+    collected.errors = sweep(layout, Layers::go);
     auto const after = size_of_all(layout);
     collected.freed.count = before > after ? before - after : 0;
     TRY(collect_documents(layout, collected));

@@ -168,9 +168,7 @@ private:
 } // namespace
 
 Result<Checked> check_store(store::Layout const& layout, Repair repair, PullOptions const& options, Progress& progress) {
-    auto checked = Check(layout, repair, options, progress).run();
-    if (!checked) return store::explain_full(checked.error(), layout);
-    return checked;
+    return store::explain_full(Check(layout, repair, options, progress).run(), layout);
 }
 
 } // namespace bolt::transfer

@@ -19,9 +19,8 @@ store::ImageRecord record_of(ResolvedImage const& resolved, std::vector<PulledLa
 
 Result<void> commit(store::Layout const& layout, ResolvedImage const& image, std::vector<PulledLayer> const& layers, std::vector<image::Reference> const& names,
                     store::ReferenceRecord const& record, PullOptions const& options, Progress& progress) {
-    TRY(store::write_blob(layout, image.config, image.config_bytes));
-    TRY(store::write_blob(layout, image.manifest, image.manifest_bytes));
-    TRY(store::commit_image(layout, record_of(image, layers), names, record, options.sync));
+    store::Document const documents[] = {{image.config, image.config_bytes}, {image.manifest, image.manifest_bytes}};
+    TRY(store::commit_image(layout, record_of(image, layers), documents, names, record, options.sync));
     if (auto const limited = store::limit_layer_blobs(layout, store::default_blob_limit); !limited) progress.warn(fmt::format("make room in the store: {}, ignoring", limited.error().text()));
     return {};
 }

@@ -163,10 +163,8 @@ private:
 } // namespace
 
 Result<std::vector<Loaded>> load(store::Layout const& layout, std::shared_ptr<ImageFiles const> files, PullOptions const& options, Progress& progress) {
-    for (auto const& error : store::sweep(layout)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
-    auto loaded = Loading(layout, std::move(files), options, progress).run();
-    if (!loaded) return store::explain_full(loaded.error(), layout);
-    return loaded;
+    for (auto const& error : store::sweep(layout, store::Layers::stay)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
+    return store::explain_full(Loading(layout, std::move(files), options, progress).run(), layout);
 }
 
 } // namespace bolt::transfer

@@ -109,10 +109,8 @@ Result<image::Digest> make(store::Layout const& layout, ImageToMake const& image
 } // namespace
 
 Result<image::Digest> make_image(store::Layout const& layout, ImageToMake image, PullOptions const& options, Progress& progress) {
-    for (auto const& error : store::sweep(layout)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
-    auto made = make(layout, image, options, progress);
-    if (!made) return store::explain_full(made.error(), layout);
-    return made;
+    for (auto const& error : store::sweep(layout, store::Layers::stay)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
+    return store::explain_full(make(layout, image, options, progress), layout);
 }
 
 } // namespace bolt::transfer

@@ -132,10 +132,8 @@ Result<Pulled> pull(store::Layout const& layout, image::Reference const& referen
     auto const names = source.shipped ? std::vector{reference} : TRY(registries.meanings_of(source.reference));
     if (auto const local = options.policy == PullPolicy::missing ? find_local(layout, names, wanted) : std::nullopt)
         return Pulled{TRY(image::Reference::parse(local->references.front())), local->id, local->manifest, local->repository_digest.value_or(local->manifest), Pulled::Status::up_to_date};
-    for (auto const& error : store::sweep(layout)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
-    auto pulled = source.shipped ? take_shipped(layout, source, options, wanted, progress) : pull_any(layout, registries, reference, names, options, wanted, progress);
-    if (!pulled) return store::explain_full(pulled.error(), layout);
-    return pulled;
+    for (auto const& error : store::sweep(layout, store::Layers::stay)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
+    return store::explain_full(source.shipped ? take_shipped(layout, source, options, wanted, progress) : pull_any(layout, registries, reference, names, options, wanted, progress), layout);
 }
 
 } // namespace bolt::transfer

@@ -21,9 +21,9 @@ class Outcome:
 
 
 class Bolt:
-    def __init__(self, user):
+    def __init__(self, user, place="/var/tmp"):
         self.user = user
-        self.top = tempfile.mkdtemp(prefix="bolt-cli-", dir="/var/tmp")
+        self.top = tempfile.mkdtemp(prefix="bolt-cli-", dir=place)
         for name in ("data", "run", "home"):
             os.mkdir(f"{self.top}/{name}")
             os.chown(f"{self.top}/{name}", user, user)

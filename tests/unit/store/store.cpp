@@ -39,7 +39,7 @@ struct Store {
             held.push_back(add_layer(c));
             record.layers.push_back({plain_key(digest_of(c)), digest_of(c).text()});
         }
-        REQUIRE_OK(commit_image(layout, record, {Reference::parse(name).value()}, {digest_of(id), digest_of('e'), digest_of('d'), "", ""}, Sync::none));
+        REQUIRE_OK(commit_image(layout, record, {}, {Reference::parse(name).value()}, {digest_of(id), digest_of('e'), digest_of('d'), "", ""}, Sync::none));
     }
     std::optional<Image> find(std::string_view name) {
         auto found = find_image(layout, Reference::parse(name).value());
@@ -79,7 +79,7 @@ TEST_CASE("ids that begin alike are ambiguous") {
     store.add_image('1', "a", "localhost/one");
     std::string other = "sha256:" + std::string(63, '1') + "2";
     ImageRecord const record{Digest::parse(other).value(), digest_of('e'), {}, {}, {}, {}, {}};
-    REQUIRE_OK(commit_image(store.layout, record, {Reference::parse("localhost/two").value()}, {record.id, digest_of('e'), digest_of('d'), "", ""}, Sync::none));
+    REQUIRE_OK(commit_image(store.layout, record, {}, {Reference::parse("localhost/two").value()}, {record.id, digest_of('e'), digest_of('d'), "", ""}, Sync::none));
     auto const found = find_image_by_id(store.layout, "11");
     REQUIRE_FALSE(found.ok());
     CHECK(found.error().is(EEXIST));
@@ -100,7 +100,7 @@ TEST_CASE("shipped images: a short name finds them, a newer install outdates the
     store.add_image('1', "a", "localhost/x");
     ReferenceRecord const record{digest_of('1'), digest_of('e'), digest_of('d'), index.text(), stamp_of(index.text())};
     auto const image = ImageRecord{digest_of('1'), digest_of('e'), {}, {}, {}, {{plain_key(digest_of('a')), "x"}}, {}};
-    REQUIRE_OK(commit_image(store.layout, image, {Reference::parse("bolt://shell").value()}, record, Sync::none));
+    REQUIRE_OK(commit_image(store.layout, image, {}, {Reference::parse("bolt://shell").value()}, record, Sync::none));
     CHECK(store.find("shell")->references.front() == "bolt://shell:latest");
     CHECK(store.find("bolt://shell"));
     std::filesystem::last_write_time(index.text(), std::filesystem::file_time_type::clock::now() + std::chrono::hours(1));
@@ -219,7 +219,7 @@ TEST_CASE("a sweep takes the files that killed writers had staged") {
         INFO(directory.text());
         auto const staged = directory / ".VERSION.0123456789abcdef";
         std::ofstream(staged.text()) << "1";
-        CHECK(sweep(store.layout).empty());
+        CHECK(sweep(store.layout, Layers::stay).empty());
         CHECK_FALSE(exists(staged));
     }
     CHECK(exists(store.layout.store() / "VERSION"));
@@ -244,7 +244,7 @@ TEST_CASE("a sweep takes containers that were never finished, and names without 
     make("young", false, false);
     auto const lock = FileLock::find(containers / "held/lock", LockMode::exclusive);
     REQUIRE_OK(lock);
-    CHECK(sweep(store.layout).empty());
+    CHECK(sweep(store.layout, Layers::stay).empty());
     CHECK_FALSE(exists(containers / "dead"));
     for (auto const* const id : {"made", "held", "young"}) CHECK(exists(containers / id));
     CHECK(store.count(store.layout.names()) == 3);
@@ -256,7 +256,7 @@ TEST_CASE("a sweep takes what is dead and leaves what lives") {
     REQUIRE_OK(alive);
     REQUIRE_OK(make_directories(store.layout.tmp() / "dead/fs/deep", 0700));
     REQUIRE_OK(make_directories(store.layout.trash() / "old/deep", 0700));
-    CHECK(sweep(store.layout).empty());
+    CHECK(sweep(store.layout, Layers::stay).empty());
     CHECK_FALSE(exists(store.layout.tmp() / "dead"));
     CHECK(exists(alive.value().files()));
     CHECK(store.count(store.layout.trash()) == 0);
