@@ -28,6 +28,10 @@ constexpr GroupedCommand grouped[] = {
     {"image", "prune", &image_prune_command, {}},   {"image", "remove", &rmi_command, {}},
     {"image", "rm", &rmi_command, {}},              {"image", "tag", &tag_command, {}},
     {"image", "untag", &untag_command, {}},         {"store", "check", &store_check_command, {}},
+    {"manifest", "add", &manifest_add_command, {}},  {"manifest", "create", &manifest_create_command, {}},
+    {"manifest", "inspect", &manifest_inspect_command, {}}, {"manifest", "ls", &manifest_ls_command, {}},
+    {"manifest", "push", &manifest_push_command, {}}, {"manifest", "remove", &manifest_remove_command, {}},
+    {"manifest", "rm", &manifest_rm_command, {}},
     {"store", "df", &store_df_command, {}},
     {"store", "gc", &store_gc_command, {}},         {"system", "info", &info_command, {}},
 };
@@ -35,6 +39,7 @@ constexpr GroupedCommand grouped[] = {
 constexpr CommandGroup groups[] = {
     {"container", "Manage containers"},
     {"image", "Manage images"},
+    {"manifest", "Put images for many platforms together under one name"},
     {"store", "Look after the local store"},
     {"system", "Look at this installation"},
 };

@@ -1,6 +1,6 @@
 // bolt-transfer push.
 #include "cli/output.h"
-#include "cli/push_options.h"
+#include "cli/push_words.h"
 #include "cli/transfer_command.h"
 #include "cli/transfer_progress.h"
 #include "store/images.h"
@@ -9,15 +9,36 @@
 
 namespace bolt::cli {
 
-namespace {
-
-// Names of other programs' transports would be taken for hosts.
 Result<image::Reference> parse_destination(std::string_view text) {
     if (text.starts_with("docker://")) text.remove_prefix(9);
     for (std::string_view const other : {"oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:"})
         if (text.starts_with(other)) return Error::of(EINVAL, "'{}' is no registry; `bolt save` writes archives", text);
     return image::Reference::parse(text);
 }
+
+Result<transfer::PushOptions> prepare_push(store::Layout const& layout, PushWords const& words) {
+    transfer::PushOptions options;
+    options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
+    TRY(prepare_transfer(layout));
+    options.registry.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
+    options.registry.credentials_file = words.credentials_file;
+    options.registry.credentials = words.credentials;
+    options.registry.cancelled = is_interrupted;
+    options.compression = words.compression;
+    options.level = words.level;
+    options.repacks = words.repacks;
+    options.format = words.format;
+    return options;
+}
+
+Result<void> print_pushed(transfer::Pushed const& pushed, PushWords const& words) {
+    if (words.digest_file) TRY(write_file(*words.digest_file, pushed.manifest.text(), 0644, Durability::none));
+    if (words.quiet) return print(pushed.reference.text() + "\n");
+    if (pushed.is_other_manifest) say("layers were packed anew, or the format changed: the manifest's digest is another than the local one");
+    return print(fmt::format("Digest: {}\nStatus: Pushed {} ({} bytes of manifest)\n{}\n", pushed.manifest, pushed.reference.text(), pushed.size, pushed.reference.text()));
+}
+
+namespace {
 
 struct Way {
     store::Image image;
@@ -63,31 +84,14 @@ Result<std::vector<Way>> find_ways(store::Layout const& layout, PushWords const&
     return ways;
 }
 
-Result<void> print_outcome(transfer::Pushed const& pushed, PushWords const& words) {
-    if (words.digest_file) TRY(write_file(*words.digest_file, pushed.manifest.text(), 0644, Durability::none));
-    if (words.quiet) return print(pushed.reference.text() + "\n");
-    if (pushed.is_other_manifest) say("layers were packed anew, or the format changed: the manifest's digest is another than the local one");
-    return print(fmt::format("Digest: {}\nStatus: Pushed {} ({} bytes of manifest)\n{}\n", pushed.manifest, pushed.reference.text(), pushed.size, pushed.reference.text()));
-}
-
 Result<void> push(PushWords const& words, Words const& names) {
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
-    transfer::PushOptions options;
-    options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
-    TRY(prepare_transfer(layout));
-    options.registry.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
-    options.registry.credentials_file = words.credentials_file;
-    options.registry.credentials = words.credentials;
-    options.registry.cancelled = is_interrupted;
-    options.compression = words.compression;
-    options.level = words.level;
-    options.repacks = words.repacks;
-    options.format = words.format;
+    auto const options = TRY(prepare_push(layout, words));
     for (auto const& way : TRY(find_ways(layout, words, names))) {
         TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
         if (way.target.was_short()) progress.note(fmt::format("the name has no registry: pushing to '{}'", way.target.text()));
-        TRY(print_outcome(TRY(transfer::push(layout, way.image, way.target, options, progress)), words));
+        TRY(print_pushed(TRY(transfer::push(layout, way.image, way.target, options, progress)), words));
     }
     return {};
 }

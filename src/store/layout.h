@@ -29,6 +29,7 @@ struct Layout {
     HostPath layers() const { return data / "store/layers"; }
     HostPath refs() const { return data / "store/refs"; }
     HostPath images() const { return data / "store/images"; }
+    HostPath indexes() const { return data / "store/indexes"; }
     HostPath containers() const { return data / "store/containers"; }
     HostPath names() const { return data / "store/names"; }
     HostPath images_lock() const { return data / "store/images.lock"; } // while an image and its names are looked at and changed together

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "store/image_record.h"
 #include "store/images.h"
+#include "store/indexes.h"
 #include "store/intake.h"
 #include "sys/file.h"
 
@@ -13,21 +14,28 @@ namespace bolt::store {
 
 namespace {
 
-// Image id -> a container that was made from it. A record that cannot be read counts as using everything.
+// Image id -> a container that was made from it, or manifest -> an image index that has it. A record that cannot be read counts as using everything.
 struct Used {
-    std::vector<std::pair<std::string, std::string>> containers;
+    std::vector<std::pair<std::string, std::string>> containers, indexes;
     std::string unreadable;
 
-    std::optional<std::string> user_of(std::string const& image_id) const {
-        for (auto const& [image, container] : containers)
-            if (image == image_id) return container;
-        if (!unreadable.empty()) return unreadable;
+    // What keeps the image, and the way out.
+    std::optional<std::string> user_of(Image const& image) const {
+        for (auto const& [id, container] : containers)
+            if (id == image.id.text()) return by_container(container);
+        for (auto const& [manifest, index] : indexes)
+            if (manifest == image.manifest.text()) return fmt::format("is in the image index '{}'; remove that first (`bolt manifest rm {}`)", index, index);
+        if (!unreadable.empty()) return by_container(unreadable);
         return std::nullopt;
     }
+
+private:
+    static std::string by_container(std::string const& container) { return fmt::format("is used by container {}; remove that first (`bolt rm {}`)", container, container); }
 };
 
 Result<Used> images_in_use(Layout const& layout) {
     Used used;
+    used.indexes = TRY(manifests_of_indexes(layout));
     auto const names = list_directory(layout.containers());
     if (!names) return names.error().is(ENOENT) ? Result<Used>(std::move(used)) : names.error();
     for (auto const& id : names.value()) {
@@ -101,9 +109,9 @@ Result<RemovedImage> remove_image(Layout const& layout, std::string_view text, R
     auto const target = TRY(find_target(layout, text, removal));
     if (removal == Removal::of_nameless && !target.image.references.empty()) return Error::of(EBUSY, "image '{}' has a name: '{}'", text, target.image.references.front());
     bool const last = target.references.size() >= target.image.references.size();
-    auto const user = last ? TRY(images_in_use(layout)).user_of(target.image.id.text()) : std::nullopt;
+    auto const user = last ? TRY(images_in_use(layout)).user_of(target.image) : std::nullopt;
     if (user && removal != Removal::force)
-        return Error::of(EBUSY, "image '{}' is used by container {}; remove that first (`bolt rm {}`), or only the name with --force", text, *user, *user);
+        return Error::of(EBUSY, "image '{}' {}, or only the name with --force", text, *user);
 
     RemovedImage removed;
     for (auto const& name : target.references) {

@@ -131,6 +131,7 @@ ErrorList sweep(Layout const& layout, Layers unfinished) {
     ErrorList errors;
     sweep_staging(layout, errors);
     sweep_half_written_in(layout.store(), errors); // VERSION
+    sweep_half_written_in(layout.indexes(), errors);
     for (auto const& directory : {layout.images(), layout.blobs(), layout.refs()}) sweep_half_written_below(directory, errors);
     sweep_downloads(layout, errors);
     sweep_layers(layout, unfinished, errors);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "store/image_record.h"
 #include "store/images.h"
+#include "store/indexes.h"
 #include "store/intake.h"
 #include "store/sweep.h"
 #include "sys/file.h"
@@ -141,6 +142,7 @@ Usage usage_of_rest(std::string kind, std::vector<HostPath> const& directories) 
 // The documents that images and names need.
 Result<std::set<std::string>> needed_documents(Layout const& layout) {
     std::set<std::string> needed;
+    for (auto const& [manifest, index] : TRY(manifests_of_indexes(layout))) needed.insert(manifest);
     auto const list = TRY(list_images(layout));
     if (!list.warnings.empty()) return Error::of(EBADMSG, "{}; documents stay while it is unknown what that image needs", list.warnings.front());
     for (auto const& image : list.images) {

@@ -32,21 +32,7 @@ Result<void> push_config(Registry& registry, store::Layout const& layout, image:
     return upload_blob(registry, {id, size, file, {}});
 }
 
-Result<void> put_manifest(Registry& registry, image::Reference const& target, std::string const& manifest) {
-    auto const type = TRY(TRY(Json::parse(manifest)).string_or("mediaType", spec::media_type::oci_manifest));
-    HttpRequest request;
-    request.method = "PUT";
-    request.url = "/manifests/" + target.tag();
-    request.headers = {"Content-Type: " + type};
-    request.body = manifest;
-    for (int tries = 1;; ++tries) {
-        auto const response = registry.send(request);
-        if (response && response.value().head.status / 100 == 2) return {};
-        bool const again = response ? is_worth_retrying(response.value().head.status) : is_worth_retrying(response.error());
-        if (!again || tries >= most_tries) return response ? registry.explain(response.value().head.status, response.value().body, fmt::format("'{}'", target.text())) : response.error();
-        TRY(registry.wait(pause_before_retry(response ? &response.value().head : nullptr, tries)));
-    }
-}
+Result<std::string> media_type_of(std::string const& manifest) { return TRY(Json::parse(manifest)).string_or("mediaType", spec::media_type::oci_manifest); }
 
 // What the name stands for in the registry now, when it is a name of the image here as well.
 Result<void> remember(store::Layout const& layout, store::Image const& image, Pushed const& pushed, std::string const& manifest) {
@@ -57,6 +43,14 @@ Result<void> remember(store::Layout const& layout, store::Image const& image, Pu
 }
 
 } // namespace
+
+Result<Registry> open_target(image::Reference const& target, RegistryOptions settings) {
+    auto const place = TRY(TRY(Registries::load(target)).places_of(target, Registries::Use::push)).front();
+    if (place.is_insecure) settings.verify = TlsVerify::no;
+    Registry registry(place.reference, Access::push, std::move(settings));
+    TRY(registry.greet());
+    return registry;
+}
 
 Result<Pushed> push(store::Layout const& layout, store::Image const& image, image::Reference const& target, PushOptions const& options, Progress& progress) {
     if (target.digest() || target.is_shipped()) return Error::of(EINVAL, "'{}' is no place for an image; name HOST/REPOSITORY[:TAG]", target.text());
@@ -69,10 +63,7 @@ Result<Pushed> push(store::Layout const& layout, store::Image const& image, imag
     for (auto const& layer : documents.layers)
         for (auto const& repository : layer.elsewhere)
             if (std::ranges::find(settings.also_read, repository) == settings.also_read.end()) settings.also_read.push_back(repository);
-    auto const place = TRY(TRY(Registries::load(target)).places_of(target, Registries::Use::push)).front();
-    if (place.is_insecure) settings.verify = TlsVerify::no;
-    Registry registry(place.reference, Access::push, settings);
-    TRY(registry.greet());
+    auto registry = TRY(open_target(target, std::move(settings)));
 
     auto layers = without_repetition(documents.layers);
     LayerPushes pushes(layout, registry, layers, {options.compression, options.level, options.registry.cancelled}, options.repacks, progress);
@@ -82,9 +73,11 @@ Result<Pushed> push(store::Layout const& layout, store::Image const& image, imag
     ManifestChange change{options.format, {}};
     for (std::size_t i = 0; i < layers.size(); ++i) change.blobs.emplace(layers[i].blob.text(), there[i]);
     auto const manifest = TRY(change.apply(documents.manifest));
-    TRY(put_manifest(registry, target, manifest));
-    Pushed pushed{target, image::Hasher::of(manifest), manifest.size(), manifest != documents.manifest};
-    TRY(remember(layout, image, pushed, manifest));
+    auto type = TRY(media_type_of(manifest));
+    Pushed pushed{target, image::Hasher::of(manifest), std::move(type), manifest.size(), manifest != documents.manifest};
+    bool const for_index = options.name == PushName::digest;
+    TRY(registry.put_manifest(for_index ? pushed.manifest.text() : target.tag(), pushed.media_type, manifest));
+    if (!for_index) TRY(remember(layout, image, pushed, manifest));
     return pushed;
 }
 

@@ -257,6 +257,21 @@ Result<Registry::Document> Registry::manifest(std::string const& tag_or_digest) 
     return Document{std::move(response.body), response.head.header("content-type"), std::move(digest)};
 }
 
+Result<void> Registry::put_manifest(std::string const& tag_or_digest, std::string const& media_type, std::string const& manifest) {
+    HttpRequest request;
+    request.method = "PUT";
+    request.url = "/manifests/" + tag_or_digest;
+    request.headers = {"Content-Type: " + media_type};
+    request.body = manifest;
+    for (int tries = 1;; ++tries) {
+        auto const response = send(request);
+        if (response && response.value().head.status / 100 == 2) return {};
+        bool const again = response ? is_worth_retrying(response.value().head.status) : is_worth_retrying(response.error());
+        if (!again || tries >= most_tries) return response ? explain(response.value().head.status, response.value().body, fmt::format("'{}/{}'", reference_.domain(), reference_.repository())) : response.error();
+        TRY(wait(pause_before_retry(response ? &response.value().head : nullptr, tries)));
+    }
+}
+
 Result<std::string> Registry::blob(image::Digest const& digest, std::uint64_t size) {
     if (size > longest_manifest) return Error::of(EFBIG, "blob {} is said to have {} bytes, which is too much for a configuration", digest, size);
     auto response = TRY(get("/blobs/" + digest.text(), {}, longest_manifest, fmt::format("blob {}", digest)));

@@ -40,6 +40,8 @@ public:
         image::Digest digest;
     };
     Result<Document> manifest(std::string const& tag_or_digest);
+    // Puts one under a tag or its digest. Tried again when that is worth it; refusals as above.
+    Result<void> put_manifest(std::string const& tag_or_digest, std::string const& media_type, std::string const& manifest);
     // A small blob, verified.
     Result<std::string> blob(image::Digest const& digest, std::uint64_t size);
 
