@@ -11,6 +11,8 @@ constexpr Command const* all[] = {
 };
 
 constexpr GroupedCommand grouped[] = {
+    {"artifact", "ls", &artifact_ls_command, {}},   {"artifact", "pull", &artifact_pull_command, {}},
+    {"artifact", "push", &artifact_push_command, {}},
     {"container", "attach", &attach_command, {}},   {"container", "create", &create_command, {}},
     {"container", "commit", &commit_command, {}},   {"image", "import", &import_command, {}},
     {"container", "diff", &diff_command, {}},       {"container", "export", &export_command, {}},
@@ -37,6 +39,7 @@ constexpr GroupedCommand grouped[] = {
 };
 
 constexpr CommandGroup groups[] = {
+    {"artifact", "Files in a registry that are no image: SBOMs, signatures"},
     {"container", "Manage containers"},
     {"image", "Manage images"},
     {"manifest", "Put images for many platforms together under one name"},

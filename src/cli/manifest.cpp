@@ -1,4 +1,5 @@
 // bolt manifest add, create, inspect, ls, push, remove, rm: image indexes, of one image for many platforms.
+#include "cli/artifact_options.h"
 #include "cli/commands.h"
 #include "cli/image_document.h"
 #include "cli/manifest_options.h"
@@ -13,12 +14,6 @@
 namespace bolt::cli {
 
 namespace {
-
-Result<std::pair<std::string, std::string>> parse_annotation(std::string_view text) {
-    auto const [key, value, found] = cut(text, '=');
-    if (key.empty() || !found) return Error::of(EINVAL, "it is not KEY=VALUE");
-    return std::pair(std::string(key), std::string(value));
-}
 
 // ---- what is added
 

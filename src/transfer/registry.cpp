@@ -257,7 +257,7 @@ Result<Registry::Document> Registry::manifest(std::string const& tag_or_digest) 
     return Document{std::move(response.body), response.head.header("content-type"), std::move(digest)};
 }
 
-Result<void> Registry::put_manifest(std::string const& tag_or_digest, std::string const& media_type, std::string const& manifest) {
+Result<HttpHead> Registry::put_manifest(std::string const& tag_or_digest, std::string const& media_type, std::string const& manifest) {
     HttpRequest request;
     request.method = "PUT";
     request.url = "/manifests/" + tag_or_digest;
@@ -265,11 +265,27 @@ Result<void> Registry::put_manifest(std::string const& tag_or_digest, std::strin
     request.body = manifest;
     for (int tries = 1;; ++tries) {
         auto const response = send(request);
-        if (response && response.value().head.status / 100 == 2) return {};
+        if (response && response.value().head.status / 100 == 2) return response.value().head;
         bool const again = response ? is_worth_retrying(response.value().head.status) : is_worth_retrying(response.error());
         if (!again || tries >= most_tries) return response ? explain(response.value().head.status, response.value().body, fmt::format("'{}/{}'", reference_.domain(), reference_.repository())) : response.error();
         TRY(wait(pause_before_retry(response ? &response.value().head : nullptr, tries)));
     }
+}
+
+Result<std::optional<Registry::Referrers>> Registry::referrers(image::Digest const& subject, std::string const& address) {
+    HttpRequest request;
+    request.url = address.empty() ? "/referrers/" + subject.text() : address;
+    request.headers = {fmt::format("Accept: {}", spec::media_type::oci_index)};
+    auto const response = TRY(send(request));
+    // A registry that knows nothing of this kind of address may answer it with anything.
+    if (response.head.status == 404 || (response.head.status == 200 && !response.head.header("content-type").starts_with(spec::media_type::oci_index))) return std::optional<Referrers>();
+    if (response.head.status != 200) return explain(response.head.status, response.body, fmt::format("what is about {}", subject));
+    Referrers page{response.body, {}};
+    // RFC 8288: <address>; rel="next"
+    auto const link = response.head.header("link");
+    if (auto const end = link.find('>'); link.starts_with('<') && end != link.npos && link.find("next", end) != link.npos)
+        page.next = TRY(locate(link.substr(1, end - 1), request.url));
+    return std::optional(std::move(page));
 }
 
 Result<std::string> Registry::blob(image::Digest const& digest, std::uint64_t size) {

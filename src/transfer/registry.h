@@ -40,8 +40,15 @@ public:
         image::Digest digest;
     };
     Result<Document> manifest(std::string const& tag_or_digest);
-    // Puts one under a tag or its digest. Tried again when that is worth it; refusals as above.
-    Result<void> put_manifest(std::string const& tag_or_digest, std::string const& media_type, std::string const& manifest);
+    // The first page of what is about a manifest, or the page at `address`; none when the registry does not know referrers.
+    struct Referrers {
+        std::string index;
+        std::string next; // the address of the next page; "" for the last
+    };
+    Result<std::optional<Referrers>> referrers(image::Digest const& subject, std::string const& address);
+    // Puts one under a tag or its digest. Tried again when that is worth it; refusals as above. The answer's head: "oci-subject" there
+    // says that the registry has entered it among the referrers of its subject.
+    Result<HttpHead> put_manifest(std::string const& tag_or_digest, std::string const& media_type, std::string const& manifest);
     // A small blob, verified.
     Result<std::string> blob(image::Digest const& digest, std::uint64_t size);
 
