@@ -48,7 +48,7 @@ Result<void> set_systemd(Globals& to, std::string_view value) {
 
 Result<void> set_cgroup_use(Globals& to, std::string_view name) {
     if (name != "cgroupfs" && name != "systemd" && name != "disabled") return Error::of(EINVAL, "'{}' is not a cgroup manager; write cgroupfs, systemd or disabled", name);
-    to.cgroup_use = name == "disabled" ? oci::CgroupUse::never : oci::CgroupUse::when_possible;
+    to.cgroup_use = name == "disabled" ? oci::CgroupUse::never : oci::CgroupUse::counted;
     to.asks_systemd = name == "systemd";
     return {};
 }
@@ -190,8 +190,7 @@ Parsed parse(Command const& command, Words const& words, void* options) {
     auto line = parse_command_line(command, words, options);
     if (line.refusal) return {{}, refuse(*line.refusal)};
     if (line.asks_for_help) {
-        print(help_of(command));
-        return {{}, 0};
+        return {{}, show(help_of(command))};
     }
     return {std::move(line.words), std::nullopt};
 }
@@ -202,12 +201,10 @@ int perform(Words const& arguments) {
     auto const line = parse_command_line(program, arguments, &globals());
     if (line.refusal) return refuse(*line.refusal);
     if (globals().asks_for_version) {
-        print("bolt-oci version " BOLT_VERSION "\nspec: 1.3.0\n");
-        return 0;
+        return show("bolt-oci version " BOLT_VERSION "\nspec: 1.3.0\n");
     }
     if (line.asks_for_help || line.words.empty() || line.words[0] == "help") {
-        print(help_of_program());
-        return 0;
+        return show(help_of_program());
     }
     if (auto const opened = globals().log_path.empty() ? Result<void>() : open_log(globals().log_path); !opened) return complain(opened.error());
     auto root = globals().named_root ? Result<HostPath>(*globals().named_root) : default_root();
@@ -215,8 +212,7 @@ int perform(Words const& arguments) {
     globals().root = std::move(root).value();
     auto const& name = line.words[0];
     if (name == "__options") {
-        print(list_of_options());
-        return 0;
+        return show(list_of_options());
     }
     for (auto const& command : all_commands())
         if (command.name == name) return command.perform(command, Words(line.words.begin() + 1, line.words.end()));

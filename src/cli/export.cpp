@@ -1,5 +1,6 @@
 // bolt export.
 #include "cli/commands.h"
+#include "cli/interrupts.h"
 #include "cli/output_file.h"
 #include "cli/perform.h"
 #include "engine/container_tree.h"
@@ -18,8 +19,12 @@ Result<int> write_container(ExportOptions& options, Words const& words) {
     auto const here = TRY(engine::open_installation());
     auto const container = TRY(engine::find_container(here, words[0]));
     TRY(enter_user_namespace_of_caller(here.user_namespace_holders));
+    expect_interrupts();
     TRY(write_whole(options.output, [&](FdRef file) {
-        image::TarWriter archive([&](std::span<char const> piece) { return write_all(file, {piece.data(), piece.size()}).while_doing("write the archive"); });
+        image::TarWriter archive([&](std::span<char const> piece) -> Result<void> {
+            if (is_interrupted()) return Error::of(ECANCELED, "interrupted");
+            return write_all(file, {piece.data(), piece.size()}).while_doing("write the archive");
+        });
         return engine::write_files(container, archive);
     }));
     return 0;

@@ -66,7 +66,7 @@ ListRow row_of(Step const& step, std::string const& id, HistoryOptions const& op
 
 Result<int> history(HistoryOptions& options, Words const& words) {
     auto const here = TRY(engine::open_installation());
-    auto const image = TRY(store::find_image_by_text(here.layout, words[0]));
+    auto const image = TRY(store::find_known_image(here.layout, words[0]));
     if (!image) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", words[0]);
     auto const text = TRY(read_file(here.layout.blob(image->id)).while_doing("read the image's configuration"));
     auto const steps = TRY(steps_of(TRY(spec::parse_image_document(text)), TRY(store::layer_sizes(here.layout, *image))));

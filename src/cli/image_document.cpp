@@ -8,12 +8,21 @@ namespace bolt::cli {
 
 namespace {
 
-// The uncompressed layers' digests stand in the configuration, lowest first.
-Result<Json> root_filesystem(store::Layout const& layout, store::Image const& image) {
-    auto layers = Json::array();
-    if (auto const text = TRY(find_file(layout.blob(image.id))))
-        for (auto const& digest : TRY(spec::parse_image_document(*text)).diff_ids) layers.push(digest);
-    return Json().set("Type", "layers").set("Layers", std::move(layers));
+// What stands in the configuration alone: the uncompressed layers' digests, lowest first, who made it and what was said to it.
+struct Stated {
+    Json layers = Json::array();
+    std::string author, comment;
+};
+Result<Stated> read_stated(store::Layout const& layout, store::Image const& image) {
+    Stated stated;
+    auto const text = TRY(find_file(layout.blob(image.id)));
+    if (!text) return stated;
+    auto const document = TRY(spec::parse_image_document(*text));
+    for (auto const& digest : document.diff_ids) stated.layers.push(digest);
+    stated.author = TRY(TRY(Json::parse(*text)).string_or("author", ""));
+    auto const* const history = document.history.find_array();
+    if (history && !history->empty()) stated.comment = TRY(history->back().string_or("comment", ""));
+    return stated;
 }
 
 Json labels_json(std::vector<std::pair<std::string, std::string>> const& labels) {
@@ -47,13 +56,14 @@ Result<Json> image_document(store::Layout const& layout, store::Image const& ima
         if (shown_name(reference).tag != "<none>") tags.push(familiar_text(reference));
         if (auto const digest = digest_text(image, reference); !digest.empty()) digests.push(digest);
     }
+    auto stated = TRY(read_stated(layout, image));
     std::string lower;
     for (auto const& layer : image.layers) lower += (lower.empty() ? "" : ":") + layer.text();
     Json document;
     document.set("Id", image.id.text()).set("RepoTags", std::move(tags)).set("RepoDigests", std::move(digests)).set("Created", format_rfc3339(image.created));
     document.set("Config", config_json(image.config)).set("Architecture", image.platform.architecture).set("Variant", image.platform.variant).set("Os", image.platform.os);
     document.set("Size", static_cast<std::int64_t>(image.size.count)).set("GraphDriver", Json().set("Name", "overlay").set("Data", Json().set("LowerDir", lower)));
-    document.set("RootFS", TRY(root_filesystem(layout, image)));
+    document.set("RootFS", Json().set("Type", "layers").set("Layers", std::move(stated.layers))).set("Author", stated.author).set("Comment", stated.comment);
     return document;
 }
 

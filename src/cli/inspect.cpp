@@ -24,14 +24,20 @@ Result<ObjectType> parse_type(std::string_view text) {
     return Error::of(EINVAL, "'{}' is none of container, image", text);
 }
 
+Result<store::Image> with_all_names(store::Layout const& layout, store::Image image) {
+    for (auto& listed : TRY(store::list_images(layout)).images)
+        if (listed.id == image.id) image.references = std::move(listed.references);
+    return image;
+}
+
 Result<Json> inspect_one(engine::Installation const& here, std::string const& name, ObjectType type) {
     if (type != ObjectType::image) {
         auto const container = engine::find_container(here, name);
         if (container) return engine::inspect_container(here, container.value());
         if (type == ObjectType::container || !container.error().is(ENOENT)) return container.error();
     }
-    auto const image = store::find_image_by_text(here.layout, name);
-    if (image && image.value()) return image_document(here.layout, *image.value());
+    auto const image = store::find_known_image(here.layout, name);
+    if (image && image.value()) return image_document(here.layout, TRY(with_all_names(here.layout, *image.value())));
     // A text that cannot be an image's name is no image either.
     if (!image && !image.error().is(EINVAL)) return image.error();
     if (type == ObjectType::image) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", name);

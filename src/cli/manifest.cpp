@@ -23,7 +23,7 @@ struct AddOptions {
 };
 
 Result<spec::Descriptor> describe_manifest(store::Layout const& layout, std::string const& text, AddOptions const& options) {
-    auto const image = TRY(store::find_image_by_text(layout, text));
+    auto const image = TRY(store::find_known_image(layout, text));
     if (!image) return Error::of(ENOENT, "there is no image '{}' here; `bolt pull --platform OS/ARCH {}` gets one for another platform, and `bolt images` lists those that are here", text, text);
     auto const manifest = TRY(store::find_blob(layout, image->manifest));
     if (!manifest) return Error::of(ENOENT, "the manifest of image '{}' is not in the store; pull it again", text);

@@ -23,7 +23,7 @@ struct Globals {
     bool asks_for_version = false, asks_for_help = false;
     char** arguments = nullptr; // main's, the program's name included
     int inherited = 0;          // descriptors from 3 on that were open without a gap before this program opened any
-    oci::CgroupUse cgroup_use = oci::CgroupUse::when_possible;
+    oci::CgroupUse cgroup_use = oci::CgroupUse::counted;
     bool asks_systemd = false; // cgroups are scopes of systemd's
 };
 Globals& globals();
@@ -82,7 +82,8 @@ Result<bool> asks_for_json(std::string_view format);
 // Says the error on standard error and in the log, and returns the exit code.
 int complain(Error const& error, int exit_code = failed);
 void warn(std::string_view text);
-void print(std::string_view text);
+// To standard output: 0, or the failure's exit code when it cannot be written.
+int show(std::string_view text);
 
 std::string help_of(Command const& command);
 std::string help_of_program();

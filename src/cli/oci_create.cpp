@@ -66,7 +66,7 @@ Result<void> hand_over(Making& making, CreateOptions const& options) {
     }
     if (!making.pidfd_socket.empty()) TRY(send_pidfd(making.pidfd_socket, making.created.init.pidfd()));
     if (!options.pid_file.empty())
-        TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644, Durability::none).while_doing("--pid-file"));
+        TRY(write_named_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644).while_doing("--pid-file"));
     return {};
 }
 
@@ -155,14 +155,21 @@ int run(Command const& command, Words const& words) {
 }
 
 namespace {
+Error not_created(ContainerRecord const& record, ContainerStatus status) { return Error::of(EINVAL, "container '{}' is {}: only a created one can be started", record.id, to_text(status)); }
+
 Result<void> start_container(std::string const& id) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
     auto const record = TRY(directory.read());
     auto const status = TRY(directory.status_of(record));
-    if (status != ContainerStatus::created) return Error::of(EINVAL, "container '{}' is {}: only a created one can be started", record.id, to_text(status));
+    if (status != ContainerStatus::created) return not_created(record, status);
     auto const notifications = TRY(NotifyRelay::open(directory.path()));
     auto const init = notifications ? TRY(find_init(record)) : std::nullopt;
-    TRY(oci::start_over_socket(directory.start_socket()));
+    auto const started = oci::start_over_socket(directory.start_socket());
+    // Somebody else may have been faster.
+    bool const is_late = !started && (started.error().is(ECONNREFUSED) || started.error().is(ECONNRESET) || started.error().is(EPIPE) || started.error().is(ECHILD));
+    auto const since = is_late ? directory.status_of(record) : Result<ContainerStatus>(status);
+    if (is_late && since && since.value() == ContainerStatus::running) return not_created(record, since.value());
+    TRY(Result<void>(started));
     if (record.has_poststart_hooks) {
         auto const spec = directory.read_config();
         if (!spec) return Error::of(ECANCELED, "poststart hooks: {}", spec.error().text());

@@ -76,8 +76,7 @@ int features(Command const& command, Words const& words) {
     document.set("linux", linux_features());
     document.set("potentiallyUnsafeConfigAnnotations", texts({"run.oci.", "org.systemd.property.", "org.criu.config"}));
     document.set("annotations", Json::object().set("io.github.seccomp.libseccomp.version", oci::seccomp_library_version()).set("org.bolt.version", BOLT_VERSION));
-    print(document.dump(Json::Layout::pretty));
-    return 0;
+    return show(document.dump(Json::Layout::pretty));
 }
 
 } // namespace bolt::cli::oci_command

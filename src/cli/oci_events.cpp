@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include "cli/oci_commands.h"
+#include "cli/output.h"
 #include "oci/cgroup_usage.h"
 #include "oci/memory_events.h"
 #include "sys/fd.h"
@@ -34,12 +35,11 @@ constexpr Option options_of_events[] = {
     {"stats", 0, "", "one line, and the end", Set<EventsOptions>::flag<&EventsOptions::once>},
 };
 
-void print_event(std::string_view type, std::string const& id, Json data) {
+Result<void> print_event(std::string_view type, std::string const& id, Json data) {
     Json event;
     event.set("type", type).set("id", id);
     if (!data.is_null()) event.set("data", std::move(data));
-    print(event.dump() + "\n");
-    fflush(stdout);
+    return print(event.dump() + "\n");
 }
 
 // Lines until init has ended. Kills for memory are looked for more often than the caller wants to hear of usage.
@@ -53,10 +53,10 @@ Result<void> follow(ContainerRecord const& record, FdRef init, EventsOptions con
         auto const left = std::chrono::ceil<milliseconds>(next - SteadyClock::now());
         int const ready = ::poll(&watched, 1, static_cast<int>(std::clamp(left, milliseconds{0}, longest_pause).count()));
         if (ready < 0 && errno != EINTR) return Error::from_errno("wait for the container");
-        for (auto const now = memory.kills(); kills < now; ++kills) print_event("oom", record.id, {});
+        for (auto const now = memory.kills(); kills < now; ++kills) TRY(print_event("oom", record.id, {}));
         if (ready > 0 || !TRY(find_init(record))) return {};
         if (SteadyClock::now() < next) continue;
-        print_event("stats", record.id, TRY(oci::usage_of(record.cgroup)));
+        TRY(print_event("stats", record.id, TRY(oci::usage_of(record.cgroup))));
         next += options.interval;
     }
 }
@@ -68,8 +68,7 @@ Result<void> show_events(std::string const& id, EventsOptions const& options) {
     if (!init) return Error::of(ESRCH, "container '{}' is not running", id);
     if (record.cgroup.empty()) return Error::of(ENOTSUP, "container '{}' has no cgroup of its own, so nobody counts what it uses", id);
     if (!options.once) return follow(record, *init, options);
-    print_event("stats", id, TRY(oci::usage_of(record.cgroup)));
-    return {};
+    return print_event("stats", id, TRY(oci::usage_of(record.cgroup)));
 }
 
 } // namespace

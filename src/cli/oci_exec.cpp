@@ -5,6 +5,7 @@
 #include "cli/oci_commands.h"
 #include "cli/oci_foreground.h"
 #include "cli/oci_protection.h"
+#include "oci/identity.h"
 #include "sys/credentials.h"
 #include "sys/file.h"
 #include "sys/path.h"
@@ -76,6 +77,7 @@ Result<spec::Process> process_of(ExecOptions const& options, Words const& words,
     process.args.assign(words.begin() + 1, words.end());
     process.terminal = options.terminal;
     process.console_size.reset();
+    if (!options.working_directory.empty() && !options.working_directory.starts_with('/')) return Error::of(EINVAL, "--cwd: '{}' is not an absolute path", options.working_directory);
     if (!options.working_directory.empty()) process.cwd = options.working_directory;
     process.env.insert(process.env.end(), options.environment.begin(), options.environment.end());
     TRY(set_user(process.user, options));
@@ -117,10 +119,16 @@ Result<std::vector<HostPath>> cgroups_below(std::vector<HostPath> directories, s
     return directories;
 }
 
+// Of the container's own its creator has told.
+void warn_of_capabilities(spec::Process const& process, spec::Linux const& section) {
+    bool const has_user_namespace = std::ranges::any_of(section.namespaces, [](auto const& each) { return each.type == spec::NamespaceType::user; });
+    for (auto const& warning : oci::warn_of_capabilities(process, has_user_namespace ? oci::UserNamespaceOf::container : oci::UserNamespaceOf::runtime)) warn(warning);
+}
+
 // What the caller was promised.
 Result<void> hand_over(ExecOptions const& options, oci::Tenant& tenant) {
     if (!options.pid_file.empty())
-        TRY(write_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644, Durability::none).while_doing("--pid-file"));
+        TRY(write_named_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", tenant.process.pid()), 0644).while_doing("--pid-file"));
     if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, tenant.process.pidfd()));
     if (!tenant.console.is_open() || options.console_socket.empty()) return {};
     TRY(send_console(options.console_socket, tenant.console));
@@ -140,6 +148,7 @@ Result<int> perform(ExecOptions const& options, Words const& words) {
     TRY(require_inherited(options.preserved, "--preserve-fds"));
     auto program = TRY(no_command_error(protect_program(spec, ProgramRuns::shorter)));
     auto const process = TRY(no_command_error(process_of(options, words, *spec.process)));
+    if (!options.process_file.empty() || !options.capabilities.empty()) warn_of_capabilities(process, spec.linux_);
     if (!process.terminal && !options.console_socket.empty()) return Error::of(EINVAL, "'--console-socket' is for a process with a terminal; add '--tty'");
     if (process.terminal && options.detach && options.console_socket.empty()) return Error::of(EINVAL, "a detached process with a terminal needs '--console-socket'");
     auto signals = TRY(hold_signals());

@@ -89,8 +89,7 @@ int state(Command const& command, Words const& words) {
         return shown_state(directory, TRY(directory.read()));
     }();
     if (!shown) return complain(shown.error());
-    print(shown.value().dump(Json::Layout::pretty));
-    return 0;
+    return show(shown.value().dump(Json::Layout::pretty));
 }
 
 int list(Command const& command, Words const& words) {
@@ -99,11 +98,11 @@ int list(Command const& command, Words const& words) {
     if (parsed.exit_code) return *parsed.exit_code;
     auto const states = all_states();
     if (!states) return complain(states.error());
-    if (options.quiet)
-        for (auto const& state : *states.value().find_array()) print(cell(state, "id") + "\n");
-    else if (options.json) print(states.value().dump() + "\n");
-    else print(table_of(states.value()));
-    return 0;
+    if (options.json && !options.quiet) return show(states.value().dump() + "\n");
+    if (!options.quiet) return show(table_of(states.value()));
+    std::string ids;
+    for (auto const& state : *states.value().find_array()) ids += cell(state, "id") + "\n";
+    return show(ids);
 }
 
 } // namespace bolt::cli::oci_command

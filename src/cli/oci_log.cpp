@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/time.h"
 #include "cli/oci_commands.h"
+#include "cli/output.h"
 #include "sys/file.h"
 
 namespace bolt::cli::oci_command {
@@ -22,6 +23,8 @@ std::string line_of(std::string_view level, std::string_view text) {
 }
 
 // False when there is no log, or it cannot be written: then standard error is the only place.
+void write_error(std::string_view text) { (void)write_all(FdRef(2), text).ok(); } // nobody is left to tell, ignoring
+
 bool write_log(std::string_view level, std::string_view text) { return globals().log.is_open() && write_all(globals().log, line_of(level, text)).ok(); }
 
 } // namespace
@@ -33,17 +36,19 @@ Result<void> open_log(std::string const& path) {
 
 int complain(Error const& error, int exit_code) {
     bool const logged = write_log("error", error.text());
-    if (!logged && globals().log_json) fmt::print(stderr, "{}", line_of("error", error.text()));
-    else fmt::print(stderr, "bolt-oci: {}\n", error.text());
+    write_error(!logged && globals().log_json ? line_of("error", error.text()) : fmt::format("bolt-oci: {}\n", error.text()));
     return exit_code;
 }
 
 void warn(std::string_view text) {
     if (globals().without_warnings) return;
-    if (!write_log("warning", text)) fmt::print(stderr, "bolt-oci: {}\n", text);
+    if (!write_log("warning", text)) write_error(fmt::format("bolt-oci: {}\n", text));
 }
 
-void print(std::string_view text) { fmt::print("{}", text); }
+int show(std::string_view text) {
+    auto const printed = print(text);
+    return printed ? 0 : complain(printed.error());
+}
 
 int exit_code_of(Error const& error, int otherwise) { return error.is(ENOENT) ? 127 : error.is(EACCES) ? 126 : otherwise; }
 

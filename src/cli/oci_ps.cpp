@@ -86,8 +86,7 @@ int ps(Command const& command, Words const& words) {
     if (parsed.exit_code) return *parsed.exit_code;
     auto const shown = shown_processes(parsed.words, options);
     if (!shown) return complain(shown.error());
-    print(shown.value());
-    return 0;
+    return show(shown.value());
 }
 
 } // namespace bolt::cli::oci_command

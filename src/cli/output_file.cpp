@@ -17,11 +17,13 @@ Result<void> write_whole(std::optional<HostPath> const& output, std::function<Re
     if (!output) return write(FdRef(STDOUT_FILENO));
     auto const look = stat_file(*output);
     bool const is_special = look && !S_ISREG(look.value().st_mode);
-    auto const beside = is_special ? *output : TRY(HostPath::parse(fmt::format("{}.{}", *output, TRY(random_name()))));
+    // What a link leads to is written, not the link.
+    auto const place = look ? TRY(real_path(*output)) : *output;
+    auto const beside = is_special ? place : TRY(HostPath::parse(fmt::format("{}.{}", place, TRY(random_name()))));
     auto const file = TRY(open_file(beside, is_special ? O_WRONLY : O_WRONLY | O_CREAT | O_EXCL, 0644));
     auto written = write(file);
     if (is_special) return written;
-    if (written) written = rename_file(beside, *output);
+    if (written) written = rename_file(beside, place);
     if (!written) unlink(beside.c_str());
     return written;
 }

@@ -21,7 +21,7 @@ Reading read_arguments(Command const& command, Words const& arguments, void* opt
 int finish(Command const& command, Result<int> outcome) {
     if (outcome) return outcome.value();
     say(outcome.error().text());
-    return command.failure;
+    return outcome.error().is(ECANCELED) ? 130 : command.failure;
 }
 
 } // namespace bolt::cli

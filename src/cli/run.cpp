@@ -25,7 +25,7 @@ Result<void> check_id_file(RunOptions const& options) {
 
 Result<void> write_id_file(RunOptions const& options, std::string const& id) {
     if (options.id_file.empty()) return {};
-    return write_file(TRY(HostPath::absolute(options.id_file)), id, 0644, Durability::none);
+    return write_named_file(TRY(HostPath::absolute(options.id_file)), id, 0644);
 }
 
 Result<engine::Container> make(engine::Installation const& here, RunOptions const& options) {

@@ -23,7 +23,7 @@ namespace {
 Result<std::vector<transfer::ImageToSave>> find_images(store::Layout const& layout, Words const& words) {
     std::vector<transfer::ImageToSave> images;
     for (auto const& word : words) {
-        auto image = TRY(store::find_image_by_text(layout, word));
+        auto image = TRY(store::find_known_image(layout, word));
         if (!image) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", word);
         std::vector<image::Reference> names;
         for (auto const& text : image->references)

@@ -1,25 +1,11 @@
 #include "cli/transfer_command.h"
 
-#include <atomic>
-#include <csignal>
-
 #include "cli/command_line.h"
 #include "cli/output.h"
 
 namespace bolt::cli {
 
 namespace {
-
-std::atomic<bool> interrupted{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
-
-void interrupt_on(int signal) {
-    struct sigaction before {};
-    if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) return; // as nohup(1) wants it
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = true; };
-    sigaction(signal, &action, nullptr); // only a wrong number fails
-}
 
 Result<void> print_help(Command const& command) {
     auto text = fmt::format("Usage:  bolt {} [OPTIONS] {}\n\n{}\n\nOptions:\n", command.name, command.arguments, command.summary);
@@ -29,16 +15,9 @@ Result<void> print_help(Command const& command) {
 
 } // namespace
 
-bool is_interrupted() { return interrupted; }
-
 Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(std::optional<HostPath> const& credentials_file) {
     if (!transfer::mention_helpers(transfer::credential_files(credentials_file))) return std::shared_ptr<transfer::CredentialHelpers>();
     return std::shared_ptr<transfer::CredentialHelpers>(TRY(transfer::CredentialHelpers::start()));
-}
-
-void expect_interrupts() {
-    for (int const signal : {SIGINT, SIGTERM, SIGHUP}) interrupt_on(signal);
-    signal(SIGPIPE, SIG_IGN); // a server that hangs up is an error like others
 }
 
 Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout) {

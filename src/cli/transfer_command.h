@@ -4,6 +4,7 @@
 #include <span>
 
 #include "cli/command.h"
+#include "cli/interrupts.h"
 #include "store/layout.h"
 #include "sys/user_namespace.h"
 #include "transfer/credential_programs.h"
@@ -16,13 +17,9 @@ extern Command const transfer_pull_command, transfer_push_command, transfer_save
 
 // What asks programs for logins; none when no file names any. Before prepare_transfer().
 Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(std::optional<HostPath> const& credentials_file);
-// Lets signals that end the process only ask for its end.
-void expect_interrupts();
 
 // Goes into the user's user namespace (what lacks there is said), and lets signals that end it only ask for its end. Before any threads.
 Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout);
-// SIGINT, SIGTERM or SIGHUP came.
-bool is_interrupted();
 // Parses, or answers what is wrong or was asked: then the exit code is returned.
 std::optional<int> read_transfer_words(Command const& command, Words const& arguments, void* options, Words& words);
 

@@ -75,6 +75,7 @@ Result<transfer::ImageToMake> describe(engine::Installation const& here, engine:
 
 Result<void> commit(CommitWords const& words, Words const& names) {
     if (words.pauses) return Error::of(ENOTSUP, "--pause: containers cannot be paused yet; leave it out, and stop the container first where that matters");
+    if (words.id_file) TRY(require_writable(*words.id_file).while_doing("--iidfile"));
     auto const here = TRY(engine::open_installation());
     TRY(here.layout.prepare());
     auto const container = TRY(engine::find_container(here, names[0]));
@@ -89,7 +90,7 @@ Result<void> commit(CommitWords const& words, Words const& names) {
     image.layer = std::move(staged.file);
     TransferProgress progress(ProgressForm::none);
     auto const id = TRY(transfer::make_image(here.layout, std::move(image), options_for(entry), progress));
-    if (words.id_file) TRY(write_file(*words.id_file, id.text(), 0644, Durability::none));
+    if (words.id_file) TRY(write_named_file(*words.id_file, id.text(), 0644));
     return print(fmt::format("{}\n", id));
 }
 

@@ -1,6 +1,7 @@
 // bolt-transfer pull.
 #include "cli/output.h"
 #include "cli/push_options.h"
+#include "cli/push_words.h"
 #include "cli/transfer_command.h"
 #include "cli/transfer_progress.h"
 #include "image/platform.h"
@@ -77,7 +78,7 @@ Result<void> print_outcome(transfer::Pulled const& pulled, bool quiet) {
 }
 
 Result<void> pull(PullWords const& words, std::string const& name) {
-    auto const reference = TRY(image::Reference::parse(name));
+    auto const reference = TRY(parse_destination(name));
     auto const layout = TRY(layout_of(words));
     auto const shipped = transfer::find_shipped_images(TRY(own_program()));
     transfer::PullOptions options;

@@ -12,12 +12,13 @@ namespace bolt::cli {
 Result<image::Reference> parse_destination(std::string_view text) {
     if (text.starts_with("docker://")) text.remove_prefix(9);
     for (std::string_view const other : {"oci:", "oci-archive:", "docker-archive:", "docker-daemon:", "dir:", "containers-storage:"})
-        if (text.starts_with(other)) return Error::of(EINVAL, "'{}' is no registry; `bolt save` writes archives", text);
+        if (text.starts_with(other)) return Error::of(EINVAL, "'{}' is no registry; `bolt save` writes archives, and `bolt load` reads them", text);
     return image::Reference::parse(text);
 }
 
 Result<transfer::PushOptions> prepare_push(store::Layout const& layout, PushWords const& words) {
     transfer::PushOptions options;
+    if (words.digest_file) TRY(require_writable(*words.digest_file).while_doing("--digestfile"));
     options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
     TRY(prepare_transfer(layout));
     options.registry.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
@@ -32,7 +33,7 @@ Result<transfer::PushOptions> prepare_push(store::Layout const& layout, PushWord
 }
 
 Result<void> print_pushed(transfer::Pushed const& pushed, PushWords const& words) {
-    if (words.digest_file) TRY(write_file(*words.digest_file, pushed.manifest.text(), 0644, Durability::none));
+    if (words.digest_file) TRY(write_named_file(*words.digest_file, pushed.manifest.text(), 0644));
     if (words.quiet) return print(pushed.reference.text() + "\n");
     if (pushed.is_other_manifest) say("layers were packed anew, or the format changed: the manifest's digest is another than the local one");
     return print(fmt::format("Digest: {}\nStatus: Pushed {} ({} bytes of manifest)\n{}\n", pushed.manifest, pushed.reference.text(), pushed.size, pushed.reference.text()));
@@ -46,7 +47,7 @@ struct Way {
 };
 
 Result<store::Image> find_image(store::Layout const& layout, std::string const& text) {
-    auto image = TRY(store::find_image_by_text(layout, text));
+    auto image = TRY(store::find_known_image(layout, text));
     if (!image) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", text);
     return std::move(*image);
 }

@@ -86,6 +86,9 @@ public:
 
     // `held`: a directory, or anything else by O_PATH.
     Result<void> add(std::string const& path, struct stat const& status, FdRef held) {
+        // In a layer it would hide something, and everything below it (layer.md, "Whiteouts").
+        if (auto const name = path.substr(path.rfind('/') + 1); name.starts_with(".wh."))
+            return Error::of(EINVAL, "names that begin with '.wh.' mean something else in an image; rename it, or remove it");
         if (S_ISSOCK(status.st_mode)) return {}; // nothing in an archive stands for one
         image::TarEntry entry;
         entry.type = type_of(status.st_mode);

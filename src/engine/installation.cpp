@@ -20,6 +20,7 @@ Result<HostPath> find_own_part(HostPath const& own_directory, std::string_view n
 Result<Installation> open_installation() {
     auto layout = TRY(store::Layout::of_calling_user());
     TRY(layout.require_own());
+    TRY(layout.require_known_version());
     auto user = TRY(calling_user());
     auto const here = TRY(own_program()).parent();
     auto monitor = TRY(find_own_part(here, "bolt-monitor"));

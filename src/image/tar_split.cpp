@@ -125,7 +125,9 @@ Result<void> TarSplitSource::begin_record() {
     auto const path_length = number_in<std::uint32_t>(std::string_view(head).substr(16));
     if (path_length > longest_path || offset_ > static_cast<std::uint64_t>(INT64_MAX) || length_ > static_cast<std::uint64_t>(INT64_MAX) - offset_) return damaged();
     path_ = TRY(take(path_length));
-    file_ = TRY(files_.open_path(TRY(RootPath::parse(path_)), O_RDONLY | O_NOFOLLOW).while_doing("open '{}' of the layer", path_));
+    file_ = TRY(files_.open_path(TRY(RootPath::parse(path_)), O_RDONLY | O_NOFOLLOW | O_NONBLOCK).while_doing("open '{}' of the layer", path_));
+    // A pipe in its place would be waited for.
+    if (!S_ISREG(TRY(stat_fd(file_)).st_mode)) return Error::of(EBADMSG, "'{}' of the layer is no regular file any more", path_);
     return {};
 }
 

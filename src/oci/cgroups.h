@@ -19,7 +19,7 @@ namespace bolt::oci {
 enum class CgroupUse {
     never,         // as the caller's
     when_possible, // its own if the host allows; an error only when the document has limits
-    counted,       // the same, and everything is counted that can be: an engine that names the cgroup reads it there
+    counted,       // the same, and everything is counted that can be: whoever looks at it later finds usage from the beginning, and limits that come later count all of it
     in_every_tree, // the same on every tree of version 1: for a container that can write to what it is shown of them
 };
 

@@ -79,6 +79,7 @@ Result<void> refuse_this_program(Root const& root, std::string const& directory,
     struct stat executed {}, reached {};
     if (stat(path.c_str(), &executed) < 0 || !S_ISREG(executed.st_mode)) return {}; // execve(2) says it better
     auto const file = root.open_path(inside, O_RDONLY | O_NONBLOCK);
+    if (!file && file.error().is(EMFILE)) return file.error();
     bool const unreadable = !file && file.error().is(EACCES);
     if (unreadable && geteuid() == 0) return Error::of(EACCES, "exec '{}': it cannot be read, so that nobody knows what executes it", path);
     bool const same = file && fstat(file.value().number(), &reached) == 0 && reached.st_dev == executed.st_dev && reached.st_ino == executed.st_ino;

@@ -80,7 +80,7 @@ void leave_to_others(Created& container);
 // runtime.md, start: startContainer hooks, exec, poststart hooks. Returns after exec succeeded, or with init's error. ENOENT
 // and EACCES as for create; callers exit 127 and 126.
 Result<void> start(Created& container, CreateRequest const& request);
-// The same from another process, without the poststart hooks.
+// The same from another process, without the poststart hooks. ECONNREFUSED when nobody waits for it there.
 Result<void> start_over_socket(HostPath const& socket);
 // The hooks of the other half of start: the first that fails is the caller's reason to end the container.
 Result<void> run_poststart_hooks(spec::Runtime const& spec, std::string_view id, pid_t pid, HostPath const& bundle);

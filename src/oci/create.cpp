@@ -283,7 +283,7 @@ Result<void> start(Created& container, CreateRequest const& request) {
 
 Result<void> start_over_socket(HostPath const& path) {
     auto connected = connect_to(path, UnixSocketKind::messages).while_doing("start the container");
-    if (!connected) return without_command_codes(std::move(connected).error()); // somebody else starts it
+    if (!connected) return Error(ECONNREFUSED, connected.error().text()); // somebody else starts it, or it is gone
     Channel const channel(std::move(connected).value());
     TRY(channel.send(word_start));
     // From here on init runs or ends, also when this process ends first.

@@ -134,6 +134,12 @@ Result<Identity> plan_identity(IdentityRequest const& request) {
     return identity;
 }
 
+Result<void> explain_limit(Result<void> outcome, spec::Process const& process) {
+    auto const limit = std::ranges::find(process.rlimits, "RLIMIT_NOFILE", &spec::Rlimit::type);
+    if (outcome || !outcome.error().is(EMFILE) || limit == process.rlimits.end()) return outcome;
+    return Error::of(EINVAL, "process.rlimits: RLIMIT_NOFILE {} leaves too few descriptors for the program to be started ({})", limit->soft, outcome.error().text());
+}
+
 std::vector<std::string> warn_of_capabilities(spec::Process const& process, UserNamespaceOf whose) {
     std::vector<std::string> warnings;
     if (!process.capabilities) return warnings;

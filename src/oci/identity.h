@@ -49,6 +49,9 @@ struct IdentityRequest {
 Result<Identity> plan_identity(IdentityRequest const& request);
 
 // Capabilities that are asked for and that the caller does not have to give: one sentence each.
+// A failure for want of descriptors, when the process's own limit is the reason: then it says so.
+Result<void> explain_limit(Result<void> outcome, spec::Process const& process);
+
 enum class UserNamespaceOf { runtime, container }; // whose capabilities they are
 std::vector<std::string> warn_of_capabilities(spec::Process const& process, UserNamespaceOf whose);
 

@@ -272,7 +272,7 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     auto const& spec = *plan.request->spec;
     auto const state = command ? hook_state(plan, proc.value(), spec.hooks.start_container, "created") : Result<std::string>(command.error());
     auto const alone = state ? let_go_of_host(plan, proc.value(), channel) : Result<void>(state.error());
-    bool const told = send_report(channel, alone).ok();
+    bool const told = send_report(channel, explain_limit(alone, *spec.process)).ok();
     if (!alone || !told) return 1;
     auto starter = await_start(plan, channel);
     if (!starter) return 1; // the runtime is gone: nobody will ever start this

@@ -77,7 +77,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
     };
     auto const ready = set_up();
     auto const command = ready ? find_command(*request.process) : Result<Command>(without_command_codes(ready.error()));
-    (void)send_report(channel, command ? Result<void>() : command.error()).ok();
+    (void)send_report(channel, explain_limit(command ? Result<void>() : command.error(), *request.process)).ok();
     if (!command) return 1;
     reset_signals();
     auto sealed = seal_identity(identity, proc);
@@ -144,7 +144,7 @@ Result<Process> make_in_two_steps(TenantRequest const& request, Identity const& 
             theirs.close();
             return body();
         });
-        auto const told = pid ? theirs.send({reinterpret_cast<char const*>(&pid.value()), sizeof(pid_t)}) : send_report(theirs, pid.error());
+        auto const told = pid ? theirs.send({reinterpret_cast<char const*>(&pid.value()), sizeof(pid_t)}) : send_report(theirs, explain_limit(pid.error(), *request.process));
         return told ? 0 : 1;
     }));
     theirs.close();
@@ -175,7 +175,7 @@ Result<Process> make_at_once(TenantRequest const& request, Identity const& ident
         auto joined = take_resources(request, identity, proc);
         if (joined) joined = join(request, target, flags & ~namespace_flag::pid);
         if (joined) return body();
-        (void)send_report(channel, without_command_codes(joined.error())).ok();
+        (void)send_report(channel, explain_limit(without_command_codes(joined.error()), *request.process)).ok();
         return 1;
     });
     // A user namespace of our own lets us not come back into the host's; then all our children are the container's.

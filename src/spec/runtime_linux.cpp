@@ -57,13 +57,20 @@ Result<char> parse_device_type(Json const& json, std::string_view allowed, std::
 
 namespace {
 
+// The kernel's have 12 and 20 bits (linux/kdev_t.h).
+Result<std::int64_t> device_number(Json const& json, std::string_view key, std::int64_t most) {
+    auto const number = TRY(json.integer_or(key, 0));
+    if (number < 0 || number > most) return Error::of(EINVAL, "{} {} is not between 0 and {}", key, number, most);
+    return number;
+}
+
 Result<Device> parse_device(Json const& json) {
     Device device;
     device.path = TRY(required_string(json, "path").while_doing("devices"));
     device.type = TRY(parse_device_type(json, "bcup", ""));
     if (device.type != 'p') TRY(require(json, {"major", "minor"}).while_doing("device '{}'", device.path));
-    device.major = TRY(json.integer_or("major", 0));
-    device.minor = TRY(json.integer_or("minor", 0));
+    device.major = TRY(device_number(json, "major", 0xfff).while_doing("device '{}'", device.path));
+    device.minor = TRY(device_number(json, "minor", 0xfffff).while_doing("device '{}'", device.path));
     device.file_mode = TRY(find_bounded<mode_t>(json, "fileMode"));
     device.uid = TRY(id(json, "uid"));
     device.gid = TRY(id(json, "gid"));

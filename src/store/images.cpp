@@ -159,6 +159,24 @@ Result<std::optional<Image>> find_image_by_text(Layout const& layout, std::strin
     return find_image_by_id(layout, text);
 }
 
+Result<std::optional<Image>> find_known_image(Layout const& layout, std::string_view text) {
+    auto image = TRY(find_image_by_text(layout, text));
+    auto const reference = image::Reference::parse(text);
+    if (image || !reference || !reference.value().was_short() || reference.value().digest()) return image;
+    auto const repository = std::string(text.substr(0, text.find(':')));
+    auto const hosts = list_directory(layout.refs());
+    std::vector<std::string> names;
+    for (auto const& host : hosts ? hosts.value() : std::vector<std::string>()) {
+        auto const name = image::Reference::from_parts(host, repository, reference.value().tag());
+        auto found = name ? TRY(find_exactly(layout, name.value())) : std::nullopt;
+        if (!found) continue;
+        names.push_back(name.value().text());
+        image = std::move(found);
+    }
+    if (names.size() > 1) return Error::of(EEXIST, "'{}' may be {}; write the name out", text, join(names, " or "));
+    return image;
+}
+
 Result<LayerHold> LayerHold::acquire(Layout const& layout, Image const& image) {
     LayerHold hold;
     for (auto const& key : image.layer_keys) {

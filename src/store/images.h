@@ -40,6 +40,9 @@ Result<std::optional<Image>> find_image(Layout const& layout, image::Reference c
 Result<std::optional<Image>> find_image_by_id(Layout const& layout, std::string_view id_prefix);
 // What a user may write: a name, or (when no name is found) an id or its beginning.
 Result<std::optional<Image>> find_image_by_text(Layout const& layout, std::string_view text);
+// The same, and for a name without a registry the image of the only registry that has one of this name here: a pull may have found it
+// by registries.conf. EEXIST when several have. Not for whoever runs it.
+Result<std::optional<Image>> find_known_image(Layout const& layout, std::string_view text);
 // Newest first, with all references. Damaged files are left out and named in `warnings`.
 struct ImageList {
     std::vector<Image> images;

@@ -89,6 +89,11 @@ Result<void> Layout::prepare() const {
     return explain_full(make_store(*this, is_there), *this);
 }
 
+Result<void> Layout::require_known_version() const {
+    TRY(check_version(store() / "VERSION"));
+    return {};
+}
+
 Result<void> Layout::require_own() const {
     TRY(require_own_directory(data));
     return require_own_directory(runtime);

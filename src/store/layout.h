@@ -19,6 +19,8 @@ struct Layout {
     // Makes what is missing, VERSION included, with mode 0700. ENOSPC, explained, when there is no room; EPERM when a directory belongs to somebody else (somebody may
     // have made /tmp/bolt-UID first); EPROTO for a store of a later version.
     Result<void> prepare() const;
+    // EPROTO for a store of a later version; no store at all is none.
+    Result<void> require_known_version() const;
     // The same without making anything: EPERM when one of the two directories is there and somebody else's.
     Result<void> require_own() const;
 

@@ -11,7 +11,7 @@ namespace bolt::store {
 namespace {
 
 Result<Image> find_whole_image(Layout const& layout, std::string_view text) {
-    auto const found = TRY(find_image_by_text(layout, text));
+    auto const found = TRY(find_known_image(layout, text));
     auto all = found ? TRY(list_images(layout)) : ImageList();
     auto const whole = found ? std::ranges::find(all.images, found->id, &Image::id) : all.images.end();
     if (whole == all.images.end()) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", text);

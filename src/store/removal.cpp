@@ -84,7 +84,7 @@ std::vector<std::string> names_to_remove(Image const& image, std::string const& 
 }
 
 Result<Target> find_target(Layout const& layout, std::string_view text, Removal removal) {
-    auto const found = TRY(find_image_by_text(layout, text));
+    auto const found = TRY(find_known_image(layout, text));
     if (!found) return Error::of(ENOENT, "there is no image '{}'; `bolt images` lists them", text);
     bool const by_name = !found->references.empty();
     auto all = TRY(list_images(layout));

@@ -82,6 +82,24 @@ Result<void> write_file(HostPath const& path, std::string_view contents, mode_t 
     return {};
 }
 
+Result<void> write_named_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability) {
+    auto const target = real_path(path); // none: a new file, or a link that leads nowhere yet
+    struct stat look {};
+    bool const is_there = target && stat(target.value().c_str(), &look) == 0;
+    // Whoever may write the file may not always make another beside it.
+    if (is_there && (!S_ISREG(look.st_mode) || access(target.value().parent().c_str(), W_OK) < 0)) {
+        auto const file = TRY(open_file(target.value(), O_WRONLY | O_TRUNC).while_doing("write '{}'", path));
+        return write_all(file, contents).while_doing("write '{}'", path);
+    }
+    return write_file(is_there ? target.value() : path, contents, mode, durability);
+}
+
+Result<void> require_writable(HostPath const& path) {
+    if (access(path.c_str(), W_OK) == 0) return {};
+    if (errno != ENOENT || access(path.parent().c_str(), W_OK) < 0) return Error::from_errno("write '{}'", path);
+    return {};
+}
+
 Result<void> remove_dead_staging(HostPath const& directory) {
     auto const top = TRY(open_file(directory, O_RDONLY | O_DIRECTORY));
     for (auto const& name : TRY(list_directory(top))) {

@@ -34,6 +34,11 @@ enum class Durability {
 };
 // Replaces the file by rename, so that a reader sees the old or the new contents, never half.
 Result<void> write_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability);
+// The same for a file that a user has named, which need not last: what is no regular file there (a device, a pipe) is written itself,
+// and so is what a link leads to.
+Result<void> write_named_file(HostPath const& path, std::string_view contents, mode_t mode, Durability durability = Durability::none);
+// Whether that can be expected to work, before what it is about is done.
+Result<void> require_writable(HostPath const& path);
 // Removes what killed writers of write_file() left in a directory: names that begin with a dot and that nobody has locked.
 Result<void> remove_dead_staging(HostPath const& directory);
 

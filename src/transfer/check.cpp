@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/text.h"
+#include "image/difference.h"
 #include "image/file_source.h"
 #include "image/hasher.h"
 #include "store/layer_archives.h"
@@ -39,6 +40,19 @@ private:
     std::map<std::string, Blob> blobs_;
 };
 
+class Interruptible : public image::ByteSource {
+public:
+    Interruptible(image::ByteSource& from, std::function<Result<void>()> go_on) : from_(from), go_on_(std::move(go_on)) {}
+    Result<std::span<char const>> next() override {
+        TRY(go_on_());
+        return from_.next();
+    }
+
+private:
+    image::ByteSource& from_;
+    std::function<Result<void>()> go_on_;
+};
+
 class Check {
 public:
     Check(store::Layout const& layout, Repair repair, PullOptions const& options, Progress& progress) : layout_(layout), repair_(repair), options_(options), progress_(progress) {}
@@ -62,41 +76,42 @@ private:
             tell(fmt::format("image '{}': {}", name_of(image), documents.error().text()));
             return {};
         }
-        bool is_damaged = false;
-        for (auto const& layer : documents.value().layers) is_damaged = !TRY(is_sound(layer)) || is_damaged;
-        if (!is_damaged) return {};
+        std::string damage;
+        for (auto const& layer : documents.value().layers)
+            if (auto found = TRY(damage_of(layer)); damage.empty()) damage = std::move(found);
+        if (damage.empty()) return {};
         auto const mended = repair_ == Repair::yes ? mend(image, documents.value()) : Result<void>(Error::of(EBADMSG, "`bolt store check --repair` may mend it, or remove the image and pull it again"));
         if (!mended && mended.error().is(ECANCELED)) return mended.error();
-        tell(mended ? fmt::format("image '{}': files of a layer were damaged; they are unpacked anew", name_of(image))
-                    : fmt::format("image '{}': files of a layer are damaged: {}", name_of(image), mended.error().text()),
+        tell(mended ? fmt::format("image '{}': files of a layer were damaged ({}); they are unpacked anew", name_of(image), damage)
+                    : fmt::format("image '{}': files of a layer are damaged ({}): {}", name_of(image), damage, mended.error().text()),
              mended.ok());
         if (mended)
-            for (auto const& layer : documents.value().layers) sound_.erase(layer.stored.key);
+            for (auto const& layer : documents.value().layers) damages_.erase(layer.stored.key);
         return {};
     }
 
-    // Of a layer that several images have, once.
-    Result<bool> is_sound(LayerToPush const& layer) {
+    // "" for a sound layer. Of one that several images have, once.
+    Result<std::string> damage_of(LayerToPush const& layer) {
         auto const& key = layer.stored.key;
-        if (auto const known = sound_.find(key); known != sound_.end()) return known->second;
+        if (auto const known = damages_.find(key); known != damages_.end()) return known->second;
         ++checked_.layers;
-        auto const sound = TRY(has_its_files(layer.stored));
-        sound_.emplace(key, sound);
-        TRY(check_packed(layer.stored, sound));
-        return sound;
+        auto damage = TRY(damage_of_files(layer.stored));
+        damages_.emplace(key, damage);
+        TRY(check_packed(layer.stored, damage.empty()));
+        return damage;
     }
 
-    Result<bool> has_its_files(StoredLayer const& layer) {
+    Result<std::string> damage_of_files(StoredLayer const& layer) {
         auto const held = TRY(store::find_layer(layout_, layer.key));
-        if (!held) return false;
+        if (!held) return "a layer is missing";
         auto const archive = open_layer_archive(layout_, layer);
-        if (!archive) return false;
-        for (;;) {
-            TRY(go_on());
-            auto const piece = archive.value()->next();
-            if (!piece) return false;
-            if (piece.value().empty()) return true;
-        }
+        if (!archive) return archive.error().text();
+        bool const from_files = TRY(store::find_layer_split(layout_, layer.key)).has_value();
+        Interruptible source(*archive.value(), [this] { return go_on(); });
+        Root const files(TRY(Root::open(layout_.layer(layer.key) / "fs")));
+        auto const difference = image::find_difference(source, files, held->record.implied, from_files ? image::ArchiveContents::from_files : image::ArchiveContents::of_its_own);
+        if (!difference && difference.error().is(ECANCELED)) return difference.error();
+        return difference ? difference.value().value_or("") : difference.error().text();
     }
 
     Result<void> check_packed(StoredLayer const& layer, bool has_files) {
@@ -146,9 +161,9 @@ private:
         auto const parsed = TRY(spec::parse_manifest_or_index(documents.manifest, spec::media_type::oci_manifest));
         auto layers = TRY(match_layers(std::get<spec::ImageManifest>(parsed), document));
         for (auto const& layer : documents.layers)
-            if (!sound_.at(layer.stored.key) && !kept_.has(layer.blob)) return Error::of(ENOENT, "layer {} is not kept packed; remove the image and pull it again", layer.blob.brief());
+            if (!damages_.at(layer.stored.key).empty() && !kept_.has(layer.blob)) return Error::of(ENOENT, "layer {} is not kept packed; remove the image and pull it again", layer.blob.brief());
         for (auto const& layer : documents.layers)
-            if (!sound_.at(layer.stored.key)) TRY(take_out(layer.stored.key));
+            if (!damages_.at(layer.stored.key).empty()) TRY(take_out(layer.stored.key));
         auto const repository = image.repository_digest.value_or(image.manifest);
         ResolvedImage const resolved{repository, image.manifest, image.id, documents.manifest, documents.config, std::move(document), std::move(layers)};
         LayerPulls pulls(layout_, resolved, nullptr, &kept_, options_, progress_);
@@ -161,7 +176,7 @@ private:
     PullOptions const& options_;
     Progress& progress_;
     Checked checked_;
-    std::map<std::string, bool> sound_; // by the layer's key
+    std::map<std::string, std::string> damages_; // by the layer's key; "" for none
     KeptBlobs kept_;
 };
 

@@ -98,6 +98,7 @@ private:
     Result<void> load_docker_archive(std::string const& text) {
         auto const document = TRY(Json::parse(text).while_doing("manifest.json"));
         auto const* const images = document.find_array();
+        if (document.find("layers")) return Error::of(ENOTSUP, "it is a directory of the kind 'dir:' (docker-dir), whose image has no name; `skopeo copy dir:DIRECTORY oci:OTHER:NAME` makes one that can be loaded");
         if (!images) return Error::of(EINVAL, "manifest.json is {}, not a list", document.kind());
         for (auto const& entry : *images) TRY(load_docker_image(entry).while_doing("manifest.json"));
         return {};

@@ -43,7 +43,7 @@ public:
 
     CredentialDocument& document() { return document_; }
     HostPath const& file() const { return file_; }
-    Result<void> write() const { return write_file(file_, document_.text(), 0600, Durability::synced); }
+    Result<void> write() const { return write_named_file(file_, document_.text(), 0600, Durability::synced); }
 
 private:
     OpenDocument(HostPath file, FileLock lock, CredentialDocument document) : file_(std::move(file)), lock_(std::move(lock)), document_(std::move(document)) {}

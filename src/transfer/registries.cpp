@@ -109,19 +109,35 @@ Result<Registries::Entry> Registries::parse_entry(Json const& entry, std::string
     return parsed;
 }
 
+namespace {
+Result<void> check_alias(std::string const& value) {
+    auto const slash = value.rfind('/');
+    bool const has_tag = value.find(':', slash == value.npos ? 0 : slash) != value.npos;
+    if (has_tag || value.find('@') != value.npos) return Error::of(EINVAL, "'{}' has a tag or a digest, which an alias may not", value);
+    return {};
+}
+} // namespace
+
 Result<void> Registries::add(Json const& document, std::string const& file) {
     if (auto const* const old = document.find("registries"); old && old->find_object())
         return Error::of(EINVAL, "'{}' has version 1 of the format ([registries.search]); write version 2, see containers-registries.conf(5)", file);
     auto const adding = [&]() -> Result<void> {
         if (document.find("unqualified-search-registries")) searched_ = TRY(document.strings("unqualified-search-registries"));
         short_name_mode_ = TRY(document.string_or("short-name-mode", short_name_mode_));
-        if (document.find("aliases"))
-            for (auto& [name, value] : TRY(document.string_map("aliases"))) aliases_[name] = std::move(value);
+        if (!short_name_mode_.empty() && short_name_mode_ != "enforcing" && short_name_mode_ != "permissive" && short_name_mode_ != "disabled")
+            return Error::of(EINVAL, "short-name-mode is '{}'; there are enforcing, permissive and disabled", short_name_mode_);
+        for (auto& [name, value] : TRY(document.string_map("aliases"))) {
+            if (!value.empty()) TRY(check_alias(value).while_doing("alias '{}'", name));
+            aliases_[name] = std::move(value);
+        }
         auto const* const listed = document.find("registry");
         if (!listed || !listed->find_array()) return {};
         for (auto const& each : *listed->find_array()) {
             auto entry = TRY(parse_entry(each, file));
             std::erase_if(entries_, [&](auto const& other) { return other.prefix == entry.prefix && other.file != file; });
+            for (auto const& other : entries_)
+                if (other.prefix == entry.prefix && (other.is_blocked != entry.is_blocked || other.is_insecure != entry.is_insecure))
+                    return Error::of(EINVAL, "registry '{}' is there twice, and 'blocked' or 'insecure' is not the same", entry.prefix);
             entries_.push_back(std::move(entry));
         }
         return {};

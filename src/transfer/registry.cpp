@@ -17,7 +17,8 @@ namespace bolt::transfer {
 
 namespace {
 
-constexpr std::size_t longest_manifest = 16u << 20;
+// Registries need not take longer ones (distribution specification, "Pushing Manifests").
+constexpr std::size_t longest_manifest = 4u << 20, longest_document = 16u << 20;
 constexpr std::size_t longest_token = 1u << 20;
 
 // The registry's own words: {"errors":[{"code":…,"message":…}]}.
@@ -246,7 +247,9 @@ Result<Registry::Document> Registry::manifest(std::string const& tag_or_digest) 
     std::vector<std::string> accept;
     for (auto const type : {spec::media_type::oci_index, spec::media_type::oci_manifest, spec::media_type::docker_list, spec::media_type::docker_manifest})
         accept.emplace_back(type);
-    auto response = TRY(get("/manifests/" + tag_or_digest, accept, longest_manifest, fmt::format("'{}'", reference_.text())));
+    auto answer = get("/manifests/" + tag_or_digest, accept, longest_manifest, fmt::format("'{}'", reference_.text()));
+    if (!answer && answer.error().is(EFBIG)) return Error::of(EFBIG, "the manifest of '{}' has more than the {} bytes that one may have", reference_.text(), longest_manifest);
+    auto response = TRY(std::move(answer));
     auto const stated = image::Digest::parse(response.head.header("docker-content-digest"));
     auto const wanted = image::Digest::parse(tag_or_digest);
     auto digest = image::Hasher::of(response.body, wanted ? wanted.value().algorithm() : stated ? stated.value().algorithm() : image::Digest::Algorithm::sha256);
@@ -289,8 +292,8 @@ Result<std::optional<Registry::Referrers>> Registry::referrers(image::Digest con
 }
 
 Result<std::string> Registry::blob(image::Digest const& digest, std::uint64_t size) {
-    if (size > longest_manifest) return Error::of(EFBIG, "blob {} is said to have {} bytes, which is too much for a configuration", digest, size);
-    auto response = TRY(get("/blobs/" + digest.text(), {}, longest_manifest, fmt::format("blob {}", digest)));
+    if (size > longest_document) return Error::of(EFBIG, "blob {} is said to have {} bytes, which is too much for a configuration", digest, size);
+    auto response = TRY(get("/blobs/" + digest.text(), {}, longest_document, fmt::format("blob {}", digest)));
     auto const found = image::Hasher::of(response.body, digest.algorithm());
     if (found != digest)
         return Error::of(EBADMSG, "registry '{}' answered with the wrong contents for blob {}: they have digest {}; try again, or tell whoever runs it", host(), digest, found);

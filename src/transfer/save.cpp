@@ -58,7 +58,8 @@ private:
 
     Result<std::uint64_t> size_of_archive(StoredLayer const& layer) {
         auto const held = TRY(store::find_layer(layout_, layer.key));
-        if (held && held->record.archive.count > 0) return held->record.archive.count;
+        bool const is_known = held && (held->record.archive.count > 0 || layer.diff_id == image::Hasher::of({}));
+        if (is_known) return held->record.archive.count;
         return Error::of(ENOENT, "the archive of layer {} is not in the store; remove the image and pull it again", layer.diff_id);
     }
 
@@ -78,7 +79,7 @@ private:
         TRY(add_document(digest, manifest));
         add_to_index(saved, digest, manifest);
         Json names;
-        for (auto const& name : saved.names) names.push(name.familiar_name() + ":" + name.tag());
+        for (auto const& name : saved.names) names.push(name.text()); // podman takes a short one for its own
         docker_.push(Json::object().set("Config", blob_path(saved.image.id)).set("RepoTags", std::move(names)).set("Layers", std::move(paths)));
         return {};
     }

@@ -3,10 +3,13 @@ import gzip
 import io
 import json
 import os
+import signal
+import stat
+import subprocess
 import tarfile
 
 import pytest
-from bolt_runner import IMAGE, bolt, bolt_with_store  # noqa: F401: fixtures
+from bolt_runner import IMAGE, bolt, bolt_with_store, wait_until  # noqa: F401: fixtures
 
 LONG = "/srv/" + "d" * 90 + "/" + "f" * 120
 
@@ -144,3 +147,70 @@ def test_what_is_no_archive_makes_no_image(bolt):
     done = bolt("import", "-", "junk:1", stdin="this is no archive")
     assert done.code == 1 and done.err.count("\n") == 1, done
     assert bolt.ok("images", "-aq") == before and bolt("inspect", "junk:1").code == 1
+
+
+def test_a_name_that_would_hide_something_is_refused(bolt):
+    bolt.ok("run", "--name", "hides", "--network", "none", IMAGE, "sh", "-c", "echo x > /etc/.wh.group")
+    try:
+        done = bolt("commit", "hides", "hidden:1")
+        assert done.code == 1 and "'/etc/.wh.group': names that begin with '.wh.'" in done.err and "hidden" not in bolt.ok("images"), done
+    finally:
+        bolt.ok("rm", "hides")
+
+
+def test_an_image_of_an_empty_archive_is_saved(bolt):
+    bolt.ok("import", "/dev/null", "empty:1")
+    bolt.ok("save", "-q", "-o", f"{bolt.top}/home/empty.tar", "empty:1")
+    bolt.ok("rmi", "empty:1")
+    assert "empty:1" in bolt.ok("load", "-q", "-i", f"{bolt.top}/home/empty.tar")
+    bolt.ok("rmi", "empty:1")
+
+
+def test_files_that_users_name_are_written_as_what_they_are(bolt, tmp_path):
+    home = f"{bolt.top}/home"
+    bolt.ok("create", "--name", "written", "--network", "none", IMAGE, "true")
+    try:
+        os.symlink("target", f"{home}/link")
+        with open(f"{home}/target", "w", encoding="ascii") as file:
+            file.write("old")
+        os.chown(f"{home}/target", bolt.user, bolt.user)
+        os.mkfifo(f"{home}/pipe")
+        os.chown(f"{home}/pipe", bolt.user, bolt.user)
+        identity = bolt.ok("commit", "--iidfile", f"{home}/link", "written", "written:1")
+        assert os.path.islink(f"{home}/link") and open(f"{home}/target", encoding="ascii").read() == identity
+        reader = subprocess.Popen(["cat", f"{home}/pipe"], stdout=subprocess.PIPE, text=True)
+        identity = bolt.ok("commit", "--iidfile", f"{home}/pipe", "written", "written:1")
+        assert reader.communicate(timeout=20)[0] == identity and stat.S_ISFIFO(os.stat(f"{home}/pipe").st_mode)
+        done = bolt("commit", "--iidfile", f"{home}/nowhere/id", "written", "not-made:1")
+        assert done.code == 1 and "--iidfile" in done.err and "not-made" not in bolt.ok("images"), done
+        bolt.ok("export", "-o", f"{home}/link", "written")
+        assert os.path.islink(f"{home}/link") and os.path.getsize(f"{home}/target") > 100_000
+    finally:
+        bolt.ok("rm", "written")
+        bolt("rmi", "-f", "written:1")
+        bolt("image", "prune", "-f")
+
+
+def test_an_export_that_is_interrupted_leaves_nothing(bolt):
+    bolt.ok("run", "--name", "large", "--network", "none", IMAGE, "sh", "-c", "head -c 300000000 /dev/zero > /large")
+    try:
+        export = bolt.begin("export", "-o", f"{bolt.top}/home/large.tar", "large")
+        wait_until(lambda: any(name.startswith("large.tar") for name in os.listdir(f"{bolt.top}/home")), "the beginning")
+        export.send_signal(signal.SIGINT)
+        _, said = export.communicate(timeout=20)
+        assert export.returncode == 130 and "interrupted" in said and not [name for name in os.listdir(f"{bolt.top}/home") if name.startswith("large.tar")]
+    finally:
+        bolt.ok("rm", "large")
+
+
+def test_an_images_names_are_all_told(bolt):
+    bolt.ok("tag", IMAGE, "one:1", "elsewhere.example/two:2")
+    identity = bolt.inspect("one:1", "{{.Id}}")
+    for name in ("one:1", identity, "elsewhere.example/two:2"):
+        assert sorted(json.loads(bolt.inspect(name, "{{json .RepoTags}}"))) == ["bolt://shell:latest", "elsewhere.example/two:2", "one:1"], name
+    assert bolt.inspect("two:2", "{{.Id}}") == identity, "the only one of that name here"
+    bolt.ok("tag", IMAGE, "other.example/two:2")
+    done = bolt("inspect", "two:2")
+    assert done.code == 1 and "'two:2' may be elsewhere.example/two:2 or other.example/two:2; write the name out" in done.err, done
+    assert bolt("run", "--rm", "--pull", "never", "two:2", "true").code == 125, "nobody runs what another registry calls so"
+    bolt.ok("untag", IMAGE, "one:1", "elsewhere.example/two:2", "other.example/two:2")

@@ -145,3 +145,38 @@ def test_what_a_running_container_has_mounted_is_not_taken_away(bolt):
     finally:
         bolt.ok("rm", "-f", "runs")
     assert bolt("store", "check", "--repair").code == 0
+
+
+def damages(files):
+    """What can be done to a layer's files that its archive's digest, made from them, does not tell."""
+    yield "appended to", lambda: open(f"{files}/etc/group", "a", encoding="ascii").write("#\n"), "bytes, not"
+    yield "something more", lambda: open(f"{files}/etc/evil", "w", encoding="ascii").close(), "'/etc/evil' is not in the archive"
+    yield "a link elsewhere", lambda: (os.unlink(f"{files}/bin/sh"), os.symlink("evil", f"{files}/bin/sh")), "'/bin/sh' leads elsewhere"
+    yield "a pipe", lambda: (os.unlink(f"{files}/etc/group"), os.mkfifo(f"{files}/etc/group")), "etc/group' of the layer is no regular file any more"
+    yield "a directory that is missing", lambda: os.rmdir(next(path for path, folders, names in os.walk(files) if not folders and not names)), "is missing"
+
+
+def test_check_sees_what_no_digest_tells(bolt):
+    bolt.ok("pull", IMAGE)
+    for number in range(5):
+        files = glob.glob(f"{bolt.store}/layers/*/fs")[0]
+        what, damage, says = list(damages(files))[number]
+        damage()
+        done = bolt("store", "check", timeout=20)
+        assert done.code == 1 and says in done.out, (what, done)
+        assert bolt("store", "check", "--repair", timeout=20).code == 0, what
+        assert bolt.ok("store", "check").endswith("0 damaged, 0 mended"), what
+
+
+def test_a_store_of_a_later_version_is_refused(bolt):
+    bolt.ok("pull", IMAGE)
+    with open(f"{bolt.store}/VERSION", "w", encoding="ascii") as version:
+        version.write("99\n")
+    try:
+        for words in (("images",), ("ps", "-a"), ("inspect", IMAGE), ("run", "--rm", "--network", "none", IMAGE, "true"), ("pull", IMAGE), ("store", "gc"), ("rmi", IMAGE)):
+            done = bolt(*words)
+            assert done.code != 0 and "is of version 99, this bolt knows versions up to 1; use the newer bolt" in done.err and done.out == "", (words, done)
+    finally:
+        with open(f"{bolt.store}/VERSION", "w", encoding="ascii") as version:
+            version.write("1\n")
+    assert bolt.run("--", "true").code == 0

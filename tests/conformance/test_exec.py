@@ -113,3 +113,32 @@ def test_a_console_socket_without_a_terminal_is_refused(bundle):
     name = bundle.running("sleep", "1000")
     done = bundle.oci("exec", "--detach", "--console-socket", f"{bundle.place}/socket", name, "true")
     assert done.returncode == 255 and "'--console-socket' is for a process with a terminal; add '--tty'" in done.stderr, done
+
+
+def test_capabilities_that_cannot_be_granted_are_warned_of(bundle):
+    name = bundle.running("sleep", "1000")
+    process = {"args": ["true"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}, "capabilities": {"bounding": ["CAP_BOGUS"], "permitted": ["CAP_BOGUS"]}}
+    with open(f"{bundle.place}/process.json", "w", encoding="ascii") as file:
+        json.dump(process, file)
+    done = bundle.oci("exec", "--process", file.name, name)
+    assert done.returncode == 0 and "'CAP_BOGUS' cannot be granted" in done.stderr, done.stderr
+
+
+def test_a_working_directory_is_absolute(bundle):
+    name = bundle.running("sleep", "1000")
+    done = bundle.oci("exec", "--cwd", "tmp", name, "pwd")
+    assert done.returncode == 255 and "'tmp' is not an absolute path" in done.stderr, done.stderr
+
+
+def test_a_limit_of_descriptors_that_leaves_too_few_is_named(bundle):
+    def change(spec):
+        spec["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 4}]
+
+    done = bundle.run("true", change=change)
+    assert done.returncode != 0 and "process.rlimits: RLIMIT_NOFILE 4 leaves too few descriptors" in done.stderr, done.stderr
+    name = bundle.running("sleep", "1000")
+    process = {"args": ["true"], "cwd": "/", "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}, "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 5, "hard": 5}]}
+    with open(f"{bundle.place}/process.json", "w", encoding="ascii") as file:
+        json.dump(process, file)
+    done = bundle.oci("exec", "--process", file.name, name)
+    assert done.returncode == 255 and "process.rlimits: RLIMIT_NOFILE 5 leaves too few descriptors" in done.stderr, done.stderr

@@ -405,3 +405,32 @@ def test_features_say_what_holds(bundle):
     features = json.loads(bundle.oci("features").stdout)
     assert features["linux"]["netDevices"] == {"enabled": True} and "MPOL_BIND" in features["linux"]["memoryPolicy"]["modes"] and "MPOL_F_STATIC_NODES" in features["linux"]["memoryPolicy"]["flags"]
     assert features["annotations"]["io.github.seccomp.libseccomp.version"].count(".") == 2 and features["linux"]["intelRdt"]["schemata"] is True
+
+
+@pytest.mark.parametrize("words", [("features",), ("list",), ("list", "-q"), ("state", "ID"), ("ps", "ID"), ("--version",), ("--help",)])
+def test_what_cannot_be_written_is_an_error(bundle, words):
+    name = bundle.running("sleep", "1000")
+    with open("/dev/full", "wb") as full:
+        done = bundle.oci(*(name if word == "ID" else word for word in words), capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and "No space left on device" in done.stderr, done.stderr
+
+
+def test_of_two_starts_one_is_told_that_it_runs(bundle):
+    for _ in range(10):
+        name = bundle.create("sleep", "1000")
+        starts = [bundle.start_oci("start", name, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        outcomes = sorted((start.communicate(timeout=20)[1], start.returncode) for start in starts)
+        assert outcomes[0] == ("", 0) and outcomes[1][1] == 1 and "is running: only a created one can be started" in outcomes[1][0], outcomes
+        bundle.oci("delete", "--force", name).check_returncode()
+
+
+def test_a_pid_file_that_is_a_device_stays_one(root_bundle):
+    os.mknod(f"{root_bundle.place}/null", 0o20666, os.makedev(1, 3))
+    assert root_bundle.run("true", arguments=("--pid-file", f"{root_bundle.place}/null")).returncode == 0
+    assert os.stat(f"{root_bundle.place}/null").st_rdev == os.makedev(1, 3)
+
+
+@pytest.mark.parametrize("numbers, says", [((4294967297, 3), "major 4294967297"), ((1, 1048576), "minor 1048576"), ((-1, 3), "major -1")])
+def test_numbers_of_devices_have_their_bounds(bundle, numbers, says):
+    done = bundle.run("true", change=lambda spec: spec["linux"].update(devices=[{"path": "/dev/x", "type": "c", "major": numbers[0], "minor": numbers[1]}]))
+    assert done.returncode == 1 and f"device '/dev/x': {says} is not between 0 and" in done.stderr, done.stderr

@@ -235,3 +235,15 @@ def test_a_damaged_state_is_told_and_keeps_the_container(root_bundle, text, says
     with open(path, "w", encoding="utf-8") as file:
         file.write(whole)
     assert root_bundle.status(name) == "running"
+
+
+@pytest.mark.skipif(not HYBRID, reason="with cgroup v2 every container has a cgroup that counts all of it")
+def test_a_limit_that_comes_later_counts_what_was_used_before(root_bundle):
+    name = root_bundle.running("sh", "-c", "head -c 60000000 /dev/zero > /dev/shm/x; touch /tmp/full; sleep 1000",
+                               change=lambda spec: spec["mounts"][[m["destination"] for m in spec["mounts"]].index("/dev/shm")].update(options=["size=70m"]))
+    wait_until(lambda: os.path.exists(f"{root_bundle.place}/rootfs/tmp/full") or int(read(f"{group(root_bundle, name, 'memory')}/memory.usage_in_bytes")) > 60_000_000, "the memory to be used")
+    usage = json.loads(root_bundle.oci("events", "--stats", name).stdout)["data"]
+    assert usage["memory"]["usage"]["usage"] > 60_000_000 and usage["cpu"]["usage"]["total"] > 0 and usage["pids"]["current"] >= 1
+    done = root_bundle.oci("update", "--memory", "30m", name)
+    assert done.returncode == 1 and "busy" in done.stderr.lower(), done.stderr
+    assert root_bundle.oci("exec", name, "true").returncode == 0

@@ -1,0 +1,159 @@
+#include "image/difference.h"
+
+#include <cstring>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "image/tar_reader.h"
+#include "sys/file.h"
+
+namespace bolt::image {
+
+namespace {
+
+using Place = std::tuple<dev_t, ino_t, std::string>; // the directory and the name in it
+
+bool is_kind(TarEntry::Type type, mode_t mode) {
+    switch (type) {
+    case TarEntry::Type::file:
+    case TarEntry::Type::hard_link: return S_ISREG(mode) || type == TarEntry::Type::hard_link;
+    case TarEntry::Type::symbolic_link: return S_ISLNK(mode);
+    case TarEntry::Type::character_device: return S_ISCHR(mode);
+    case TarEntry::Type::block_device: return S_ISBLK(mode);
+    case TarEntry::Type::directory: return S_ISDIR(mode);
+    case TarEntry::Type::fifo: return S_ISFIFO(mode);
+    }
+    return false;
+}
+
+class Comparison {
+public:
+    Comparison(ByteSource& archive, Root const& files, ArchiveContents contents) : files_(files), contents_(contents), reader_(archive) {}
+
+    Result<std::optional<std::string>> run(std::vector<std::string> const& implied) {
+        while (auto const entry = TRY(reader_.next())) TRY(add(*entry).while_doing("'{}'", entry->name));
+        TRY(reader_.finish());
+        for (auto const& path : implied)
+            if (auto const place = place_of(TRY(RootPath::parse_clamped(path)))) expected_.insert_or_assign(place->second, std::nullopt);
+        // What came later in the archive replaced what came before.
+        for (auto const& [place, difference] : expected_)
+            if (difference) return difference;
+        return TRY(find_surplus(files_.top(), ""));
+    }
+
+private:
+    struct Found {
+        UniqueFd parent;
+        std::string leaf, shown;
+    };
+
+    std::optional<std::pair<Found, Place>> place_of(RootPath const& path) {
+        auto parent = files_.open_parent(path);
+        struct stat directory {};
+        if (!parent || fstat(parent.value().number(), &directory) < 0) return std::nullopt;
+        Place place{directory.st_dev, directory.st_ino, std::string(path.name())};
+        return std::pair(Found{std::move(parent).value(), std::string(path.name()), path.absolute_text()}, std::move(place));
+    }
+
+    Result<void> add(TarEntry const& entry) {
+        auto const path = TRY(RootPath::parse_clamped(entry.name));
+        if (path.is_top()) return {};
+        auto const name = std::string(path.name());
+        bool const hides = name.starts_with(".wh.");
+        if (name.starts_with(".wh..wh.")) return {};
+        auto const place = place_of(hides ? TRY(path.parent().child(name.substr(4))) : path);
+        if (!place) return {}; // its directory is missing, which that one's own entry tells
+        auto const& [found, key] = *place;
+        // Beside something of its own a layer's whiteout leaves no trace.
+        if (hides && expected_.contains(key)) return {};
+        expected_.insert_or_assign(key, hides ? difference_of_whiteout(found) : TRY(difference_of(entry, found)));
+        return {};
+    }
+
+    static std::optional<std::string> difference_of_whiteout(Found const& found) {
+        struct stat look {};
+        if (fstatat(found.parent.number(), found.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0) return fmt::format("what hides '{}' is missing", found.shown);
+        return std::nullopt; // a whiteout, or what came later
+    }
+
+    Result<std::optional<std::string>> difference_of(TarEntry const& entry, Found const& found) {
+        using Difference = std::optional<std::string>;
+        struct stat look {};
+        bool const is_device = entry.type == TarEntry::Type::character_device || entry.type == TarEntry::Type::block_device;
+        if (fstatat(found.parent.number(), found.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0)
+            return is_device ? Difference() : Difference(fmt::format("'{}' is missing", found.shown)); // one that may not be made here was left out
+        if (!is_kind(entry.type, look.st_mode)) return Difference(fmt::format("'{}' is of another kind", found.shown));
+        if (is_device && look.st_rdev != makedev(entry.device_major, entry.device_minor)) return Difference(fmt::format("'{}' is another device", found.shown));
+        if (entry.type == TarEntry::Type::symbolic_link && TRY(link_target(found)) != entry.link) return Difference(fmt::format("'{}' leads elsewhere", found.shown));
+        if (entry.type == TarEntry::Type::hard_link && !TRY(is_name_of(entry.link, look))) return Difference(fmt::format("'{}' is no name of '{}' any more", found.shown, entry.link));
+        if (entry.type != TarEntry::Type::file) return Difference();
+        auto const size = entry.sparse ? entry.sparse_size : entry.size;
+        if (static_cast<std::uint64_t>(look.st_size) != size) return Difference(fmt::format("'{}' has {} bytes, not {}", found.shown, look.st_size, size));
+        if (contents_ == ArchiveContents::of_its_own && !TRY(has_content(entry, found))) return Difference(fmt::format("'{}' has other contents", found.shown));
+        return Difference();
+    }
+
+    static Result<std::string> link_target(Found const& found) {
+        auto const link = TRY(open_at(found.parent, found.leaf, O_PATH | O_NOFOLLOW));
+        return read_symlink(FdRef(link));
+    }
+
+    Result<bool> is_name_of(std::string const& target, struct stat const& look) {
+        auto const other = place_of(TRY(RootPath::parse_clamped(target)));
+        struct stat first {};
+        return other && fstatat(other->first.parent.number(), other->first.leaf.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 && first.st_ino == look.st_ino && first.st_dev == look.st_dev;
+    }
+
+    Result<bool> has_content(TarEntry const& entry, Found const& found) {
+        auto const file = TRY(open_at(found.parent, found.leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+        auto pieces = entry.sparse ? entry.pieces : std::vector<TarEntry::Piece>{{0, entry.size}};
+        std::size_t at = 0;
+        std::vector<char> read;
+        bool same = true;
+        for (auto bytes = TRY(reader_.content()); !bytes.empty(); bytes = TRY(reader_.content()))
+            while (!bytes.empty() && at < pieces.size()) {
+                auto const length = std::min<std::uint64_t>(bytes.size(), pieces[at].length);
+                read.resize(length);
+                same = same && pread(file.number(), read.data(), length, static_cast<off_t>(pieces[at].offset)) == static_cast<ssize_t>(length) && std::memcmp(read.data(), bytes.data(), length) == 0;
+                bytes = bytes.subspan(length);
+                pieces[at].offset += length;
+                pieces[at].length -= length;
+                while (at < pieces.size() && pieces[at].length == 0) ++at;
+            }
+        return same;
+    }
+
+    // Something that no entry of the archive speaks of.
+    Result<std::optional<std::string>> find_surplus(FdRef directory, std::string const& path) {
+        auto const held = TRY(open_again(directory, O_RDONLY | O_DIRECTORY));
+        struct stat status {};
+        if (fstat(held.number(), &status) < 0) return Error::from_errno("look at '{}'", path);
+        for (auto const& name : TRY(list_directory(FdRef(held)))) {
+            auto const shown = path + "/" + name;
+            if (!expected_.contains(Place{status.st_dev, status.st_ino, name})) return std::optional(fmt::format("'{}' is not in the archive", shown));
+            auto const child = open_at(held, name, O_PATH | O_NOFOLLOW | O_DIRECTORY);
+            if (!child) continue;
+            if (auto found = TRY(find_surplus(child.value(), shown))) return found;
+        }
+        return std::optional<std::string>();
+    }
+
+    Root const& files_;
+    ArchiveContents contents_;
+    TarReader reader_;
+    std::map<Place, std::optional<std::string>> expected_; // and what is wrong there
+};
+
+} // namespace
+
+Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, std::vector<std::string> const& implied, ArchiveContents contents) {
+    return Comparison(archive, files, contents).run(implied);
+}
+
+} // namespace bolt::image
