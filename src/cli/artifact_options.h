@@ -9,10 +9,8 @@
 
 namespace bolt::cli {
 
-struct ArtifactWords {
-    std::optional<HostPath> credentials_file;
-    std::optional<transfer::Credentials> credentials;
-    bool verifies_tls = true, quiet = false;
+struct ArtifactWords : RegistryWords {
+    bool quiet = false;
     // push
     std::vector<std::pair<std::string, std::string>> annotations;
     std::string type, subject;

@@ -25,11 +25,7 @@ inline constexpr Option manifest_push_options[] = {
     {"tls-verify", 0, "", "Require HTTPS and verify the registry's certificate (default true)", Set<ManifestPushWords>::flag<&ManifestPushWords::verifies_tls>},
 };
 
-struct ManifestInspectWords {
-    std::optional<HostPath> credentials_file;
-    std::optional<transfer::Credentials> credentials;
-    bool verifies_tls = true;
-};
+using ManifestInspectWords = RegistryWords;
 inline constexpr Option manifest_inspect_options[] = {
     {"authfile", 0, "file", "Read the registry's login from this file", Set<ManifestInspectWords>::parsed<&ManifestInspectWords::credentials_file, HostPath::absolute>, offers_files},
     {"creds", 0, "user:password", "Log in so, for this once", Set<ManifestInspectWords>::parsed<&ManifestInspectWords::credentials, parse_credentials>},

@@ -4,15 +4,15 @@
 #include <optional>
 
 #include "cli/command.h"
+#include "cli/registry_words.h"
 #include "sys/path.h"
 #include "transfer/push.h"
 
 namespace bolt::cli {
 
-struct PushWords {
-    std::optional<HostPath> credentials_file, digest_file;
-    std::optional<transfer::Credentials> credentials;
-    bool verifies_tls = true, quiet = false, all_tags = false, repacks = false;
+struct PushWords : RegistryWords {
+    std::optional<HostPath> digest_file;
+    bool quiet = false, all_tags = false, repacks = false;
     spec::LayerCompression compression = spec::LayerCompression::gzip;
     std::optional<int> level;
     transfer::ManifestFormat format = transfer::ManifestFormat::as_it_is;

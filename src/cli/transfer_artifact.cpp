@@ -5,48 +5,15 @@
 #include "cli/list_format.h"
 #include "cli/output.h"
 #include "cli/push_words.h"
+#include "cli/registry_access.h"
 #include "cli/transfer_command.h"
 #include "transfer/artifact.h"
-#include "transfer/registries.h"
 
 namespace bolt::cli {
 
 namespace {
 
-using transfer::Registries;
-
 constexpr std::string_view unknown_type = "application/vnd.unknown.artifact.v1", unknown_file_type = "application/octet-stream";
-
-Result<transfer::RegistryOptions> settings_of(ArtifactWords const& words) {
-    transfer::RegistryOptions settings;
-    settings.helpers = TRY(start_credential_helpers(words.credentials_file));
-    expect_interrupts();
-    settings.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
-    settings.credentials_file = words.credentials_file;
-    settings.credentials = words.credentials;
-    settings.cancelled = is_interrupted;
-    settings.say = [](std::string const& text) { say(text); };
-    return settings;
-}
-
-std::string tag_or_digest(image::Reference const& name) { return name.digest() ? name.digest()->text() : name.tag(); }
-
-// The first place that has the name.
-template <typename Value>
-Result<Value> at_some_place(image::Reference const& name, transfer::RegistryOptions const& settings, std::function<Result<Value>(transfer::Registry&)> const& ask) {
-    auto const registries = TRY(Registries::load(name));
-    Error last(ENOENT, fmt::format("'{}' has no registry", name.text()));
-    for (auto const& meaning : TRY(registries.meanings_of(name)))
-        for (auto const& place : TRY(registries.places_of(meaning, Registries::Use::pull))) {
-            auto own = settings;
-            if (place.is_insecure) own.verify = transfer::TlsVerify::no;
-            transfer::Registry registry(place.reference, transfer::Access::pull, own);
-            auto outcome = ask(registry);
-            if (outcome || !(outcome.error().is(ENOENT) || outcome.error().is(ECONNREFUSED) || outcome.error().is(EHOSTUNREACH))) return outcome;
-            last = outcome.error();
-        }
-    return last;
-}
 
 // ---- push
 
@@ -71,7 +38,7 @@ Result<void> push_files(ArtifactWords const& words, Words const& names) {
             if (artifact.files[other].title == artifact.files.back().title) return Error::of(EINVAL, "two files are called '{}'", artifact.files.back().title);
     }
     if (is_about_image) artifact.subject = tag_or_digest(target);
-    auto registry = TRY(transfer::open_target(target, TRY(settings_of(words))));
+    auto registry = TRY(transfer::open_target(target, TRY(registry_options(words))));
     auto const digest = TRY(transfer::push_artifact(registry, artifact, is_about_image ? std::nullopt : std::optional(target.tag())));
     auto const repository = target.domain() + "/" + target.repository();
     auto const name = is_about_image ? fmt::format("{}@{}", repository, digest) : target.text();
@@ -92,7 +59,7 @@ ListRow row_of_artifact(spec::Descriptor const& artifact) {
 
 Result<void> list_artifacts(ArtifactWords const& words, Words const& names) {
     auto const name = TRY(parse_destination(names[0]));
-    auto const found = TRY(at_some_place<std::vector<spec::Descriptor>>(name, TRY(settings_of(words)), [&](transfer::Registry& registry) { return transfer::list_referrers(registry, tag_or_digest(name), words.type); }));
+    auto const found = TRY(ask_places<std::vector<spec::Descriptor>>(name, TRY(registry_options(words)), [&](transfer::Registry& registry) { return transfer::list_referrers(registry, tag_or_digest(name), words.type); }));
     std::vector<ListRow> rows;
     for (auto const& artifact : found) rows.push_back(row_of_artifact(artifact));
     return print(TRY(format_list(words.quiet ? "{{.Digest}}" : words.format, "{{.Digest}}\t{{.Type}}\t{{.Annotations}}", columns, rows)));
@@ -103,7 +70,7 @@ Result<void> list_artifacts(ArtifactWords const& words, Words const& names) {
 Result<void> pull_files(ArtifactWords const& words, Words const& names) {
     auto const name = TRY(parse_destination(names[0]));
     auto const directory = TRY(HostPath::absolute(words.directory));
-    auto const written = TRY(at_some_place<std::vector<std::string>>(name, TRY(settings_of(words)), [&](transfer::Registry& registry) { return transfer::pull_artifact(registry, tag_or_digest(name), directory); }));
+    auto const written = TRY(ask_places<std::vector<std::string>>(name, TRY(registry_options(words)), [&](transfer::Registry& registry) { return transfer::pull_artifact(registry, tag_or_digest(name), directory); }));
     return words.quiet ? Result<void>() : print(written.empty() ? std::string() : join(written, "\n") + "\n");
 }
 

@@ -2,11 +2,11 @@
 #include "cli/manifest_options.h"
 #include "cli/output.h"
 #include "cli/push_words.h"
+#include "cli/registry_access.h"
 #include "cli/transfer_command.h"
 #include "cli/transfer_progress.h"
 #include "store/indexes.h"
 #include "transfer/push_index.h"
-#include "transfer/registries.h"
 
 namespace bolt::cli {
 
@@ -26,31 +26,10 @@ Result<void> push_named_index(ManifestPushWords const& words, Words const& names
     return words.removes ? store::remove_index(layout, name) : Result<void>();
 }
 
-// The document of the registry, to the last byte.
 Result<void> inspect_remote(ManifestInspectWords const& words, Words const& names) {
-    auto const layout = TRY(store::Layout::of_calling_user());
-    transfer::RegistryOptions options;
-    options.helpers = TRY(start_credential_helpers(words.credentials_file));
-    expect_interrupts();
-    options.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
-    options.credentials_file = words.credentials_file;
-    options.credentials = words.credentials;
-    options.cancelled = is_interrupted;
     auto const name = TRY(parse_destination(names[0]));
-    auto const registries = TRY(transfer::Registries::load(name));
-    std::vector<transfer::Registries::Place> places;
-    for (auto const& meaning : TRY(registries.meanings_of(name)))
-        for (auto& place : TRY(registries.places_of(meaning, transfer::Registries::Use::pull))) places.push_back(std::move(place));
-    std::optional<Error> last;
-    for (auto const& place : places) {
-        auto settings = options;
-        if (place.is_insecure) settings.verify = transfer::TlsVerify::no;
-        transfer::Registry registry(place.reference, transfer::Access::pull, settings);
-        auto const document = registry.manifest(name.digest() ? name.digest()->text() : name.tag());
-        if (document) return print(TRY(Json::parse(document.value().bytes)).dump(Json::Layout::pretty) + "\n");
-        last = document.error();
-    }
-    return last ? *last : Error::of(ENOENT, "'{}' has no registry", name.text());
+    auto const document = TRY(ask_places<std::string>(name, TRY(registry_options(words)), [&](transfer::Registry& registry) -> Result<std::string> { return TRY(registry.manifest(tag_or_digest(name))).bytes; }));
+    return print(TRY(Json::parse(document)).dump(Json::Layout::pretty) + "\n");
 }
 
 } // namespace

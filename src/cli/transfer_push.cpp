@@ -1,6 +1,7 @@
 // bolt-transfer push.
 #include "cli/output.h"
 #include "cli/push_words.h"
+#include "cli/registry_access.h"
 #include "cli/transfer_command.h"
 #include "cli/transfer_progress.h"
 #include "store/images.h"
@@ -19,12 +20,8 @@ Result<image::Reference> parse_destination(std::string_view text) {
 Result<transfer::PushOptions> prepare_push(store::Layout const& layout, PushWords const& words) {
     transfer::PushOptions options;
     if (words.digest_file) TRY(require_writable(*words.digest_file).while_doing("--digestfile"));
-    options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
+    options.registry = TRY(registry_options(words));
     TRY(prepare_transfer(layout));
-    options.registry.verify = words.verifies_tls ? transfer::TlsVerify::yes : transfer::TlsVerify::no;
-    options.registry.credentials_file = words.credentials_file;
-    options.registry.credentials = words.credentials;
-    options.registry.cancelled = is_interrupted;
     options.compression = words.compression;
     options.level = words.level;
     options.repacks = words.repacks;

@@ -36,11 +36,9 @@ class Comparison {
 public:
     Comparison(ByteSource& archive, Root const& files, ArchiveContents contents) : files_(files), contents_(contents), reader_(archive) {}
 
-    Result<std::optional<std::string>> run(std::vector<std::string> const& implied) {
+    Result<std::optional<std::string>> run() {
         while (auto const entry = TRY(reader_.next())) TRY(add(*entry).while_doing("'{}'", entry->name));
         TRY(reader_.finish());
-        for (auto const& path : implied)
-            if (auto const place = place_of(TRY(RootPath::parse_clamped(path)))) expected_.insert_or_assign(place->second, std::nullopt);
         // What came later in the archive replaced what came before.
         for (auto const& [place, difference] : expected_)
             if (difference) return difference;
@@ -61,9 +59,16 @@ private:
         return std::pair(Found{std::move(parent).value(), std::string(path.name()), path.absolute_text()}, std::move(place));
     }
 
+    // Directories that the archive has files in and does not describe.
+    void expect_parents(RootPath const& path) {
+        for (auto parent = path.parent(); !parent.is_top() && parents_.insert(parent.text()).second; parent = parent.parent())
+            if (auto const place = place_of(parent)) expected_.try_emplace(place->second, std::nullopt);
+    }
+
     Result<void> add(TarEntry const& entry) {
         auto const path = TRY(RootPath::parse_clamped(entry.name));
         if (path.is_top()) return {};
+        expect_parents(path);
         auto const name = std::string(path.name());
         bool const hides = name.starts_with(".wh.");
         if (name.starts_with(".wh..wh.")) return {};
@@ -148,12 +153,13 @@ private:
     ArchiveContents contents_;
     TarReader reader_;
     std::map<Place, std::optional<std::string>> expected_; // and what is wrong there
+    std::set<std::string> parents_;                        // that were looked at
 };
 
 } // namespace
 
-Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, std::vector<std::string> const& implied, ArchiveContents contents) {
-    return Comparison(archive, files, contents).run(implied);
+Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, ArchiveContents contents) {
+    return Comparison(archive, files, contents).run();
 }
 
 } // namespace bolt::image

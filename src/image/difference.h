@@ -6,7 +6,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "image/byte_source.h"
@@ -18,8 +17,7 @@ namespace bolt::image {
 enum class ArchiveContents { from_files, of_its_own };
 
 // One sentence about the first file that is another, is missing or is too much; none when all are there. Names, kinds, sizes, contents,
-// targets of links, names of one file and numbers of devices are compared; owners, modes, times and attributes are not. `implied`:
-// directories that the archive does not describe. Reads the archive to its end, whose failures are ours.
-Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, std::vector<std::string> const& implied, ArchiveContents contents);
+// targets of links, names of one file and numbers of devices are compared; owners, modes, times and attributes are not. Reads the archive to its end, whose failures are ours.
+Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, ArchiveContents contents);
 
 } // namespace bolt::image

@@ -1,0 +1,40 @@
+// How bolt-transfer's commands come to the registry that is meant.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "cli/registry_words.h"
+#include "image/reference.h"
+#include "transfer/registries.h"
+#include "transfer/registry.h"
+
+namespace bolt::cli {
+
+// As the words say; credential helpers are started, and signals that end the process only ask for its end. Before any threads.
+Result<transfer::RegistryOptions> registry_options(RegistryWords const& words);
+
+// The digest, or the tag.
+std::string tag_or_digest(image::Reference const& name);
+
+// Every place where a name may be found, in the order in which registries.conf has them.
+Result<std::vector<transfer::Registries::Place>> places_to_ask(image::Reference const& name);
+
+// The answer of the first place that has the name.
+template <typename Value>
+Result<Value> ask_places(image::Reference const& name, transfer::RegistryOptions const& options, std::function<Result<Value>(transfer::Registry&)> const& ask) {
+    Error last(ENOENT, fmt::format("'{}' has no registry", name.text()));
+    for (auto const& place : TRY(places_to_ask(name))) {
+        auto own = options;
+        if (place.is_insecure) own.verify = transfer::TlsVerify::no;
+        transfer::Registry registry(place.reference, transfer::Access::pull, own);
+        auto outcome = ask(registry);
+        bool const goes_on = !outcome && (outcome.error().is(ENOENT) || outcome.error().is(ECONNREFUSED) || outcome.error().is(EHOSTUNREACH));
+        if (!goes_on) return outcome;
+        last = outcome.error();
+    }
+    return last;
+}
+
+} // namespace bolt::cli
