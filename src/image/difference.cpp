@@ -21,8 +21,8 @@ using Place = std::tuple<dev_t, ino_t, std::string>; // the directory and the na
 
 bool is_kind(TarEntry::Type type, mode_t mode) {
     switch (type) {
-    case TarEntry::Type::file:
-    case TarEntry::Type::hard_link: return S_ISREG(mode) || type == TarEntry::Type::hard_link;
+    case TarEntry::Type::file: return S_ISREG(mode);
+    case TarEntry::Type::hard_link: return true; // of whatever the other name is
     case TarEntry::Type::symbolic_link: return S_ISLNK(mode);
     case TarEntry::Type::character_device: return S_ISCHR(mode);
     case TarEntry::Type::block_device: return S_ISBLK(mode);

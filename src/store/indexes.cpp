@@ -65,6 +65,8 @@ Result<void> change_index(Layout const& layout, image::Reference const& name, st
 }
 
 Result<void> remove_index(Layout const& layout, image::Reference const& name) {
+    TRY(layout.prepare());
+    auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, index_patience)); // nobody adds to it meanwhile
     auto const removed = remove_file(index_file(layout, name));
     return !removed && removed.error().is(ENOENT) ? Result<void>(unknown(name)) : removed;
 }

@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -22,10 +21,11 @@ struct NamedIndex {
 Result<std::optional<NamedIndex>> find_index(Layout const& layout, image::Reference const& name);
 // By name.
 Result<std::vector<NamedIndex>> list_indexes(Layout const& layout);
-// Makes an empty one. EEXIST when there is an index or an image of this name; EINVAL for a name that is no tag.
+// EEXIST when there is an index or an image of this name; EINVAL for a name that is no tag.
 Result<void> make_index(Layout const& layout, image::Reference const& name, std::string_view document);
 // ENOENT when there is none; `change` gets the document as it is and nobody else changes it meanwhile.
 Result<void> change_index(Layout const& layout, image::Reference const& name, std::function<Result<std::string>(std::string const&)> const& change);
+// ENOENT when there is none.
 Result<void> remove_index(Layout const& layout, image::Reference const& name);
 // Digest of a manifest, and an index that has it.
 Result<std::vector<std::pair<std::string, std::string>>> manifests_of_indexes(Layout const& layout);

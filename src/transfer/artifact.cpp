@@ -32,8 +32,8 @@ Result<spec::Descriptor> push_file(Registry& registry, ArtifactFile const& file)
 Result<void> push_empty(Registry& registry) {
     auto const digest = TRY(image::Digest::parse(image::empty_digest));
     if (TRY(has_blob(registry, digest))) return {};
-    auto const file = TRY(open_file(TRY(HostPath::parse("/tmp")), O_RDWR | O_TMPFILE, 0600));
-    if (write(file.number(), image::empty_contents.data(), image::empty_contents.size()) < 0) return Error::from_errno("write");
+    auto const file = TRY(make_memory_file("nothing"));
+    TRY(write_all(file, image::empty_contents));
     return upload_blob(registry, {digest, image::empty_contents.size(), file, {}});
 }
 
