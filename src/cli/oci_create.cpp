@@ -165,10 +165,12 @@ Result<void> start_container(std::string const& id) {
     auto const notifications = TRY(NotifyRelay::open(directory.path()));
     auto const init = notifications ? TRY(find_init(record)) : std::nullopt;
     auto const started = oci::start_over_socket(directory.start_socket());
-    // Somebody else may have been faster.
+    // Somebody else may have been faster. Nobody listens from then on, though the socket's name may still be there: whoever was faster removes it only now, or was killed before.
     bool const is_late = !started && (started.error().is(ECONNREFUSED) || started.error().is(ECONNRESET) || started.error().is(EPIPE) || started.error().is(ECHILD));
-    auto const since = is_late ? directory.status_of(record) : Result<ContainerStatus>(status);
-    if (is_late && since && since.value() == ContainerStatus::running) return not_created(record, since.value());
+    if (is_late && TRY(find_init(record))) {
+        unlink(directory.start_socket().c_str());
+        return not_created(record, ContainerStatus::running);
+    }
     TRY(Result<void>(started));
     if (record.has_poststart_hooks) {
         auto const spec = directory.read_config();
