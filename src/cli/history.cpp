@@ -21,8 +21,8 @@ struct HistoryOptions {
     std::string format;
 };
 
-constexpr std::string_view default_table = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
-constexpr ListColumn columns[] = {{"Comment", "COMMENT"}, {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"}, {"CreatedSince", "CREATED"}, {"ID", "IMAGE"}, {"Size", "SIZE"}};
+constexpr std::string_view history_format = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
+constexpr ListColumn history_columns[] = {{"Comment", "COMMENT"}, {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"}, {"CreatedSince", "CREATED"}, {"ID", "IMAGE"}, {"Size", "SIZE"}};
 constexpr std::size_t longest_step = 45; // docker's
 
 // A step of the image's making; one that made a layer has its size.
@@ -75,7 +75,7 @@ Result<int> history(HistoryOptions& options, Words const& words) {
     std::vector<ListRow> rows;
     // Only the newest step is an image of its own.
     for (auto step = steps.rbegin(); step != steps.rend(); ++step) rows.push_back(row_of(*step, step == steps.rbegin() ? id : "<missing>", options, now));
-    TRY(print(TRY(format_list(options.quiet ? "{{.ID}}" : options.format, default_table, columns, rows))));
+    TRY(print(TRY(format_list(options.quiet ? "{{.ID}}" : options.format, history_format, history_columns, rows))));
     return 0;
 }
 

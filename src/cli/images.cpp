@@ -22,9 +22,9 @@ struct ImagesOptions {
     std::string format;
 };
 
-constexpr std::string_view default_table = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+constexpr std::string_view images_format = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 constexpr std::string_view digest_table = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
-constexpr ListColumn columns[] = {
+constexpr ListColumn images_columns[] = {
     {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"}, {"Digest", "DIGEST"}, {"ID", "IMAGE ID"}, {"Repository", "REPOSITORY"}, {"Size", "SIZE"}, {"Tag", "TAG"},
 };
 constexpr std::string_view filter_keys[] = {"dangling", "label", "before", "since", "reference"};
@@ -113,7 +113,7 @@ Result<int> images(ImagesOptions& options, Words const& words) {
     std::vector<ListRow> rows;
     for (auto const& named : TRY(choose(list.images, options, words))) rows.push_back(row_of(named, options.full ? Width::full : Width::brief, now));
     bool const only_ids = options.quiet && (options.format.empty() || options.format == "table");
-    TRY(print(TRY(format_list(only_ids ? "{{.ID}}" : options.format, options.digests ? digest_table : default_table, columns, rows))));
+    TRY(print(TRY(format_list(only_ids ? "{{.ID}}" : options.format, options.digests ? digest_table : images_format, images_columns, rows))));
     return 0;
 }
 

@@ -18,8 +18,8 @@ struct PsOptions {
     std::string format;
 };
 
-constexpr std::string_view default_table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
-constexpr ListColumn columns[] = {
+constexpr std::string_view ps_format = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}";
+constexpr ListColumn ps_columns[] = {
     {"Command", "COMMAND"},   {"CreatedAt", "CREATED AT"}, {"ID", "CONTAINER ID"}, {"Image", "IMAGE"},        {"Labels", "LABELS"},
     {"LocalVolumes", "LOCAL VOLUMES"}, {"Mounts", "MOUNTS"}, {"Names", "NAMES"},   {"Networks", "NETWORKS"}, {"Ports", "PORTS"},
     {"RunningFor", "CREATED"}, {"State", "STATE"},         {"Status", "STATUS"},
@@ -47,7 +47,7 @@ Result<int> ps(PsOptions& options, Words const&) {
     std::vector<ListRow> rows;
     for (auto const& container : containers) rows.push_back(container_row(container, options.full ? Width::full : Width::brief, now));
     bool const only_ids = options.quiet && (options.format.empty() || options.format == "table");
-    TRY(print(TRY(format_list(only_ids ? "{{.ID}}" : options.format, default_table, columns, rows))));
+    TRY(print(TRY(format_list(only_ids ? "{{.ID}}" : options.format, ps_format, ps_columns, rows))));
     return 0;
 }
 

@@ -47,7 +47,7 @@ Result<void> push_files(ArtifactWords const& words, Words const& names) {
 
 // ---- ls
 
-constexpr ListColumn columns[] = {{"Digest", "DIGEST"}, {"Type", "TYPE"}, {"Size", "SIZE"}, {"Annotations", "ANNOTATIONS"}};
+constexpr ListColumn artifact_columns[] = {{"Digest", "DIGEST"}, {"Type", "TYPE"}, {"Size", "SIZE"}, {"Annotations", "ANNOTATIONS"}};
 
 ListRow row_of_artifact(spec::Descriptor const& artifact) {
     ListRow row;
@@ -62,7 +62,7 @@ Result<void> list_artifacts(ArtifactWords const& words, Words const& names) {
     auto const found = TRY(ask_places<std::vector<spec::Descriptor>>(name, TRY(registry_options(words)), [&](transfer::Registry& registry) { return transfer::list_referrers(registry, tag_or_digest(name), words.type); }));
     std::vector<ListRow> rows;
     for (auto const& artifact : found) rows.push_back(row_of_artifact(artifact));
-    return print(TRY(format_list(words.quiet ? "{{.Digest}}" : words.format, "{{.Digest}}\t{{.Type}}\t{{.Annotations}}", columns, rows)));
+    return print(TRY(format_list(words.quiet ? "{{.Digest}}" : words.format, "{{.Digest}}\t{{.Type}}\t{{.Annotations}}", artifact_columns, rows)));
 }
 
 // ---- pull

@@ -16,7 +16,7 @@ namespace bolt {
 
 namespace {
 
-std::string own_link(FdRef fd) { return fmt::format("/proc/self/fd/{}", fd.number()); }
+std::string link_of_fd(FdRef fd) { return fmt::format("/proc/self/fd/{}", fd.number()); }
 
 struct Entry {
     std::string name;
@@ -76,7 +76,7 @@ Result<void> copy_file_contents(FdRef source, FdRef target) {
 }
 
 void copy_extended_attributes(FdRef source, FdRef target) {
-    auto const from = own_link(source), to = own_link(target);
+    auto const from = link_of_fd(source), to = link_of_fd(target);
     std::string names(4096, '\0');
     auto const length = listxattr(from.c_str(), names.data(), names.size());
     if (length <= 0) return;

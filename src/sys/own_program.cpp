@@ -15,14 +15,14 @@ namespace bolt {
 
 namespace {
 
-constexpr char own_link[] = "/proc/self/exe";
+constexpr char own_executable[] = "/proc/self/exe";
 
 constexpr int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
 // Already a copy, or not ours to write to. A read-only mount answers EROFS.
 bool is_unwritable() {
-    if (faccessat(AT_FDCWD, own_link, W_OK, AT_EACCESS) < 0) return true;
-    UniqueFd const file(open(own_link, O_RDONLY | O_CLOEXEC));
+    if (faccessat(AT_FDCWD, own_executable, W_OK, AT_EACCESS) < 0) return true;
+    UniqueFd const file(open(own_executable, O_RDONLY | O_CLOEXEC));
     if (!file.is_open()) return false;
     int const found = fcntl(file.number(), F_GET_SEALS);
     return found >= 0 && (found & seals) == seals;
@@ -45,7 +45,7 @@ Result<UniqueFd> make_executable_memory() {
 }
 
 Result<UniqueFd> copy_and_seal() {
-    auto const file = TRY(open_file(TRY(HostPath::parse(own_link)), O_RDONLY));
+    auto const file = TRY(open_file(TRY(HostPath::parse(own_executable)), O_RDONLY));
     auto copy = TRY(make_executable_memory());
     for (;;) {
         auto const copied = sendfile(copy.number(), file.number(), nullptr, 1u << 30);
@@ -66,12 +66,12 @@ Result<void> stay_in_memory(FdRef mount, char* const* arguments) {
 
 } // namespace
 
-Result<HostPath> own_program() { return HostPath::parse(TRY(read_symlink(TRY(HostPath::parse(own_link))))); }
+Result<HostPath> own_program() { return HostPath::parse(TRY(read_symlink(TRY(HostPath::parse(own_executable))))); }
 
-Result<UniqueFd> open_own_program() { return open_file(TRY(HostPath::parse(own_link)), O_PATH); }
+Result<UniqueFd> open_own_program() { return open_file(TRY(HostPath::parse(own_executable)), O_PATH); }
 
 bool own_program_is_busy() {
-    UniqueFd const file(open(own_link, O_WRONLY | O_CLOEXEC));
+    UniqueFd const file(open(own_executable, O_WRONLY | O_CLOEXEC));
     return !file.is_open() && errno == ETXTBSY;
 }
 

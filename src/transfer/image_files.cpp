@@ -15,7 +15,7 @@ namespace bolt::transfer {
 
 namespace {
 
-constexpr std::uint64_t longest_document = 16u << 20;
+constexpr std::uint64_t longest_archived_document = 16u << 20;
 constexpr std::size_t most_entries = 100'000;
 
 // "./a//b/../c" is "a/c": names of archives are compared in this form.
@@ -40,7 +40,7 @@ std::string_view directory_of(std::string_view name) { return name.substr(0, nam
 Result<std::optional<std::string>> ImageFiles::find_text(std::string_view name) const {
     auto const part = TRY(find(name));
     if (!part) return std::optional<std::string>();
-    if (part->size > longest_document) return Error::of(EFBIG, "'{}' has {} bytes, which is too much for a document", name, part->size);
+    if (part->size > longest_archived_document) return Error::of(EFBIG, "'{}' has {} bytes, which is too much for a document", name, part->size);
     image::RangeSource source(part->file, part->offset, part->size);
     std::string text;
     for (auto piece = TRY(source.next()); !piece.empty(); piece = TRY(source.next())) text.append(piece.data(), piece.size());

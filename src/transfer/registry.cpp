@@ -18,7 +18,7 @@ namespace bolt::transfer {
 namespace {
 
 // Registries need not take longer ones (distribution specification, "Pushing Manifests").
-constexpr std::size_t longest_manifest = 4u << 20, longest_document = 16u << 20;
+constexpr std::size_t longest_manifest = 4u << 20, longest_configuration = 16u << 20;
 constexpr std::size_t longest_token = 1u << 20;
 
 // The registry's own words: {"errors":[{"code":…,"message":…}]}.
@@ -292,8 +292,8 @@ Result<std::optional<Registry::Referrers>> Registry::referrers(image::Digest con
 }
 
 Result<std::string> Registry::blob(image::Digest const& digest, std::uint64_t size) {
-    if (size > longest_document) return Error::of(EFBIG, "blob {} is said to have {} bytes, which is too much for a configuration", digest, size);
-    auto response = TRY(get("/blobs/" + digest.text(), {}, longest_document, fmt::format("blob {}", digest)));
+    if (size > longest_configuration) return Error::of(EFBIG, "blob {} is said to have {} bytes, which is too much for a configuration", digest, size);
+    auto response = TRY(get("/blobs/" + digest.text(), {}, longest_configuration, fmt::format("blob {}", digest)));
     auto const found = image::Hasher::of(response.body, digest.algorithm());
     if (found != digest)
         return Error::of(EBADMSG, "registry '{}' answered with the wrong contents for blob {}: they have digest {}; try again, or tell whoever runs it", host(), digest, found);
