@@ -27,12 +27,14 @@ inline constexpr Option save_options[] = {
 struct LoadWords {
     std::optional<HostPath> input;
     std::optional<spec::ImagePlatform> platform;
+    std::optional<HostPath> policy_file;
     bool quiet = false;
 };
 inline constexpr Option load_options[] = {
     {"input", 'i', "path", "Read this archive or directory instead of standard input", Set<LoadWords>::parsed<&LoadWords::input, HostPath::absolute>, offers_files},
     {"platform", 0, "string", "Load the images for this platform, such as linux/arm64", Set<LoadWords>::parsed<&LoadWords::platform, image::parse_platform>},
     {"quiet", 'q', "", "Suppress progress", Set<LoadWords>::flag<&LoadWords::quiet>},
+    {"signature-policy", 0, "file", "The policy that says what is taken, instead of policy.json", Set<LoadWords>::parsed<&LoadWords::policy_file, HostPath::absolute>, offers_files},
 };
 
 } // namespace bolt::cli

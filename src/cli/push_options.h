@@ -11,7 +11,7 @@
 namespace bolt::cli {
 
 struct PushWords : RegistryWords {
-    std::optional<HostPath> digest_file;
+    std::optional<HostPath> digest_file, signing_key, passphrase_file;
     bool quiet = false, all_tags = false, repacks = false;
     spec::LayerCompression compression = spec::LayerCompression::gzip;
     std::optional<int> level;
@@ -33,6 +33,8 @@ inline constexpr Option push_options[] = {
     {"force-compression", 0, "", "Pack layers of another compression anew", Set<PushWords>::flag<&PushWords::repacks>},
     {"format", 'f', "string", "Manifest's format: oci or docker (default: as it is)", Set<PushWords>::parsed<&PushWords::format, parse_manifest_format>, "oci docker"},
     {"quiet", 'q', "", "Suppress verbose output", Set<PushWords>::flag<&PushWords::quiet>},
+    {"sign-by-sigstore-private-key", 0, "file", "Sign the image there with this key, as `bolt image sign` does", Set<PushWords>::parsed<&PushWords::signing_key, HostPath::absolute>, offers_files},
+    {"sign-passphrase-file", 0, "file", "The key's passphrase; without this it is $COSIGN_PASSWORD, or asked for", Set<PushWords>::parsed<&PushWords::passphrase_file, HostPath::absolute>, offers_files},
     {"tls-verify", 0, "", "Require HTTPS and verify the registry's certificate (default true)", Set<PushWords>::flag<&PushWords::verifies_tls>},
 };
 

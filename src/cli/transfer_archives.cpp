@@ -80,10 +80,11 @@ Result<void> load(LoadWords const& words, Words const&) {
     auto const entry = TRY(prepare_transfer(layout));
     transfer::PullOptions options;
     options.platform = words.platform;
+    options.policy_file = words.policy_file;
     options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
     options.cancelled = is_interrupted;
     TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
-    for (auto const& loaded : TRY(transfer::load(layout, std::move(files), options, progress).while_doing("read {}", what))) {
+    for (auto const& loaded : TRY(transfer::load(layout, std::move(files), words.input ? words.input->text() : std::string(), options, progress).while_doing("read {}", what))) {
         if (loaded.names.empty()) TRY(print(fmt::format("Loaded image ID: {}\n", loaded.id)));
         for (auto const& name : loaded.names) TRY(print(fmt::format("Loaded image: {}:{}\n", name.familiar_name(), name.tag())));
     }

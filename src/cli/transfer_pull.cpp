@@ -19,7 +19,7 @@ struct PullWords {
     transfer::PullPolicy policy = transfer::PullPolicy::always;
     bool quiet = false;
     std::optional<int> report_fd;
-    std::optional<HostPath> credentials_file, data, runtime;
+    std::optional<HostPath> credentials_file, data, runtime, policy_file;
     std::optional<transfer::Credentials> credentials;
     std::chrono::seconds stall_timeout{30};
 };
@@ -55,6 +55,7 @@ constexpr Option pull_options[] = {
     {"policy", 0, "string", "When to ask the registry: always, or when the image is missing", ToPull::parsed<&PullWords::policy, parse_policy>, "always missing"},
     {"quiet", 'q', "", "Print only the image's name", ToPull::flag<&PullWords::quiet>},
     {"report-fd", 0, "number", "Write the image's name to this descriptor, or why it failed, for a caller who tells it", ToPull::parsed<&PullWords::report_fd, parse_descriptor>},
+    {"signature-policy", 0, "file", "The policy that says what is taken, instead of policy.json", ToPull::parsed<&PullWords::policy_file, HostPath::absolute>, offers_files},
     {"stall-timeout", 0, "seconds", "Give a connection up that has sent nothing for so long", ToPull::parsed<&PullWords::stall_timeout, parse_seconds>},
     {"store-data", 0, "dir", "Where images are kept", ToPull::parsed<&PullWords::data, HostPath::absolute>, offers_files},
     {"store-runtime", 0, "dir", "Where state that a reboot ends is kept", ToPull::parsed<&PullWords::runtime, HostPath::absolute>, offers_files},
@@ -86,6 +87,7 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     auto const entry = TRY(prepare_transfer(layout));
     options.platform = words.platform;
     options.policy = words.policy;
+    options.policy_file = words.policy_file;
     options.registry.verify = words.verify;
     options.registry.credentials_file = words.credentials_file;
     options.registry.credentials = words.credentials;

@@ -1,5 +1,6 @@
 // bolt-transfer push.
 #include "cli/output.h"
+#include "cli/private_key_file.h"
 #include "cli/push_words.h"
 #include "cli/registry_access.h"
 #include "cli/transfer_command.h"
@@ -7,6 +8,7 @@
 #include "store/images.h"
 #include "sys/file.h"
 #include "transfer/push.h"
+#include "transfer/signatures.h"
 
 namespace bolt::cli {
 
@@ -82,14 +84,24 @@ Result<std::vector<Way>> find_ways(store::Layout const& layout, PushWords const&
     return ways;
 }
 
+Result<void> sign_pushed(transfer::Pushed const& pushed, image::PrivateKey const& key, transfer::PushOptions const& options) {
+    constexpr transfer::SignatureForm forms[] = {transfer::SignatureForm::tag, transfer::SignatureForm::bundle};
+    auto registry = TRY(transfer::open_target(pushed.reference, options.registry));
+    return transfer::sign(registry, {pushed.manifest, pushed.reference.text(), {}}, key, forms);
+}
+
 Result<void> push(PushWords const& words, Words const& names) {
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
+    // Asked for before anything is sent.
+    auto const key = words.signing_key ? std::optional(TRY(read_private_key(*words.signing_key, words.passphrase_file))) : std::nullopt;
     auto const options = TRY(prepare_push(layout, words));
     for (auto const& way : TRY(find_ways(layout, words, names))) {
         TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
         if (way.target.was_short()) progress.note(fmt::format("the name has no registry: pushing to '{}'", way.target.text()));
-        TRY(print_pushed(TRY(transfer::push(layout, way.image, way.target, options, progress)), words));
+        auto const pushed = TRY(transfer::push(layout, way.image, way.target, options, progress));
+        if (key) TRY(sign_pushed(pushed, *key, options).while_doing("it was pushed, but not signed"));
+        TRY(print_pushed(pushed, words));
     }
     return {};
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "spec/image_manifest.h"
 
 namespace bolt::image {
@@ -25,6 +26,9 @@ struct Artifact {
 
     std::string manifest() const;
 };
+
+// As manifests and indexes have it, without urls.
+Json descriptor_json(spec::Descriptor const& descriptor);
 
 // The descriptor of a manifest in an index of referrers (distribution specification 1.1, "Listing Referrers"): with the artifact's type
 // and annotations.

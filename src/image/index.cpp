@@ -1,19 +1,10 @@
 #include "image/index.h"
 
-#include "base/json.h"
+#include "image/artifact.h"
 
 namespace bolt::image {
 
 namespace {
-
-Json to_json(spec::Descriptor const& manifest) {
-    auto json = Json::object().set("mediaType", manifest.media_type).set("digest", manifest.digest).set("size", manifest.size);
-    if (manifest.platform)
-        json.set("platform", Json::object().set("architecture", manifest.platform->architecture).set("os", manifest.platform->os).set_unless_empty("variant", manifest.platform->variant));
-    auto annotations = Json::object();
-    for (auto const& [key, value] : manifest.annotations) annotations.set(key, value);
-    return json.set_unless_empty("annotations", std::move(annotations));
-}
 
 struct Parts {
     Json document;
@@ -50,8 +41,8 @@ Result<std::string> with_manifest(std::string_view index, spec::Descriptor const
     auto parts = TRY(take_apart(index));
     bool const is_there = parts.has(manifest.digest);
     auto changed = Json::array();
-    for (auto& known : parts.manifests) changed.push(TRY(known.string_or("digest", "")) == manifest.digest ? to_json(manifest) : std::move(known));
-    if (!is_there) changed.push(to_json(manifest));
+    for (auto& known : parts.manifests) changed.push(TRY(known.string_or("digest", "")) == manifest.digest ? descriptor_json(manifest) : std::move(known));
+    if (!is_there) changed.push(descriptor_json(manifest));
     return parts.with(std::move(changed));
 }
 

@@ -99,22 +99,27 @@ private:
 
 Result<image::Digest> push_artifact(Registry& registry, ArtifactToPush const& artifact, std::optional<std::string> const& tag) {
     image::Artifact made{artifact.type, {}, {}, artifact.annotations};
-    std::optional<image::Digest> subject;
-    if (artifact.subject) {
-        auto const document = TRY(registry.manifest(*artifact.subject));
-        subject = document.digest;
-        made.subject = spec::Descriptor{media_type_of(document), document.digest.text(), document.bytes.size(), {}, {}, {}, {}};
-    }
+    if (artifact.subject) made.subject = TRY(find_subject(registry, *artifact.subject));
     for (auto const& file : artifact.files) made.files.push_back(TRY(push_file(registry, file)));
+    return push_artifact(registry, made, tag);
+}
+
+Result<spec::Descriptor> find_subject(Registry& registry, std::string const& tag_or_digest) {
+    auto const document = TRY(registry.manifest(tag_or_digest));
+    return spec::Descriptor{media_type_of(document), document.digest.text(), document.bytes.size(), {}, {}, {}, {}};
+}
+
+Result<image::Digest> push_artifact(Registry& registry, image::Artifact const& artifact, std::optional<std::string> const& tag) {
     TRY(push_empty(registry));
-    auto const manifest = made.manifest();
+    auto const manifest = artifact.manifest();
     auto const digest = image::Hasher::of(manifest);
     std::string const type(spec::media_type::oci_manifest);
     auto const answer = TRY(registry.put_manifest(tag.value_or(digest.text()), type, manifest));
-    if (!subject || !answer.header("oci-subject").empty()) return digest;
-    auto const list = TRY(listed_by_tag(registry, *subject));
+    if (!artifact.subject || !answer.header("oci-subject").empty()) return digest;
+    auto const subject = TRY(image::Digest::parse(artifact.subject->digest));
+    auto const list = TRY(listed_by_tag(registry, subject));
     spec::Descriptor const entry{type, digest.text(), manifest.size(), {}, artifact.annotations, {}, artifact.type};
-    TRY(registry.put_manifest(tag_of_referrers(*subject), std::string(spec::media_type::oci_index), image::with_referrer(list, entry)));
+    TRY(registry.put_manifest(tag_of_referrers(subject), std::string(spec::media_type::oci_index), image::with_referrer(list, entry)));
     return digest;
 }
 

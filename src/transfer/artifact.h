@@ -29,6 +29,11 @@ struct ArtifactToPush {
 // of its referrers, by the registry or, where that does not know them, by us. ENOENT when there is no such subject.
 Result<image::Digest> push_artifact(Registry& registry, ArtifactToPush const& artifact, std::optional<std::string> const& tag);
 
+// What a tag or a digest stands for, as an artifact about it names it.
+Result<spec::Descriptor> find_subject(Registry& registry, std::string const& tag_or_digest);
+// The same for an artifact whose files the repository has already.
+Result<image::Digest> push_artifact(Registry& registry, image::Artifact const& artifact, std::optional<std::string> const& tag);
+
 // What is about the manifest that this tag or digest stands for.
 Result<std::vector<spec::Descriptor>> list_referrers(Registry& registry, std::string const& tag_or_digest, std::string_view type);
 

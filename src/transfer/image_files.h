@@ -26,6 +26,7 @@ class ImageFiles {
 public:
     virtual ~ImageFiles() = default;
     virtual Result<std::optional<FilePart>> find(std::string_view name) const = 0;
+    virtual bool is_archive() const = 0;
     // A document of at most 16 MiB; none when it is not there.
     Result<std::optional<std::string>> find_text(std::string_view name) const;
 };
@@ -34,6 +35,7 @@ class DirectoryFiles : public ImageFiles {
 public:
     explicit DirectoryFiles(Root directory) : directory_(std::move(directory)) {}
     Result<std::optional<FilePart>> find(std::string_view name) const override;
+    bool is_archive() const override { return false; }
 
 private:
     Root directory_;
@@ -46,6 +48,7 @@ public:
     // EINVAL for damage, E2BIG for more than 100,000 entries.
     static Result<std::unique_ptr<ArchiveFiles>> open(UniqueFd file);
     Result<std::optional<FilePart>> find(std::string_view name) const override;
+    bool is_archive() const override { return true; }
 
 private:
     struct Place {

@@ -9,6 +9,7 @@
 #include "store/sweep.h"
 #include "transfer/commit.h"
 #include "transfer/oci_layout.h"
+#include "transfer/policy.h"
 #include "transfer/resolve.h"
 
 namespace bolt::transfer {
@@ -20,12 +21,15 @@ public:
     Loading(store::Layout const& layout, std::shared_ptr<ImageFiles const> files, PullOptions const& options, Progress& progress)
         : layout_(layout), files_(std::move(files)), options_(options), progress_(progress), wanted_(options.platform.value_or(image::platform_of_host())) {}
 
-    Result<std::vector<Loaded>> run() {
-        if (TRY(files_->find("index.json")))
+    Result<std::vector<Loaded>> run(std::string_view path) {
+        auto const policy = TRY(Policy::load(options_.policy_file));
+        if (TRY(files_->find("index.json"))) {
+            TRY(policy.admit_file(files_->is_archive() ? "oci-archive" : "oci", path));
             TRY(load_layout());
-        else if (auto const manifest = TRY(files_->find_text("manifest.json")))
+        } else if (auto const manifest = TRY(files_->find_text("manifest.json"))) {
+            TRY(policy.admit_file("docker-archive", ""));
             TRY(load_docker_archive(*manifest));
-        else
+        } else
             return Error::of(EINVAL, "there is neither index.json nor manifest.json: this is no archive of images; `docker export` and `podman export` write others");
         if (loaded_.empty()) return Error::of(ENOENT, "there is no image for {} in it", wanted_.text());
         return std::move(loaded_);
@@ -163,9 +167,9 @@ private:
 
 } // namespace
 
-Result<std::vector<Loaded>> load(store::Layout const& layout, std::shared_ptr<ImageFiles const> files, PullOptions const& options, Progress& progress) {
+Result<std::vector<Loaded>> load(store::Layout const& layout, std::shared_ptr<ImageFiles const> files, std::string_view path, PullOptions const& options, Progress& progress) {
     for (auto const& error : store::sweep(layout, store::Layers::stay)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
-    return store::explain_full(Loading(layout, std::move(files), options, progress).run(), layout);
+    return store::explain_full(Loading(layout, std::move(files), options, progress).run(path), layout);
 }
 
 } // namespace bolt::transfer

@@ -4,6 +4,7 @@
 #include "store/sweep.h"
 #include "transfer/commit.h"
 #include "transfer/oci_layout.h"
+#include "transfer/policy.h"
 #include "transfer/pull_layers.h"
 #include "transfer/registries.h"
 #include "transfer/resolve.h"
@@ -57,25 +58,39 @@ Result<ResolvedImage> resolve_shipped(Source const& source, spec::ImagePlatform 
     return resolve(documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted);
 }
 
-Result<Answer> ask(Registries::Place const& place, PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
+// How a name without a registry, and one with, comes to an image: what is the same for all that are tried.
+struct Asking {
+    Registries const& registries;
+    Policy const& policy;
+    PullOptions const& options;
+    spec::ImagePlatform const& wanted;
+    Progress& progress;
+};
+
+Result<Answer> ask(Registries::Place const& place, image::Reference const& meant, Asking const& asking) {
+    auto const& [registries, policy, options, wanted, progress] = asking;
     auto settings = options.registry;
     settings.cancelled = options.cancelled;
-    settings.say = [&progress](std::string const& text) { progress.note(text); };
+    settings.say = [&said = progress](std::string const& text) { said.note(text); };
     if (place.is_insecure) settings.verify = TlsVerify::no;
     auto registry = std::make_unique<Registry>(place.reference, Access::pull, std::move(settings));
     RegistryDocuments documents(*registry);
     auto const& name = place.reference;
     auto resolved = TRY(resolve(documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted));
+    // Whoever has signed the index has signed every manifest that it names.
+    image::Digest const digests[] = {resolved.repository, resolved.manifest};
+    TRY(policy.admit(*registry, meant, std::span(digests).first(resolved.repository == resolved.manifest ? 1 : 2)));
     return Answer{std::move(registry), std::move(resolved)};
 }
 
 // The first of the places that has it.
-Result<Answer> ask_all(Registries const& registries, image::Reference const& name, PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
-    auto const places = TRY(registries.places_of(name, Registries::Use::pull));
+Result<Answer> ask_all(image::Reference const& name, Asking const& asking) {
+    TRY(asking.policy.consider(name));
+    auto const places = TRY(asking.registries.places_of(name, Registries::Use::pull));
     for (std::size_t at = 0;; ++at) {
-        auto answer = ask(places[at], options, wanted, progress);
+        auto answer = ask(places[at], name, asking);
         if (answer || answer.error().is(ECANCELED) || at + 1 == places.size()) return answer;
-        progress.note(fmt::format("{}; going on with '{}'", answer.error().text(), places[at + 1].reference.text()));
+        asking.progress.note(fmt::format("{}; going on with '{}'", answer.error().text(), places[at + 1].reference.text()));
     }
 }
 
@@ -103,13 +118,12 @@ Result<Pulled> take_shipped(store::Layout const& layout, Source const& source, P
 }
 
 // A name without a registry may mean several images: the first that is there.
-Result<Pulled> pull_any(store::Layout const& layout, Registries const& registries, image::Reference const& asked, std::vector<image::Reference> const& names,
-                        PullOptions const& options, spec::ImagePlatform const& wanted, Progress& progress) {
+Result<Pulled> pull_any(store::Layout const& layout, image::Reference const& asked, std::vector<image::Reference> const& names, Asking const& asking) {
     ErrorList errors;
     for (auto const& name : names) {
-        if (asked.was_short() || asked.is_shipped()) progress.note(fmt::format("the name has no registry: taking '{}'", name.text()));
-        auto answer = ask_all(registries, name, options, wanted, progress);
-        if (answer) return take(layout, {name, std::nullopt}, answer.value(), options, progress);
+        if (asked.was_short() || asked.is_shipped()) asking.progress.note(fmt::format("the name has no registry: taking '{}'", name.text()));
+        auto answer = ask_all(name, asking);
+        if (answer) return take(layout, {name, std::nullopt}, answer.value(), asking.options, asking.progress);
         if (answer.error().is(ECANCELED)) return answer.error();
         errors.push_back(std::move(answer).error());
     }
@@ -133,7 +147,9 @@ Result<Pulled> pull(store::Layout const& layout, image::Reference const& referen
     if (auto const local = options.policy == PullPolicy::missing ? find_local(layout, names, wanted) : std::nullopt)
         return Pulled{TRY(image::Reference::parse(local->references.front())), local->id, local->manifest, local->repository_digest.value_or(local->manifest), Pulled::Status::up_to_date};
     for (auto const& error : store::sweep(layout, store::Layers::stay)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
-    return store::explain_full(source.shipped ? take_shipped(layout, source, options, wanted, progress) : pull_any(layout, registries, reference, names, options, wanted, progress), layout);
+    if (source.shipped) return store::explain_full(take_shipped(layout, source, options, wanted, progress), layout);
+    auto const policy = TRY(Policy::load(options.policy_file));
+    return store::explain_full(pull_any(layout, reference, names, {registries, policy, options, wanted, progress}), layout);
 }
 
 } // namespace bolt::transfer

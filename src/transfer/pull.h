@@ -28,6 +28,7 @@ struct PullOptions {
     image::UnmappedIds unmapped_ids = image::UnmappedIds::refuse;
     store::Sync sync = store::Sync::whole_file_system;
     bool keeps_blobs = true;                       // the layers as they came, for a later push
+    std::optional<HostPath> policy_file;           // which images are taken (policy.h); absent: the user's, or the host's
     std::optional<HostPath> shipped_images;        // an OCI layout; absent: none are known
     std::function<bool()> cancelled;               // asked several times a second
 };

@@ -11,6 +11,7 @@ import pytest
 
 sys.path[:0] = [os.path.dirname(__file__), os.path.join(os.path.dirname(__file__), "../cli")]
 import debian_images  # noqa: E402
+from debian13 import Debian13  # noqa: E402
 from debian_images import MANIFEST  # noqa: E402
 from free_port import free_port  # noqa: E402
 
@@ -82,3 +83,10 @@ def registry(layouts):
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def debian13():
+    place = tempfile.mkdtemp(prefix="bolt-debian13-", dir="/var/tmp")
+    yield Debian13(place)
+    shutil.rmtree(place)

@@ -2,7 +2,7 @@
 
 # make: gcc uses it to compile the parts of a link-time optimised program at once.
 BUILD_PACKAGES="meson ninja-build pkg-config g++ make ccache git libseccomp-dev libcap-dev libyajl-dev libfmt-dev libcurl4-openssl-dev
- libssl-dev libzstd-dev liblzma-dev libisal-dev libtoml11-dev zlib1g-dev catch2 busybox-static passwd uidmap passt python3"
+ libssl-dev libzstd-dev liblzma-dev libsodium-dev libisal-dev libtoml11-dev zlib1g-dev catch2 busybox-static passwd uidmap passt python3"
 # libdevmapper: for dockerd, which the tests unpack and do not install.
 TEST_PACKAGES="python3-pytest python3-grpcio mmdebstrap skopeo docker-registry crun runc criu strace podman conmon libdevmapper1.02.1 curl jq procps iproute2
  mandoc mount e2fsprogs zstd util-linux shellcheck zsh fish"
