@@ -7,7 +7,7 @@ namespace {
 constexpr Command const* all[] = {
     &run_command,  &exec_command,    &ps_command,   &pull_command, &push_command, &images_command,  &version_command, &info_command,
     &attach_command, &commit_command, &create_command, &diff_command, &export_command, &history_command, &import_command, &inspect_command, &kill_command, &logs_command, &restart_command, &rm_command,
-    &rmi_command,  &save_command,  &load_command, &login_command, &logout_command, &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
+    &rmi_command,  &save_command,  &search_command, &load_command, &login_command, &logout_command, &start_command,   &stop_command, &tag_command,  &untag_command, &wait_command, &help_command,
 };
 
 constexpr GroupedCommand grouped[] = {
@@ -28,7 +28,7 @@ constexpr GroupedCommand grouped[] = {
     {"image", "list", &images_command, {}},         {"image", "ls", &images_command, {}},
     {"image", "pull", &pull_command, {}},           {"image", "push", &push_command, {}},
     {"image", "prune", &image_prune_command, {}},   {"image", "remove", &rmi_command, {}},
-    {"image", "rm", &rmi_command, {}},              {"image", "sign", &image_sign_command, {}},
+    {"image", "rm", &rmi_command, {}},              {"image", "search", &search_command, {}},       {"image", "sign", &image_sign_command, {}},
     {"image", "tag", &tag_command, {}},             {"image", "trust", &image_trust_command, {}},
     {"image", "verify", &image_verify_command, {}},
     {"image", "untag", &untag_command, {}},         {"store", "check", &store_check_command, {}},

@@ -14,7 +14,7 @@ namespace bolt::cli {
 extern Command const transfer_pull_command, transfer_push_command, transfer_save_command, transfer_load_command, transfer_login_command, transfer_logout_command,
     transfer_commit_command, transfer_import_command, transfer_store_check_command,
     transfer_manifest_push_command, transfer_manifest_inspect_command, transfer_artifact_ls_command, transfer_artifact_pull_command, transfer_artifact_push_command,
-    transfer_image_sign_command, transfer_image_verify_command, transfer_image_trust_command;
+    transfer_image_sign_command, transfer_image_verify_command, transfer_image_trust_command, transfer_search_command;
 
 // What asks programs for logins; none when no file names any. Before prepare_transfer().
 Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(std::optional<HostPath> const& credentials_file);

@@ -177,6 +177,14 @@ Result<std::vector<image::Reference>> Registries::meanings_of(image::Reference c
     return meanings;
 }
 
+std::vector<image::Reference> Registries::searched(image::Reference const& reference) const {
+    std::vector<image::Reference> names;
+    for (auto const& registry : getenv("BOLT_DEFAULT_REGISTRY") ? std::vector<std::string>() : searched_)
+        if (auto name = image::Reference::parse(fmt::format("{}/{}", registry, reference.familiar_name()))) names.push_back(std::move(name).value());
+    if (names.empty()) names.push_back(reference);
+    return names;
+}
+
 Registries::Entry const* Registries::find(image::Reference const& reference) const {
     auto const text = reference.domain() + "/" + text_below(reference);
     Entry const* best = nullptr;

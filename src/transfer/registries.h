@@ -26,6 +26,9 @@ public:
     // searched, else only `reference` itself. EINVAL when `short-name-mode` asks for a registry and there are several.
     Result<std::vector<image::Reference>> meanings_of(image::Reference const& reference) const;
 
+    // A name without a registry, in every registry that is searched; in the default one where none is.
+    std::vector<image::Reference> searched(image::Reference const& reference) const;
+
     // Where to ask for it, in order: mirrors, for pulling, then the registry's own location. The names are the places' own.
     struct Place {
         image::Reference reference;

@@ -62,7 +62,8 @@ Registry::Registry(image::Reference const& reference, Access access, RegistryOpt
 std::string Registry::base_url() const {
     // Docker's registry answers to another name than its images carry.
     auto const host = reference_.domain() == "docker.io" ? std::string("registry-1.docker.io") : reference_.domain();
-    return fmt::format("{}://{}/v2/{}", scheme_.empty() ? "https" : scheme_, host, access_ == Access::login ? "" : reference_.repository());
+    auto const below = access_ == Access::login ? std::string("/") : access_ == Access::catalog ? std::string() : "/" + reference_.repository();
+    return fmt::format("{}://{}/v2{}", scheme_.empty() ? "https" : scheme_, host, below);
 }
 
 Error Registry::explain(long status, std::string_view body, std::string_view what) const {
@@ -117,7 +118,8 @@ Result<void> Registry::fetch_token(std::string const& realm, std::string const& 
     // Credentials must not leave in the clear: libcurl refuses too, but does not say why.
     if (plain && scheme_ != "http") return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is not encrypted", host(), realm);
     // A registry asks for what one request needs; we want what all need.
-    if (access_ == Access::push || scope.empty()) scope = fmt::format("repository:{}:{}", reference_.repository(), access_ == Access::pull ? "pull" : "pull,push");
+    if (access_ == Access::catalog) scope = "registry:catalog:*";
+    else if (access_ == Access::push || scope.empty()) scope = fmt::format("repository:{}:{}", reference_.repository(), access_ == Access::pull ? "pull" : "pull,push");
     auto query = access_ == Access::login ? std::string("account=bolt") : fmt::format("scope={}", percent_encode(scope));
     for (auto const& other : options_.also_read) query += fmt::format("&scope={}", percent_encode(fmt::format("repository:{}:pull", other)));
     if (!service.empty()) query += "&service=" + percent_encode(service);
@@ -186,7 +188,7 @@ Result<HttpResponse> Registry::get(std::string const& path, std::vector<std::str
 
 Result<void> Registry::greet() {
     for (int tries = 1;; ++tries) {
-        auto const response = get_once("/tags/list?n=1", {}, longest_manifest);
+        auto const response = get_once(access_ == Access::catalog ? "/" : "/tags/list?n=1", {}, longest_manifest);
         auto const status = response ? response.value().head.status : 0;
         if (status == 401) return authenticate(response.value().head);
         bool const again = response ? is_worth_retrying(status) : is_worth_retrying(response.error());
@@ -229,6 +231,15 @@ Result<std::string> Registry::locate(std::string const& location, std::string co
     if (!location.starts_with('/')) return Error::of(EPROTO, "registry '{}' sends us to '{}', which is no address", host(), without_controls(location));
     return std::string(origin_of(url.starts_with('/') ? base_url() : url)) + location;
 }
+
+Result<std::string> Registry::next_page(HttpHead const& head, std::string const& url) const {
+    auto const link = head.header("link");
+    auto const end = link.find('>');
+    bool const is_there = link.starts_with('<') && end != link.npos && link.find("next", end) != link.npos;
+    return is_there ? locate(link.substr(1, end - 1), url) : Result<std::string>("");
+}
+
+std::string Registry::search_origin() const { return host() == "docker.io" ? "https://index.docker.io" : std::string(origin_of(base_url())); }
 
 Result<HttpResponse> Registry::send(HttpRequest request) {
     if (request.url.starts_with('/')) request.url = base_url() + request.url;
@@ -284,10 +295,7 @@ Result<std::optional<Registry::Referrers>> Registry::referrers(image::Digest con
     if (response.head.status == 404 || (response.head.status == 200 && !response.head.header("content-type").starts_with(spec::media_type::oci_index))) return std::optional<Referrers>();
     if (response.head.status != 200) return explain(response.head.status, response.body, fmt::format("what is about {}", subject));
     Referrers page{response.body, {}};
-    // RFC 8288: <address>; rel="next"
-    auto const link = response.head.header("link");
-    if (auto const end = link.find('>'); link.starts_with('<') && end != link.npos && link.find("next", end) != link.npos)
-        page.next = TRY(locate(link.substr(1, end - 1), request.url));
+    page.next = TRY(next_page(response.head, request.url));
     return std::optional(std::move(page));
 }
 

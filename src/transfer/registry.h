@@ -13,8 +13,8 @@
 
 namespace bolt::transfer {
 
-// What one wants to do there, for the token's scope. With `login` the registry alone counts, and no repository.
-enum class Access { pull, push, login };
+// What one wants to do there, for the token's scope. With `login` and `catalog` the registry alone counts, and no repository.
+enum class Access { pull, push, login, catalog };
 
 struct RegistryOptions {
     TlsVerify verify = TlsVerify::yes;
@@ -72,9 +72,15 @@ public:
     Result<HttpResponse> send(HttpRequest request);
     // The address that a Location header names in the answer to a request to `url` (RFC 9110, 10.2.2).
     Result<std::string> locate(std::string const& location, std::string const& url) const;
+    // Of the answer to a request to `url`: the address of the next page, "" for the last (RFC 8288: <address>; rel="next").
+    Result<std::string> next_page(HttpHead const& head, std::string const& url) const;
+    // "https://host:port" of the registry's search, which docker.io has elsewhere; once the registry was greeted.
+    std::string search_origin() const;
 
     HttpClient& client() { return *client_; }
     std::string const& host() const { return reference_.domain(); }
+    // The image that it was made for, for messages.
+    std::string name() const { return reference_.text(); }
 
 private:
     Result<HttpResponse> get(std::string const& path, std::vector<std::string> const& accept, std::size_t limit, std::string const& what);
