@@ -46,6 +46,13 @@ std::string without_controls(std::string_view text) {
     return shown;
 }
 
+std::string on_one_line(std::string_view text) {
+    auto shown = without_controls(text);
+    for (char& c : shown)
+        if (c == '\n' || c == '\t') c = '?';
+    return shown;
+}
+
 std::string in_lower_case(std::string_view text) {
     std::string lowered(text);
     for (char& c : lowered)

@@ -16,6 +16,8 @@ namespace bolt {
 bool is_utf8(std::string_view text);
 // A text for a terminal: control characters, those of ISO 6429 above 0x7f too, become '?'; line ends and tabs stay.
 std::string without_controls(std::string_view text);
+// The same for one line of a list: line ends and tabs become '?' too.
+std::string on_one_line(std::string_view text);
 // ASCII letters alone.
 std::string in_lower_case(std::string_view text);
 // "a,b,,c" at ',' is {"a", "b", "", "c"}; the empty text is {}.

@@ -61,7 +61,7 @@ struct CreateIndexOptions {
     bool amends = false;
 };
 
-Result<int> create(CreateIndexOptions& options, Words const& words) {
+Result<int> create_index(CreateIndexOptions& options, Words const& words) {
     auto const here = TRY(engine::open_installation());
     auto const name = TRY(image::Reference::parse(words[0]));
     std::vector<spec::Descriptor> manifests;
@@ -138,7 +138,7 @@ constexpr Option create_index_table[] = {
 constexpr Command manifest_add_command{.name = "manifest add", .arguments = "INDEX IMAGE [IMAGE...]", .summary = "Add images to an image index", .options = add_table, .least = 2, .most = -1,
                                        .names = Names::images, .perform = perform<AddOptions, add>};
 constexpr Command manifest_create_command{.name = "manifest create", .arguments = "INDEX [IMAGE...]", .summary = "Make an image index", .options = create_index_table, .least = 1, .most = -1,
-                                          .names = Names::images, .perform = perform<CreateIndexOptions, create>};
+                                          .names = Names::images, .perform = perform<CreateIndexOptions, create_index>};
 constexpr Command manifest_inspect_command{.name = "manifest inspect", .arguments = "NAME", .summary = "Show an image index, of here or of a registry", .options = manifest_inspect_options, .least = 1, .most = 1,
                                            .perform = perform_inspect};
 constexpr Command manifest_ls_command{.name = "manifest ls", .arguments = "", .summary = "List the image indexes that are here", .perform = perform<NoOptions, list>};

@@ -3,6 +3,8 @@
 #include "cli/interrupts.h"
 #include "cli/output.h"
 #include "cli/transfer_command.h"
+#include "store/layout.h"
+#include "sys/file.h"
 
 namespace bolt::cli {
 
@@ -19,6 +21,14 @@ Result<transfer::RegistryOptions> registry_options(RegistryWords const& words) {
 }
 
 std::string tag_or_digest(image::Reference const& name) { return name.digest() ? name.digest()->text() : name.tag(); }
+
+Result<std::vector<image::Reference>> meanings_of(image::Reference const& name) { return TRY(transfer::Registries::load(name)).meanings_of(name); }
+
+Result<FileLock> hold_lists() {
+    auto const layout = TRY(store::Layout::of_calling_user());
+    TRY(make_directories(layout.runtime, 0700));
+    return FileLock::acquire(layout.runtime / "lists.lock", LockMode::exclusive, std::chrono::minutes(2)).while_doing("wait for another that signs or attaches");
+}
 
 Result<std::vector<transfer::Registries::Place>> places_to_ask(image::Reference const& name) {
     using transfer::Registries;

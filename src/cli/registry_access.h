@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "cli/registry_words.h"
 #include "image/reference.h"
+#include "sys/lock.h"
 #include "transfer/registries.h"
 #include "transfer/registry.h"
 
@@ -17,6 +18,12 @@ Result<transfer::RegistryOptions> registry_options(RegistryWords const& words);
 
 // The digest, or the tag.
 std::string tag_or_digest(image::Reference const& name);
+
+// What a name without a registry may stand for, in the order in which registries.conf has them; else the name alone.
+Result<std::vector<image::Reference>> meanings_of(image::Reference const& name);
+
+// One at a time of this user's adds to what a registry lists under a tag: it has no way to refuse who has not seen the other's.
+Result<FileLock> hold_lists();
 
 // Every place where a name may be found, in the order in which registries.conf has them.
 Result<std::vector<transfer::Registries::Place>> places_to_ask(image::Reference const& name);

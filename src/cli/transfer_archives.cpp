@@ -13,6 +13,7 @@
 #include "sys/file.h"
 #include "sys/random.h"
 #include "transfer/load.h"
+#include "transfer/policy.h"
 #include "transfer/save_target.h"
 
 namespace bolt::cli {
@@ -67,24 +68,32 @@ Result<void> save(SaveWords const& words, Words const& names) {
     });
 }
 
+// Where what is read lies, by no links, for the policy; "/" for what comes through a pipe, which may lie anywhere.
+std::string place_of(FdRef input) {
+    auto const own = HostPath::parse(fmt::format("/proc/self/fd/{}", input.number()));
+    auto const place = own ? read_symlink(own.value()) : Result<std::string>("/");
+    return place && place.value().starts_with('/') ? place.value() : "/";
+}
+
 Result<void> load(LoadWords const& words, Words const&) {
     if (!words.input && isatty(STDIN_FILENO)) return Error::of(EINVAL, "there is no archive on standard input; use --input FILE, or redirect it");
     auto input = words.input ? TRY(open_file(*words.input, O_RDONLY)) : TRY(duplicate(FdRef(STDIN_FILENO)));
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
     // Before signals only ask for the end: what comes through a pipe may never come.
+    auto const place = place_of(input);
     auto const what = words.input ? fmt::format("'{}'", *words.input) : std::string("standard input");
     auto opened = transfer::open_image_files(std::move(input), layout.tmp());
     if (!opened && opened.error().is(EINVAL)) return Error::of(EINVAL, "{} is no archive of images ({})", what, opened.error().text());
     auto files = TRY(std::move(opened).while_doing("read {}", what));
-    auto const entry = TRY(prepare_transfer(layout));
     transfer::PullOptions options;
+    options.policy_file = words.policy_file ? words.policy_file : transfer::find_policy_file(); // whose home it is, is known out here
+    auto const entry = TRY(prepare_transfer(layout));
     options.platform = words.platform;
-    options.policy_file = words.policy_file;
     options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
     options.cancelled = is_interrupted;
     TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
-    for (auto const& loaded : TRY(transfer::load(layout, std::move(files), words.input ? words.input->text() : std::string(), options, progress).while_doing("read {}", what))) {
+    for (auto const& loaded : TRY(transfer::load(layout, std::move(files), place, options, progress).while_doing("read {}", what))) {
         if (loaded.names.empty()) TRY(print(fmt::format("Loaded image ID: {}\n", loaded.id)));
         for (auto const& name : loaded.names) TRY(print(fmt::format("Loaded image: {}:{}\n", name.familiar_name(), name.tag())));
     }

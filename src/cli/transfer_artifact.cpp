@@ -39,6 +39,7 @@ Result<void> push_files(ArtifactWords const& words, Words const& names) {
     }
     if (is_about_image) artifact.subject = tag_or_digest(target);
     auto registry = TRY(transfer::open_target(target, TRY(registry_options(words))));
+    auto const lock = is_about_image ? std::optional(TRY(hold_lists())) : std::nullopt;
     auto const digest = TRY(transfer::push_artifact(registry, artifact, is_about_image ? std::nullopt : std::optional(target.tag())));
     auto const repository = target.domain() + "/" + target.repository();
     auto const name = is_about_image ? fmt::format("{}@{}", repository, digest) : target.text();
@@ -51,8 +52,8 @@ constexpr ListColumn artifact_columns[] = {{"Digest", "DIGEST"}, {"Type", "TYPE"
 
 ListRow row_of_artifact(spec::Descriptor const& artifact) {
     ListRow row;
-    row.fields.set("Digest", artifact.digest).set("Type", artifact.artifact_type).set("MediaType", artifact.media_type).set("Size", artifact.size);
-    row.fields.set("Annotations", joined_labels(artifact.annotations));
+    row.fields.set("Digest", on_one_line(artifact.digest)).set("Type", on_one_line(artifact.artifact_type)).set("MediaType", on_one_line(artifact.media_type)).set("Size", artifact.size);
+    row.fields.set("Annotations", on_one_line(joined_labels(artifact.annotations)));
     row.labels = artifact.annotations;
     return row;
 }
@@ -71,7 +72,9 @@ Result<void> pull_files(ArtifactWords const& words, Words const& names) {
     auto const name = TRY(parse_destination(names[0]));
     auto const directory = TRY(HostPath::absolute(words.directory));
     auto const written = TRY(ask_places<std::vector<std::string>>(name, TRY(registry_options(words)), [&](transfer::Registry& registry) { return transfer::pull_artifact(registry, tag_or_digest(name), directory); }));
-    return words.quiet ? Result<void>() : print(written.empty() ? std::string() : join(written, "\n") + "\n");
+    std::string text;
+    for (auto const& file : written) text += on_one_line(file) + "\n";
+    return words.quiet ? Result<void>() : print(text);
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "image/platform.h"
 #include "sys/own_program.h"
 #include "transfer/oci_layout.h"
+#include "transfer/policy.h"
 #include "transfer/pull.h"
 
 namespace bolt::cli {
@@ -84,10 +85,10 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     auto const shipped = transfer::find_shipped_images(TRY(own_program()));
     transfer::PullOptions options;
     options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
+    options.policy_file = words.policy_file ? words.policy_file : transfer::find_policy_file(); // whose home it is, is known out here
     auto const entry = TRY(prepare_transfer(layout));
     options.platform = words.platform;
     options.policy = words.policy;
-    options.policy_file = words.policy_file;
     options.registry.verify = words.verify;
     options.registry.credentials_file = words.credentials_file;
     options.registry.credentials = words.credentials;

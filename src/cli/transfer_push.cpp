@@ -87,6 +87,7 @@ Result<std::vector<Way>> find_ways(store::Layout const& layout, PushWords const&
 Result<void> sign_pushed(transfer::Pushed const& pushed, image::PrivateKey const& key, transfer::PushOptions const& options) {
     constexpr transfer::SignatureForm forms[] = {transfer::SignatureForm::tag, transfer::SignatureForm::bundle};
     auto registry = TRY(transfer::open_target(pushed.reference, options.registry));
+    auto const lock = TRY(hold_lists());
     return transfer::sign(registry, {pushed.manifest, pushed.reference.text(), {}}, key, forms);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/registry_access.h"
 #include "cli/signing_options.h"
 #include "cli/transfer_command.h"
+#include "image/platform.h"
 #include "sys/file.h"
 #include "transfer/policy.h"
 #include "transfer/push.h"
@@ -50,10 +51,12 @@ Result<void> sign_image(SigningWords const& words, Words const& names) {
     auto const key = TRY(read_private_key(*words.key, words.passphrase_file));
     auto registry = TRY(transfer::open_target(name, options));
     auto const document = TRY(registry.manifest(tag_or_digest(name)));
+    auto const signed_as = name.domain() + "/" + name.repository() + (name.tag().empty() ? "" : ":" + name.tag());
+    auto const lock = TRY(hold_lists());
     for (auto const& digest : TRY(digests_to_sign(document, words.recursive)))
-        TRY(transfer::sign(registry, {digest, name.digest() ? name.domain() + "/" + name.repository() : name.text(), words.annotations}, key, forms_of(words.forms)));
+        TRY(transfer::sign(registry, {digest, signed_as, words.annotations}, key, forms_of(words.forms)));
     auto const signed_name = name_with_digest(name, document.digest);
-    return print(words.quiet ? signed_name + "\n" : fmt::format("Signed {}\n{}\n", name.text(), signed_name));
+    return print(words.quiet ? signed_name + "\n" : fmt::format("Signed {}\n{}\n", signed_as, signed_name));
 }
 
 // ---- verify
@@ -65,7 +68,7 @@ bool says_all(image::SignatureClaim const& claim, std::vector<std::pair<std::str
 std::string describe(transfer::VerifiedSignature const& signature) {
     auto text = fmt::format("{} as {}", signature.form == SignatureForm::tag ? "tag" : "bundle", signature.claim.identity.empty() ? "no name" : signature.claim.identity);
     if (!signature.claim.annotations.empty()) text += ", " + joined_labels(signature.claim.annotations);
-    return text;
+    return on_one_line(text);
 }
 
 Result<std::string> verify_by_key(SigningWords const& words, image::Reference const& name, transfer::Registry& registry) {
@@ -82,13 +85,23 @@ Result<std::string> verify_by_key(SigningWords const& words, image::Reference co
     return (words.quiet ? std::string() : text) + name_with_digest(name, document.digest) + "\n";
 }
 
+// As a pull has it: the index, or what it names for this machine, must be signed.
+Result<std::vector<image::Digest>> digests_of(transfer::Registry::Document const& document) {
+    std::vector<image::Digest> digests{document.digest};
+    auto const parsed = TRY(spec::parse_manifest_or_index(document.bytes, document.content_type));
+    auto const* const index = std::get_if<spec::ImageIndex>(&parsed);
+    auto const chosen = index ? image::choose(*index, image::platform_of_host()) : Result<spec::Descriptor>(Error(ENOENT, ""));
+    if (chosen) digests.push_back(TRY(image::Digest::parse(chosen.value().digest)));
+    return digests;
+}
+
 Result<std::string> verify_by_policy(SigningWords const& words, image::Reference const& name, transfer::Registry& registry) {
     auto const policy = TRY(transfer::Policy::load(words.policy_file));
     auto const [requirements, scope] = policy.find(name);
     bool const asks = std::ranges::any_of(*requirements, [](auto const& requirement) { return requirement.kind != transfer::PolicyRequirement::Kind::accept; });
     if (!asks) return Error::of(EINVAL, "the policy asks for no signature of it ({}); name a public key with --key", scope);
     auto const document = TRY(registry.manifest(tag_or_digest(name)));
-    TRY(policy.admit(registry, name, std::span(&document.digest, 1)));
+    TRY(policy.admit(registry, name, TRY(digests_of(document))));
     return (words.quiet ? std::string() : fmt::format("Verified: as the policy asks ({})\n", scope)) + name_with_digest(name, document.digest) + "\n";
 }
 
@@ -96,8 +109,18 @@ Result<void> verify_image(SigningWords const& words, Words const& names) {
     if (words.key && words.policy_file) return Error::of(EINVAL, "--key and --signature-policy cannot be used together");
     if (!words.key && !words.annotations.empty()) return Error::of(EINVAL, "--annotation needs --key: a policy does not look at annotations");
     auto const name = TRY(parse_destination(names[0]));
-    auto const verify = [&](transfer::Registry& registry) { return words.key ? verify_by_key(words, name, registry) : verify_by_policy(words, name, registry); };
-    return print(TRY(ask_places<std::string>(name, TRY(registry_options(words)), verify)));
+    if (name.is_shipped()) return Error::of(EINVAL, "'{}' was installed with bolt and is in no registry", name.text());
+    auto const options = TRY(registry_options(words));
+    // It is judged under the name that it is asked for by, as a pull does.
+    Error last(ENOENT, fmt::format("'{}' has no registry", name.text()));
+    for (auto const& meaning : TRY(meanings_of(name))) {
+        auto const verify = [&](transfer::Registry& registry) { return words.key ? verify_by_key(words, meaning, registry) : verify_by_policy(words, meaning, registry); };
+        auto const verified = ask_places<std::string>(meaning, options, verify);
+        if (verified) return print(verified.value());
+        last = verified.error();
+        if (!last.is(ENOENT) && !last.is(ECONNREFUSED) && !last.is(EHOSTUNREACH)) break;
+    }
+    return last;
 }
 
 } // namespace

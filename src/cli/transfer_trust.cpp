@@ -5,7 +5,9 @@
 #include "cli/signing_options.h"
 #include "cli/transfer_command.h"
 #include "image/signing_key.h"
+#include "image/reference.h"
 #include "sys/file.h"
+#include "sys/lock.h"
 #include "transfer/policy.h"
 
 namespace bolt::cli {
@@ -88,11 +90,25 @@ Result<Json> requirements_of(TrustWords const& words) {
     return Json::array().push(std::move(requirement));
 }
 
-// "default", a host, a repository or a part of one, a name with tag or digest, "*.example.com".
+// "default", a host, a repository or a part of one, a name with tag or digest, "*.example.com": what names can begin with, since
+// anything else would protect nothing.
 Result<void> check_scope(std::string const& scope) {
-    bool const is_plain = !scope.empty() && scope.find_first_of(" \t\n") == scope.npos && scope.find("://") == scope.npos && !scope.starts_with('/') && !scope.ends_with('/');
-    if (!is_plain) return Error::of(EINVAL, "'{}' is neither 'default' nor the beginning of a name, such as registry.example.com/team", scope);
-    return {};
+    auto const [host, below, has_slash] = cut(scope, '/');
+    bool const is_domain = host.starts_with("*.") && !has_slash && scope.find('*', 1) == scope.npos && scope.size() > 2;
+    bool const is_host = host == "localhost" || host.find_first_of(".:") != host.npos;
+    auto const name = image::Reference::parse(has_slash ? scope : scope + "/name");
+    bool const is_name = is_host && name && name.value().domain() == host && host == in_lower_case(host) && scope.find("//") == scope.npos && !scope.ends_with('/');
+    if (scope == "default" || is_domain || is_name) return {};
+    return Error::of(EINVAL, "'{}' is neither 'default' nor what full names begin with, such as docker.io/library or registry.example.com/team", scope);
+}
+
+// Rules that others add at the same time must not be lost.
+Result<FileLock> hold_directory(HostPath const& directory) {
+    constexpr int tries = 200;
+    Backoff backoff;
+    for (int left = tries; left > 0; --left, backoff.wait())
+        if (auto lock = TRY(FileLock::find_directory(directory))) return std::move(*lock);
+    return Error::of(EWOULDBLOCK, "somebody else is changing files in '{}'; try again", directory);
 }
 
 Result<void> set_trust_of(TrustWords const& words, std::string const& scope) {
@@ -104,13 +120,15 @@ Result<void> set_trust_of(TrustWords const& words, std::string const& scope) {
         patch.set("default", std::move(requirements));
     else
         patch.set("transports", Json::object().set("docker", Json::object().set(scope, std::move(requirements))));
+    auto const file = words.policy_file ? *words.policy_file : TRY(transfer::policy_file_to_write());
+    TRY(make_directories(file.parent(), 0755));
+    auto const lock = TRY(hold_directory(file.parent()));
     auto document = TRY(Json::parse(TRY(read_policy(words))));
     document.merge(patch);
-    auto const file = words.policy_file ? *words.policy_file : TRY(transfer::policy_file_to_write());
     auto const text = document.dump(Json::Layout::pretty) + "\n";
     TRY(transfer::Policy::parse(text, file.text()));
-    TRY(make_directories(file.parent(), 0755));
-    return write_named_file(file, text, 0644, Durability::synced);
+    auto const there = stat_file(file);
+    return write_named_file(file, text, there ? there.value().st_mode & 0777 : 0644, Durability::synced);
 }
 
 Result<void> trust(TrustWords const& words, Words const& names) {

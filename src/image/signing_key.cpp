@@ -56,7 +56,7 @@ Result<std::string> decoded(Json const& document, std::string_view field) {
 }
 
 Result<EncryptedKey> parse_encrypted(std::string_view text) {
-    constexpr std::uint64_t dearest = 1u << 20, most = 64; // 1 GiB of memory at 8 blocks: a file must not ask for more
+    constexpr std::uint64_t most_memory = 256u << 20, most_work = 1u << 23; // cosign asks for 64 MiB and 2^19: seconds, not hours
     auto const document = TRY(Json::parse(text));
     auto const* const derivation = document.find("kdf");
     auto const* const cipher = document.find("cipher");
@@ -70,7 +70,8 @@ Result<EncryptedKey> parse_encrypted(std::string_view text) {
     key.cost = TRY(parameters->unsigned_or("N", 0));
     key.block_size = TRY(parameters->unsigned_or("r", 0));
     key.parallel = TRY(parameters->unsigned_or("p", 0));
-    bool const is_sane = key.cost > 1 && key.cost <= dearest && key.block_size > 0 && key.block_size <= 8 && key.parallel > 0 && key.parallel <= most;
+    bool const is_sane = key.cost > 1 && key.cost <= most_work && key.block_size > 0 && key.block_size <= 64 && key.parallel > 0 && key.parallel <= 64 && 128 * key.cost * key.block_size <= most_memory &&
+                         key.cost * key.block_size * key.parallel <= most_work;
     if (!is_sane || key.nonce.size() != crypto_secretbox_NONCEBYTES || key.contents.size() <= crypto_secretbox_MACBYTES) return Error::of(EINVAL, "its parameters are out of bounds");
     return key;
 }
@@ -168,7 +169,8 @@ Result<std::string> public_der(EVP_PKEY const* key) {
 void FreeKey::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
 
 Result<PublicKey> PublicKey::parse(std::string_view pem) {
-    OwnedKey key(PEM_read_bio_PUBKEY(open_text(pem).get(), nullptr, nullptr, nullptr));
+    auto const no_passphrase = [](char*, int, int, void*) { return -1; }; // OpenSSL would ask for one at the terminal
+    OwnedKey key(PEM_read_bio_PUBKEY(open_text(pem).get(), nullptr, no_passphrase, nullptr));
     ERR_clear_error();
     if (!key) return Error::of(EINVAL, "it is no public key in PEM ('-----BEGIN PUBLIC KEY-----')");
     auto const kind = EVP_PKEY_get_base_id(key.get());

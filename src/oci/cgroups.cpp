@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "oci/cgroup_trees.h"
 #include "sys/cgroup_membership.h"
 #include "sys/file.h"

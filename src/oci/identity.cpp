@@ -1,5 +1,6 @@
 #include "oci/identity.h"
 
+#include <algorithm>
 #include <climits>
 #include <set>
 

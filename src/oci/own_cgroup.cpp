@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "oci/annotations.h"
+#include "oci/mount_plan.h"
 #include "oci/scope_plan.h"
 #include "sys/file.h"
 

@@ -20,7 +20,7 @@ constexpr int most_pages = 1000;
 // ---- push
 
 Result<spec::Descriptor> push_file(Registry& registry, ArtifactFile const& file) {
-    auto opened = TRY(open_file(file.path, O_RDONLY));
+    auto opened = TRY(open_file(file.path, O_RDONLY | O_NONBLOCK)); // a pipe that nobody writes to
     if (!S_ISREG(TRY(stat_fd(opened)).st_mode)) return Error::of(EINVAL, "'{}' is no regular file; an artifact holds files (`tar` packs a directory)", file.path);
     image::FileSource source(TRY(duplicate(opened)));
     image::HashingSource hashed(source, image::Digest::Algorithm::sha256);
@@ -56,6 +56,17 @@ Result<std::string> listed_by_tag(Registry& registry, image::Digest const& subje
     return list.error().is(ENOENT) ? Result<std::string>("") : list.error();
 }
 
+// Somebody else may write the list at the same time, without ours: a registry has no other way than to look, and to try again.
+Result<void> add_to_list(Registry& registry, image::Digest const& subject, spec::Descriptor const& entry) {
+    for (int tries = 1; tries <= most_tries; ++tries) {
+        auto const list = TRY(listed_by_tag(registry, subject));
+        TRY(registry.put_manifest(tag_of_referrers(subject), std::string(spec::media_type::oci_index), image::with_referrer(list, entry)));
+        if (TRY(listed_by_tag(registry, subject)).find(entry.digest) != std::string::npos) return {};
+        TRY(registry.wait(pause_before_retry(nullptr, tries)));
+    }
+    return Error::of(EAGAIN, "others change the list of what is about {} at the same time; try again", subject);
+}
+
 // ---- pull
 
 // Below a directory, under names of their own until all are there.
@@ -76,6 +87,9 @@ public:
         return FdRef(files_.back().opened);
     }
     Result<void> put_in_place() {
+        struct stat there;
+        for (auto const& file : files_)
+            if (fstatat(file.directory.number(), file.name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(there.st_mode)) return Error::of(EISDIR, "'{}' is a directory; the artifact's file cannot replace it", file.name);
         for (auto const& file : files_)
             if (renameat(file.directory.number(), file.staged.c_str(), file.directory.number(), file.name.c_str()) < 0) return Error::from_errno("write '{}'", file.name);
         return {};
@@ -116,10 +130,7 @@ Result<image::Digest> push_artifact(Registry& registry, image::Artifact const& a
     std::string const type(spec::media_type::oci_manifest);
     auto const answer = TRY(registry.put_manifest(tag.value_or(digest.text()), type, manifest));
     if (!artifact.subject || !answer.header("oci-subject").empty()) return digest;
-    auto const subject = TRY(image::Digest::parse(artifact.subject->digest));
-    auto const list = TRY(listed_by_tag(registry, subject));
-    spec::Descriptor const entry{type, digest.text(), manifest.size(), {}, artifact.annotations, {}, artifact.type};
-    TRY(registry.put_manifest(tag_of_referrers(subject), std::string(spec::media_type::oci_index), image::with_referrer(list, entry)));
+    TRY(add_to_list(registry, TRY(image::Digest::parse(artifact.subject->digest)), {type, digest.text(), manifest.size(), {}, artifact.annotations, {}, artifact.type}));
     return digest;
 }
 

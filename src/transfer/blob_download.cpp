@@ -70,7 +70,11 @@ private:
         in_whole_ = head.status == 200;
         validator_ = head.header("etag");
         if (received_ + piece.size() > size_) return Error::of(EBADMSG, "registry '{}' sends more for blob {} than the {} bytes that the manifest says", registry_.host(), digest_, size_);
-        if (pwrite(file_.number(), piece.data(), piece.size(), static_cast<off_t>(received_)) != static_cast<ssize_t>(piece.size())) return Error::from_errno("write");
+        for (std::size_t done = 0; done < piece.size();) {
+            auto const written = pwrite(file_.number(), piece.data() + done, piece.size() - done, static_cast<off_t>(received_ + done));
+            if (written < 0 && errno != EINTR) return Error::from_errno("write blob {}", digest_);
+            if (written > 0) done += static_cast<std::size_t>(written); // a disk that becomes full takes a part
+        }
         hasher_.add(piece);
         received_ += piece.size();
         return {};

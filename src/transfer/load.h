@@ -17,7 +17,7 @@ struct Loaded {
     std::vector<image::Reference> names; // none when the archive says none
 };
 
-// `path` is where they lie, "" when they came through a pipe: for the policy, by which EACCES is that they are not taken. EINVAL for what is no image; of images for several platforms the one that options.platform (absent: this machine) wants is taken.
+// `path` is where they lie, by no links, or "/" when they came through a pipe: for the policy, by which EACCES is that they are not taken. EINVAL for what is no image; of images for several platforms the one that options.platform (absent: this machine) wants is taken.
 // Used of the options: platform, policy_file, unmapped_ids, sync, keeps_blobs, cancelled.
 Result<std::vector<Loaded>> load(store::Layout const& layout, std::shared_ptr<ImageFiles const> files, std::string_view path, PullOptions const& options, Progress& progress);
 

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "sys/file.h"
+#include "sys/users.h"
 #include "transfer/signatures.h"
 
 namespace bolt::transfer {
@@ -16,9 +17,10 @@ namespace {
 
 constexpr std::string_view host_file = "/etc/containers/policy.json", below_home = ".config/containers/policy.json";
 
+// Also where $HOME is not set: a policy must not be lost by that.
 std::optional<HostPath> own_file() {
-    auto const* const home = getenv("HOME");
-    auto path = home && *home ? HostPath::parse(fmt::format("{}/{}", home, below_home)) : Result<HostPath>(Error(ENOENT, ""));
+    auto const user = calling_user();
+    auto path = user ? HostPath::parse(fmt::format("{}/{}", user.value().home, below_home)) : Result<HostPath>(Error(ENOENT, ""));
     return path ? std::optional(std::move(path).value()) : std::nullopt;
 }
 
@@ -33,8 +35,11 @@ Result<void> allow_only(Json const& object, std::initializer_list<std::string_vi
 
 Result<SignedIdentity> parse_identity(Json const& object) {
     using Match = SignedIdentity::Match;
-    TRY(allow_only(object, {"type", "dockerReference", "dockerRepository", "prefix", "signedPrefix"}));
     auto const type = TRY(object.string_or("type", ""));
+    if (type == "exactReference") TRY(allow_only(object, {"type", "dockerReference"}));
+    else if (type == "exactRepository") TRY(allow_only(object, {"type", "dockerRepository"}));
+    else if (type == "remapIdentity") TRY(allow_only(object, {"type", "prefix", "signedPrefix"}));
+    else TRY(allow_only(object, {"type"}));
     if (type == "matchExact") return SignedIdentity{Match::exact, {}, {}, {}};
     if (type == "matchRepoDigestOrExact") return SignedIdentity{};
     if (type == "matchRepository") return SignedIdentity{Match::repository, {}, {}, {}};
@@ -54,6 +59,7 @@ Result<SignedIdentity> parse_identity(Json const& object) {
         identity.match = Match::remapped;
         identity.prefix = TRY(needed("prefix"));
         identity.signed_prefix = TRY(needed("signedPrefix"));
+        if (identity.prefix.ends_with('/') || identity.signed_prefix.ends_with('/')) return Error::of(EINVAL, "a prefix of remapIdentity ends with '/'");
     } else {
         return Error::of(EINVAL, "signedIdentity '{}' is not known", type);
     }
@@ -101,9 +107,16 @@ Result<std::vector<PolicyRequirement>> parse_requirements(Json const& list) {
 
 // ---- names
 
+// Hosts are the same in capitals, and so are ports with noughts before them.
+std::string plain_host(std::string const& domain) {
+    auto const [host, port, has_port] = cut(domain, ':');
+    auto const digit = port.find_first_not_of('0');
+    return in_lower_case(host) + (has_port ? ":" + std::string(digit == port.npos ? "0" : port.substr(digit)) : "");
+}
+
 // A name's own text, its repository, the folders above that, its host, and the domains above the host: containers-policy.json(5), "docker:".
 std::vector<std::string> scopes_of(image::Reference const& name) {
-    auto repository = name.domain() + "/" + name.repository();
+    auto repository = plain_host(name.domain()) + "/" + name.repository();
     std::vector<std::string> scopes{name.digest() ? repository + "@" + name.digest()->text() : repository + ":" + name.tag()};
     while (true) {
         scopes.push_back(repository);
@@ -161,7 +174,7 @@ Result<std::vector<image::PublicKey>> read_keys(PolicyRequirement const& require
 
 // Why it is not as required; none when it is.
 Result<std::optional<std::string>> find_fault(Registry& registry, image::Reference const& name, std::span<image::Digest const> digests, PolicyRequirement const& requirement) {
-    auto const keys = TRY(read_keys(requirement));
+    auto const keys = TRY(read_keys(requirement).while_doing("the policy's sigstoreSigned"));
     int others = 0;
     std::string claimed;
     for (auto const& digest : digests) {

@@ -87,9 +87,12 @@ Result<Answer> ask(Registries::Place const& place, image::Reference const& meant
 Result<Answer> ask_all(image::Reference const& name, Asking const& asking) {
     TRY(asking.policy.consider(name));
     auto const places = TRY(asking.registries.places_of(name, Registries::Use::pull));
+    ErrorList errors;
     for (std::size_t at = 0;; ++at) {
         auto answer = ask(places[at], name, asking);
-        if (answer || answer.error().is(ECANCELED) || at + 1 == places.size()) return answer;
+        if (answer || answer.error().is(ECANCELED)) return answer;
+        errors.push_back(answer.error());
+        if (at + 1 == places.size()) return Error::of(errors.front().code(), "{}", join_texts(errors));
         asking.progress.note(fmt::format("{}; going on with '{}'", answer.error().text(), places[at + 1].reference.text()));
     }
 }

@@ -292,7 +292,8 @@ Result<std::optional<Registry::Referrers>> Registry::referrers(image::Digest con
     request.headers = {fmt::format("Accept: {}", spec::media_type::oci_index)};
     auto const response = TRY(send(request));
     // A registry that knows nothing of this kind of address may answer it with anything.
-    if (response.head.status == 404 || (response.head.status == 200 && !response.head.header("content-type").starts_with(spec::media_type::oci_index))) return std::optional<Referrers>();
+    auto const status = response.head.status;
+    if (status == 400 || status == 403 || status == 404 || status == 405 || (status == 200 && !response.head.header("content-type").starts_with(spec::media_type::oci_index))) return std::optional<Referrers>();
     if (response.head.status != 200) return explain(response.head.status, response.body, fmt::format("what is about {}", subject));
     Referrers page{response.body, {}};
     page.next = TRY(next_page(response.head, request.url));

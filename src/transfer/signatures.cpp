@@ -75,14 +75,25 @@ bool says_same(image::SignatureClaim const& one, image::SignatureClaim const& ot
     return one.manifest == other.manifest && one.identity == other.identity && one.annotations == other.annotations;
 }
 
+// Somebody else may write the manifest at the same time, without ours: a registry has no other way than to look, and to try again.
+Result<void> add_tagged(Registry& registry, image::Digest const& manifest, spec::Descriptor const& layer) {
+    auto const is_there = [&](spec::Descriptor const& other) { return other.digest == layer.digest && other.annotations == layer.annotations; };
+    for (int tries = 1; tries <= most_tries; ++tries) {
+        auto layers = TRY(tagged_signatures(registry, manifest));
+        layers.push_back(layer);
+        TRY(put_tagged(registry, manifest, layers));
+        if (std::ranges::any_of(TRY(tagged_signatures(registry, manifest)), is_there)) return {};
+        TRY(registry.wait(pause_before_retry(nullptr, tries)));
+    }
+    return Error::of(EAGAIN, "others change the signatures of {} at the same time; try again", manifest);
+}
+
 Result<void> sign_under_tag(Registry& registry, image::SignatureClaim const& claim, image::PrivateKey const& key) {
-    auto layers = TRY(tagged_signatures(registry, claim.manifest));
     auto const payload = image::simple_signing_payload(claim);
     auto layer = TRY(push_text(registry, payload, std::string(image::simple_signing_type)));
     auto const signature = TRY(key.sign(payload));
     layer.annotations = {{std::string(image::simple_signing_annotation), encode_base64(signature)}};
-    layers.push_back(std::move(layer));
-    return put_tagged(registry, claim.manifest, layers);
+    return add_tagged(registry, claim.manifest, layer);
 }
 
 // ---- among the referrers
@@ -104,9 +115,11 @@ Result<std::optional<image::SignatureClaim>> verify_referrer(Registry& registry,
     return image::verify_bundle(TRY(fetch_text(registry, manifest->layers.front())), keys);
 }
 
-// What cannot be read counts as a signature by others: it must not hide those that are good. What could not be fetched is an error.
+// What cannot be read counts as a signature by others: whoever may write to the registry must not hide those that are good with it.
+bool is_damage(Error const& error) { return error.is(EINVAL) || error.is(ELOOP) || error.is(EFBIG) || error.is(ENOENT) || error.is(EBADMSG) || error.is(EPROTONOSUPPORT); }
+
 Result<void> count(Result<std::optional<image::SignatureClaim>> checked, SignatureForm form, image::Digest const& manifest, FoundSignatures& found) {
-    if (!checked && !checked.error().is(EINVAL)) return checked.error();
+    if (!checked && !is_damage(checked.error())) return checked.error();
     bool const is_good = checked && checked.value() && checked.value()->manifest == manifest;
     if (is_good)
         found.verified.push_back({std::move(*checked.value()), form});
@@ -143,8 +156,13 @@ Result<void> sign(Registry& registry, image::SignatureClaim const& claim, image:
 
 Result<FoundSignatures> find_signatures(Registry& registry, image::Digest const& manifest, std::span<image::PublicKey const> keys) {
     FoundSignatures found;
-    TRY(find_tagged(registry, manifest, keys, found));
-    TRY(find_bundles(registry, manifest, keys, found));
+    auto const tagged = find_tagged(registry, manifest, keys, found);
+    if (!tagged && tagged.error().is(ECANCELED)) return tagged.error();
+    auto const bundled = find_bundles(registry, manifest, keys, found);
+    // One good signature is enough, wherever it is.
+    if (!found.verified.empty()) return found;
+    TRY(Result<void>(tagged));
+    TRY(Result<void>(bundled));
     return found;
 }
 

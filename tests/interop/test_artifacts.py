@@ -151,3 +151,29 @@ def test_what_is_refused(bolt, scripted, files):
                         (("push", "--type", "nonsense", name, f"{files}/sbom.json"), "no media type"), (("ls", f"{scripted.host}/app:2"), "does not exist in registry")):
         done = bolt("artifact", *words)
         assert done.code in (1, 125) and says in done.err.splitlines()[-1], (words, done)
+
+
+def test_what_a_registry_says_does_not_reach_the_terminal_raw(bolt, scripted, files):
+    image = Image([tar_of([("a", b"x")])])
+    scripted.add(image, "1")
+    entry = artifact(scripted, "2", {"\x1b[2Jname": b"1"})
+    entry["annotations"] = {"k": "one\ntwo\x1b[31m"}
+    listed = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+    scripted.script = lambda request: request.answer(200, listed, Content_Type=INDEX) if "/referrers/" in request.path else None
+    assert bolt.ok("artifact", "ls", "--format", "{{.Annotations}}", f"{scripted.host}/x:1") == "k=one?two?[31m"
+    assert bolt.ok("artifact", "pull", "-o", f"{files}/out", f"{scripted.host}/x:2") == "?[2Jname"
+
+
+def test_a_pull_that_cannot_put_every_file_puts_none(bolt, scripted, files):
+    artifact(scripted, "1", {"good": b"new", "zz": b"new"})
+    (files / "out/zz").mkdir()
+    (files / "out/good").write_text("old")
+    said = bolt("artifact", "pull", "-o", f"{files}/out", f"{scripted.host}/x:1")
+    assert said.code == 1 and "'zz' is a directory" in said.err and (files / "out/good").read_text() == "old", said
+    assert sorted(os.listdir(files / "out")) == ["good", "zz"]
+
+
+def test_a_pipe_is_no_file_for_an_artifact(bolt, registry, files):
+    os.mkfifo(files / "pipe", 0o666)
+    said = bolt("artifact", "push", f"{registry.host}/pipes/{bolt.user}:1", f"{files}/pipe", timeout=20)
+    assert said.code == 1 and "is no regular file" in said.err, said

@@ -228,8 +228,8 @@ def bolt_layout():
     (("verify", "--key", "{keys}/ecdsa.key", "{image}"), "no public key in PEM"), (("verify", "--key", "{keys}/ecdsa.pub", "{image}"), "it is not signed"),
     (("verify", "{image}"), "asks for no signature of it"), (("verify", "-a", "a=1", "{image}"), "--annotation needs --key"),
     (("trust", "set", "default"), "name a public key with --pubkeysfile"), (("trust", "-t", "signedBy", "set", "default"), "GPG signatures"), (("trust", "drop", "x"), "neither show nor set"),
-    (("trust", "-t", "accept", "set", "docker://x"), "neither 'default' nor the beginning of a name"), (("trust", "-t", "accept", "-f", "{keys}/ecdsa.pub", "set", "x"), "takes no key"),
-    (("trust", "-f", "{keys}/ecdsa.key", "set", "x"), "no public key"), (("trust", "show", "nobody.example"), "says nothing about 'nobody.example'")])
+    (("trust", "-t", "accept", "set", "docker://x"), "neither 'default' nor what full names begin with"), (("trust", "-t", "accept", "-f", "{keys}/ecdsa.pub", "set", "x.example"), "takes no key"),
+    (("trust", "-f", "{keys}/ecdsa.key", "set", "x.example"), "no public key"), (("trust", "-t", "reject", "set", "x.example/*"), "neither 'default'"), (("trust", "-t", "reject", "set", "alpine"), "neither 'default'"), (("verify", "bolt://shell"), "is in no registry"), (("trust", "show", "nobody.example"), "says nothing about 'nobody.example'")])
 def test_what_cannot_be_is_refused_by_name(bolt, image, keys, words, says):
     said = bolt("image", *(word.format(image=image, keys=keys.place) for word in words))
     assert said.code in (1, 125) and says in said.err and said.err.count("\n") == 1, said
@@ -354,6 +354,71 @@ def test_trust_shows_and_changes_the_policy(bolt, keys, policy):
     before = open(path, encoding="utf-8").read()
     assert bolt("image", "trust", "--policypath", path, "-f", "/nowhere", "set", "x.example").code == 1
     assert open(path, encoding="utf-8").read() == before
+
+
+def test_an_archive_is_judged_by_where_it_lies(bolt, policy):
+    home = pathlib.Path(bolt.top) / "home"
+    for name in ("good", "bad"):
+        (home / name).mkdir(exist_ok=True)
+    bolt.ok("save", "--format", "oci-archive", "-o", f"{home}/archive.tar", "bolt://shell")
+    shutil.copy(home / "archive.tar", home / "bad/archive.tar")
+    (home / "good/link.tar").symlink_to("../bad/archive.tar")
+    policy({f"{home}/bad": [{"type": "reject"}]}, transport="oci-archive")
+    for path in ("bad/archive.tar", "good/link.tar", "good/../bad/archive.tar"):
+        assert "rejects images of oci-archive" in bolt("load", "-i", f"{home}/{path}").err, path
+    with open(home / "bad/archive.tar", "rb") as redirected:
+        said = subprocess.run(bolt.arguments(["load"]), env=bolt.environment, stdin=redirected, capture_output=True, text=True, check=False)
+    assert said.returncode == 1 and "rejects" in said.stderr
+    bolt.ok("load", "-i", f"{home}/archive.tar")
+
+
+def test_a_short_name_is_judged_by_the_registry_that_has_it(bolt, image, keys, policy):
+    conf = pathlib.Path(bolt.top) / "home/.config/containers/registries.conf"
+    bolt.ok("image", "sign", "-q", "--key", keys("other.key"), image)
+    host, short = image.split("/", 1)
+    policy({host: signed_by(keys("ecdsa.pub")), "docker.io": signed_by(keys("other.pub"), type="exactRepository", dockerRepository=repository_of(image))})
+    conf.write_text(f'unqualified-search-registries = ["{host}"]\n')
+    try:
+        said = bolt("image", "verify", short)
+        assert said.code == 1 and f"(docker: {host})" in said.err, said
+        assert bolt.ok("image", "verify", "-q", "--key", keys("other.pub"), short) == f"{repository_of(image)}@{digest_of(image)}"
+    finally:
+        conf.unlink()
+
+
+def test_what_cannot_be_read_does_not_hide_a_good_signature(bolt, image, keys, debian13):
+    """Whoever may write to the registry may add referrers."""
+    bolt.ok("image", "sign", "-q", "--form", "tag", "--key", keys("ecdsa.key"), image)
+    work = pathlib.Path(tempfile.mkdtemp(dir=debian13.place))
+    for number, text in enumerate(("[" * 100, "{}", "x", '{"dsseEnvelope": {"signatures": [{"sig": 1}]}}', "y" * (2 << 20))):
+        (work / f"bundle{number}").write_text(text)
+        assert debian13.run("oras", "attach", "--plain-http", "--artifact-type", BUNDLE, image, f"bundle{number}:{BUNDLE}", cwd=work).returncode == 0
+    assert bolt.ok("image", "verify", "--key", keys("ecdsa.pub"), image).splitlines()[0] == f"Verified: tag as {image}"
+    bolt.ok("image", "sign", "-q", "--key", keys("other.key"), image)
+    assert len(bolt.ok("image", "verify", "--key", keys("other.pub"), image).splitlines()) == 3
+    unsigned = bolt("image", "verify", "--key", keys("rsa.pub"), image)
+    assert unsigned.code == 1 and "none of its" in unsigned.err, unsigned
+
+
+def test_several_at_once_lose_nothing(bolt, image, keys):
+    signing = [bolt.begin("image", "sign", "-q", "--key", keys("ecdsa.key"), "-a", f"n={number}", image) for number in range(6)]
+    assert [process.wait(timeout=120) for process in signing] == [0] * 6
+    said = bolt.ok("image", "verify", "--key", keys("ecdsa.pub"), image)
+    for form in ("tag", "bundle"):
+        assert [number for number in range(6) if f"Verified: {form} as {image}, n={number}" in said] == list(range(6)), said
+    path = f"{bolt.top}/home/shared.json"
+    setting = [bolt.begin("image", "trust", "--policypath", path, "-t", "reject", "set", f"host{number}.example") for number in range(8)]
+    assert [process.wait(timeout=60) for process in setting] == [0] * 8
+    assert len(bolt.ok("image", "trust", "--policypath", path, "--format", "{{.Name}}", "show").splitlines()) == 9
+
+
+def test_a_key_that_would_take_for_ever_is_refused(bolt, image, keys):
+    document = {"kdf": {"name": "scrypt", "params": {"N": 1 << 20, "r": 8, "p": 64}, "salt": "AAAA"}, "cipher": {"name": "nacl/secretbox", "nonce": base64.b64encode(bytes(24)).decode()},
+                "ciphertext": base64.b64encode(bytes(100)).decode()}
+    text = base64.b64encode(json.dumps(document).encode()).decode()
+    pathlib.Path(keys("slow.key")).write_text(f"-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n{text}\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n")
+    said = bolt("image", "sign", "--key", keys("slow.key"), "--passphrase-file", keys("ecdsa.pub"), image, timeout=20)
+    assert said.code == 1 and "its parameters are out of bounds" in said.err, said
 
 
 # ---- artifacts, with oras
