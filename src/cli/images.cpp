@@ -1,11 +1,14 @@
 // bolt images, bolt rmi.
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/container_row.h"
 #include "cli/filters.h"
 #include "cli/image_document.h"
 #include "cli/list_format.h"
+#include "cli/moments.h"
 #include "cli/output.h"
 #include "cli/perform.h"
 #include "engine/installation.h"
@@ -25,9 +28,9 @@ struct ImagesOptions {
 constexpr std::string_view images_format = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 constexpr std::string_view digest_table = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 constexpr ListColumn images_columns[] = {
-    {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"}, {"Digest", "DIGEST"}, {"ID", "IMAGE ID"}, {"Repository", "REPOSITORY"}, {"Size", "SIZE"}, {"Tag", "TAG"},
+    {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"}, {"Digest", "DIGEST"}, {"ID", "IMAGE ID"}, {"Repository", "REPOSITORY"}, {"SharedSize", "SHARED SIZE"}, {"Size", "SIZE"}, {"Tag", "TAG"}, {"UniqueSize", "UNIQUE SIZE"},
 };
-constexpr std::string_view filter_keys[] = {"dangling", "label", "before", "since", "reference"};
+constexpr std::string_view filter_keys[] = {"dangling", "label", "label!", "before", "since", "until", "reference"};
 
 // An image under one of its names; none for one that has lost them all.
 struct Named {
@@ -35,12 +38,49 @@ struct Named {
     std::string reference;
 };
 
+// How much of an image's layers other images have too. For every layer a file is read: only where it is asked for.
+class SharedLayers {
+public:
+    static Result<SharedLayers> read(store::Layout const& layout, std::vector<store::Image> const& images) {
+        SharedLayers shared;
+        for (auto const& image : images) {
+            auto const sizes = TRY(store::layer_sizes(layout, image)); // lowest first, and the keys topmost first
+            for (std::size_t i = 0; i < sizes.size(); ++i) {
+                auto& layer = shared.layers_[image.layer_keys[sizes.size() - 1 - i]];
+                layer.size = sizes[i].value_or(Bytes());
+                ++layer.images;
+            }
+        }
+        return shared;
+    }
+    Bytes shared_size(store::Image const& image) const {
+        Bytes size;
+        for (auto const& key : image.layer_keys)
+            if (auto const layer = layers_.find(key); layer != layers_.end() && layer->second.images > 1) size.count += layer->second.size.count;
+        return size;
+    }
+
+private:
+    struct Layer {
+        Bytes size;
+        int images = 0;
+    };
+    std::map<std::string, Layer, std::less<>> layers_;
+};
+
+bool asks_for_shares(std::string_view format) { return format == "json" || format.find("SharedSize") != format.npos || format.find("UniqueSize") != format.npos; }
+
+void add_shares(ListRow& row, store::Image const& image, std::optional<SharedLayers> const& shares) {
+    auto const shared = shares ? shares->shared_size(image) : Bytes();
+    row.fields.set("SharedSize", shares ? format_bytes(shared) : "N/A").set("UniqueSize", shares ? format_bytes({image.size.count - std::min(shared.count, image.size.count)}) : "N/A");
+}
+
 ListRow row_of(Named const& named, Width width, Time now) {
     auto const& image = *named.image;
     auto const name = named.reference.empty() ? ShownName{"<none>", "<none>"} : shown_name(named.reference);
     ListRow row;
     row.labels = image.config.labels;
-    row.fields.set("CreatedAt", created_text(image.created)).set("CreatedSince", image.created == Time() ? "N/A" : format_age(now - image.created) + " ago");
+    row.fields.set("CreatedAt", created_text(image.created)).set("CreatedSince", image.created <= Time() ? "N/A" : format_age(now - image.created) + " ago");
     row.fields.set("Digest", image.repository_digest ? image.repository_digest->text() : "<none>").set("ID", width == Width::full ? image.id.text() : image.id.brief());
     row.fields.set("Repository", name.repository).set("Size", format_bytes(image.size)).set("Tag", name.tag);
     return row;
@@ -63,7 +103,11 @@ Result<bool> parse_truth(Filter const& filter) {
 
 Result<bool> holds(Named const& named, Filter const& filter, std::vector<store::Image> const& all) {
     if (filter.key == "dangling") return TRY(parse_truth(filter)) == named.reference.empty();
-    if (filter.key == "label") return has_label(named.image->config.labels, filter.value);
+    if (filter.key == "label" || filter.key == "label!") return has_label(named.image->config.labels, filter.value) == (filter.key == "label");
+    if (filter.key == "until") {
+        auto const now = std::chrono::time_point_cast<Time::duration>(Clock::now());
+        return named.image->created < TRY(parse_moment(filter.value, now).while_doing("filter 'until'"));
+    }
     if (filter.key == "reference") {
         TRY(check_pattern(filter.value).while_doing("filter 'reference'"));
         return !named.reference.empty() && std::ranges::any_of(names_of(named.reference), [&](auto const& text) { return matches_pattern(filter.value, text); });
@@ -110,8 +154,12 @@ Result<int> images(ImagesOptions& options, Words const& words) {
     auto const list = TRY(store::list_images(here.layout));
     warn_all(list.warnings);
     auto const now = std::chrono::time_point_cast<Time::duration>(Clock::now());
+    auto const shares = asks_for_shares(options.format) ? std::optional(TRY(SharedLayers::read(here.layout, list.images))) : std::nullopt;
     std::vector<ListRow> rows;
-    for (auto const& named : TRY(choose(list.images, options, words))) rows.push_back(row_of(named, options.full ? Width::full : Width::brief, now));
+    for (auto const& named : TRY(choose(list.images, options, words))) {
+        rows.push_back(row_of(named, options.full ? Width::full : Width::brief, now));
+        add_shares(rows.back(), *named.image, shares);
+    }
     bool const only_ids = options.quiet && (options.format.empty() || options.format == "table");
     TRY(print(TRY(format_list(only_ids ? "{{.ID}}" : options.format, options.digests ? digest_table : images_format, images_columns, rows))));
     return 0;
@@ -121,8 +169,8 @@ using set_images = Set<ImagesOptions>;
 constexpr Option images_table[] = {
     {"all", 'a', "", "Show all images (bolt keeps no intermediate ones)", set_images::flag<&ImagesOptions::all>},
     {"digests", 0, "", "Show digests", set_images::flag<&ImagesOptions::digests>},
-    {"filter", 'f', "filter", "Filter output: dangling, label, before, since or reference, as KEY=VALUE", set_images::parsed_list<&ImagesOptions::filters, parse_filter>,
-     "dangling= label= before= since= reference="},
+    {"filter", 'f', "filter", "Filter output: dangling, label, label!, before, since, until or reference, as KEY=VALUE", set_images::parsed_list<&ImagesOptions::filters, parse_filter>,
+     "dangling= label= label!= before= since= until= reference="},
     {"format", 0, "string", "Format output: 'table', 'table TEMPLATE', 'json', or a Go template such as '{{.Repository}}'", set_images::text<&ImagesOptions::format>, "table json"},
     {"no-trunc", 0, "", "Don't truncate output", set_images::flag<&ImagesOptions::full>},
     {"quiet", 'q', "", "Only show image IDs", set_images::flag<&ImagesOptions::quiet>},

@@ -39,6 +39,12 @@ def test_every_option_is_in_its_man_page_and_no_other():
 
 
 @needs_bolt
+def test_the_first_man_page_names_all_others():
+    pages = sorted(name.removesuffix(".1") for name in os.listdir(os.path.join(TOP, "man")) if name.startswith("bolt-") and name.endswith(".1"))
+    first = read("man/bolt.1")
+    assert len(pages) > 40 and [page for page in pages if f".BR {page} (1)".replace("-", "\\-") not in first] == []
+
+
 def test_what_may_come_next_is_offered():
     def offered(*words):
         done = subprocess.run([BOLT, "__complete", *words], capture_output=True, text=True, check=True)

@@ -214,3 +214,19 @@ def test_an_images_names_are_all_told(bolt):
     assert done.code == 1 and "'two:2' may be elsewhere.example/two:2 or other.example/two:2; write the name out" in done.err, done
     assert bolt("run", "--rm", "--pull", "never", "two:2", "true").code == 125, "nobody runs what another registry calls so"
     bolt.ok("untag", IMAGE, "one:1", "elsewhere.example/two:2", "other.example/two:2")
+
+
+def test_what_images_share_and_have_alone(bolt, changed):
+    bolt.ok("commit", changed, "localhost/child:1")
+    def sizes(name):
+        return json.loads(bolt.ok("images", "--format", "json", name))
+    try:
+        parent, child = sizes("bolt://shell"), sizes("localhost/child:1")
+        assert parent["SharedSize"] == parent["Size"] == child["SharedSize"] and parent["UniqueSize"] == "0B"
+        assert child["UniqueSize"] not in ("0B", "N/A") and bolt.ok("images", "--format", "{{.UniqueSize}}", "localhost/child:1") == child["UniqueSize"]
+        assert bolt.ok("images", "-q", "--filter", "label=who=me") == bolt.ok("images", "-q", "localhost/child:1")
+        assert bolt.ok("images", "-q", "--filter", "label!=who=me") == bolt.ok("images", "-q", "bolt://shell")
+        assert bolt.ok("images", "-q", "--filter", "until=2100-01-01", "localhost/child:1") and bolt.ok("images", "-q", "--filter", "until=1h", "localhost/child:1") == ""
+    finally:
+        bolt("rmi", "localhost/child:1")
+    assert sizes("bolt://shell")["SharedSize"] == "0B"

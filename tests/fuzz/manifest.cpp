@@ -1,4 +1,4 @@
-// Everything that a registry's documents go through: manifests, indexes, configurations, challenges, credentials, names.
+// Everything that a registry's documents go through: manifests, indexes, configurations, names.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -10,12 +10,12 @@
 #include <vector>
 
 using Target = int(std::uint8_t const* bytes, std::size_t size);
-extern "C" Target replay_manifest, replay_tar, replay_runtime, replay_seccomp, replay_state;
+extern "C" Target replay_manifest, replay_registry, replay_tar, replay_runtime, replay_seccomp, replay_state;
 
 namespace {
 
 constexpr std::pair<std::string_view, Target*> targets[] = {
-    {"manifest", replay_manifest}, {"tar", replay_tar}, {"runtime", replay_runtime}, {"seccomp", replay_seccomp}, {"state", replay_state}};
+    {"manifest", replay_manifest}, {"registry", replay_registry}, {"tar", replay_tar}, {"runtime", replay_runtime}, {"seccomp", replay_seccomp}, {"state", replay_state}};
 
 bool run(Target* target, std::filesystem::path const& file) {
     std::ifstream in(file, std::ios::binary);

@@ -39,7 +39,7 @@ def test_a_registrys_repositories_and_tags(bolt, registry):
         for tag in ("1", "2"):
             bolt.ok("push", "-q", "bolt://shell", f"{registry.host}/{name}{bolt.user}:{tag}")
     assert bolt.ok(*NAMES, f"{registry.host}/find").splitlines() == [f"{registry.host}/team/finder{bolt.user}"] or bolt.user == 0
-    assert f"{registry.host}/team/found{bolt.user}" in bolt.ok(*NAMES, f"{registry.host}/").splitlines()
+    assert f"{registry.host}/team/found{bolt.user}" in bolt.ok(*NAMES, "--limit", "1000", f"{registry.host}/").splitlines()
     assert bolt.ok(*NAMES, "--limit", "1", f"{registry.host}/team").count("\n") == 0
     assert bolt.ok(*NAMES, f"{registry.host}/nothing-like-it") == ""
     table = bolt.ok("search", f"{registry.host}/finder{bolt.user}").splitlines()
