@@ -14,7 +14,9 @@ constexpr std::array<char, 2 * block_size> zeros{};
 
 using Block = std::array<char, block_size>;
 
-void put(Block& block, std::size_t at, std::string_view text) { std::memcpy(block.data() + at, text.data(), text.size()); }
+void put(Block& block, std::size_t at, std::string_view text) {
+    if (!text.empty()) std::memcpy(block.data() + at, text.data(), text.size());
+}
 
 constexpr std::uint64_t most_in_7_digits = 07777777, most_in_11_digits = 077777777777;
 
