@@ -11,19 +11,10 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "cli"))
+from pull_runner import PATIENCE, TRANSFER, noise, puller  # noqa: E402,F401: fixtures
 from scripted_registry import Image, ScriptedRegistry, tar_of  # noqa: E402
-from test_pull import PATIENCE, TRANSFER, Puller, noise  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not TRANSFER, reason="BOLT_TRANSFER does not name bolt-transfer")
-
-
-@pytest.fixture(params=[pytest.param(False, id="root"), pytest.param(True, id="rootless")])
-def puller(request):
-    if request.param and os.geteuid() != 0:
-        pytest.skip("needs root, to become an ordinary user")
-    made = Puller(request.param)
-    yield made
-    shutil.rmtree(made.home, ignore_errors=True)
 
 
 @pytest.fixture
