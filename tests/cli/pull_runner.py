@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -81,3 +82,7 @@ def registry():
     made = ScriptedRegistry()
     yield made
     made.close()
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)

@@ -4,7 +4,6 @@ import gzip
 import http.server
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -17,7 +16,7 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from pull_runner import PATIENCE, TRANSFER, USER, Puller, puller, registry  # noqa: E402,F401: fixtures
+from pull_runner import PATIENCE, TRANSFER, USER, Puller, noise, puller, registry  # noqa: E402,F401: fixtures
 from scripted_registry import ARCHITECTURE, Image, ScriptedRegistry, digest_of, tar_of  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not TRANSFER, reason="BOLT_TRANSFER does not name bolt-transfer")
@@ -25,10 +24,6 @@ pytestmark = pytest.mark.skipif(not TRANSFER, reason="BOLT_TRANSFER does not nam
 
 def simple_image(**options):
     return Image([tar_of([("etc", {"type": b"5", "mode": 0o755}), ("etc/hello", b"hello\n")]), tar_of([("top", b"2")])], **options)
-
-
-def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
 
 
 # ---- what works
