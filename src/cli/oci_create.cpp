@@ -165,7 +165,8 @@ Result<void> start_container(std::string const& id) {
     auto const notifications = TRY(NotifyRelay::open(directory.path()));
     auto const init = notifications ? TRY(find_init(record)) : std::nullopt;
     auto const started = oci::start_over_socket(directory.start_socket());
-    // Somebody else may have been faster. Nobody listens from then on, though the socket's name may still be there: whoever was faster removes it only now, or was killed before.
+    // Somebody else may have been faster. Nobody listens from then on, though the socket's name may still be there: whoever was faster
+    // removes it only now, or was killed before.
     bool const is_late = !started && (started.error().is(ECONNREFUSED) || started.error().is(ECONNRESET) || started.error().is(EPIPE) || started.error().is(ECHILD));
     if (is_late && TRY(find_init(record))) {
         unlink(directory.start_socket().c_str());

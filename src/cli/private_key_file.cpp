@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/interrupts.h"
 #include "sys/file.h"
 #include "sys/terminal.h"
 
@@ -20,6 +21,7 @@ Result<std::string> find_passphrase(HostPath const& key, std::optional<HostPath>
     if (auto const* const variable = getenv("COSIGN_PASSWORD")) return std::string(variable);
     FdRef const input(STDIN_FILENO);
     if (!is_terminal(input)) return Error::of(ENOTTY, "it is encrypted, and there is no terminal to ask for the passphrase; use --passphrase-file or $COSIGN_PASSWORD");
+    expect_interrupts(); // one that ended us here would leave the terminal without echo
     TRY(write_all(FdRef(STDERR_FILENO), fmt::format("Passphrase of '{}': ", key)));
     return read_secret(input);
 }

@@ -5,10 +5,11 @@
 
 namespace bolt::cli {
 
-Result<SignatureForms> parse_signature_forms(std::string_view value) {
-    if (value == "both") return SignatureForms::both;
-    if (value == "tag") return SignatureForms::tag;
-    if (value == "bundle") return SignatureForms::bundle;
+Result<std::vector<transfer::SignatureForm>> parse_signature_forms(std::string_view value) {
+    using enum transfer::SignatureForm;
+    if (value == "both") return std::vector{tag, bundle};
+    if (value == "tag") return std::vector{tag};
+    if (value == "bundle") return std::vector{bundle};
     return Error::of(EINVAL, "'{}' is no form of signatures; there are both, bundle and tag", value);
 }
 

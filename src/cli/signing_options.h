@@ -9,16 +9,17 @@
 #include "cli/artifact_options.h"
 #include "cli/command.h"
 #include "sys/path.h"
+#include "transfer/signatures.h"
 
 namespace bolt::cli {
 
-enum class SignatureForms { both, tag, bundle };
-Result<SignatureForms> parse_signature_forms(std::string_view value);
+// "both", "bundle", "tag"
+Result<std::vector<transfer::SignatureForm>> parse_signature_forms(std::string_view value);
 
 struct SigningWords : RegistryWords {
     std::optional<HostPath> key, passphrase_file, policy_file;
     std::vector<std::pair<std::string, std::string>> annotations;
-    SignatureForms forms = SignatureForms::both;
+    std::vector<transfer::SignatureForm> forms{transfer::SignatureForm::tag, transfer::SignatureForm::bundle};
     bool recursive = false, quiet = false;
 };
 

@@ -20,12 +20,6 @@ namespace {
 
 using transfer::SignatureForm;
 
-std::vector<SignatureForm> forms_of(SignatureForms asked) {
-    if (asked == SignatureForms::tag) return {SignatureForm::tag};
-    if (asked == SignatureForms::bundle) return {SignatureForm::bundle};
-    return {SignatureForm::tag, SignatureForm::bundle};
-}
-
 std::string name_with_digest(image::Reference const& name, image::Digest const& digest) { return fmt::format("{}/{}@{}", name.domain(), name.repository(), digest); }
 
 Result<void> refuse_repeated(std::vector<std::pair<std::string, std::string>> const& annotations) {
@@ -54,7 +48,7 @@ Result<void> sign_image(SigningWords const& words, Words const& names) {
     auto const signed_as = name.domain() + "/" + name.repository() + (name.tag().empty() ? "" : ":" + name.tag());
     auto const lock = TRY(hold_lists());
     for (auto const& digest : TRY(digests_to_sign(document, words.recursive)))
-        TRY(transfer::sign(registry, {digest, signed_as, words.annotations}, key, forms_of(words.forms)));
+        TRY(transfer::sign(registry, {digest, signed_as, words.annotations}, key, words.forms));
     auto const signed_name = name_with_digest(name, document.digest);
     return print(words.quiet ? signed_name + "\n" : fmt::format("Signed {}\n{}\n", signed_as, signed_name));
 }

@@ -4,8 +4,8 @@
 #include "cli/output.h"
 #include "cli/signing_options.h"
 #include "cli/transfer_command.h"
-#include "image/signing_key.h"
 #include "image/reference.h"
+#include "image/signing_key.h"
 #include "sys/file.h"
 #include "sys/lock.h"
 #include "transfer/policy.h"
@@ -102,15 +102,6 @@ Result<void> check_scope(std::string const& scope) {
     return Error::of(EINVAL, "'{}' is neither 'default' nor what full names begin with, such as docker.io/library or registry.example.com/team", scope);
 }
 
-// Rules that others add at the same time must not be lost.
-Result<FileLock> hold_directory(HostPath const& directory) {
-    constexpr int tries = 200;
-    Backoff backoff;
-    for (int left = tries; left > 0; --left, backoff.wait())
-        if (auto lock = TRY(FileLock::find_directory(directory))) return std::move(*lock);
-    return Error::of(EWOULDBLOCK, "somebody else is changing files in '{}'; try again", directory);
-}
-
 Result<void> set_trust_of(TrustWords const& words, std::string const& scope) {
     if (words.raw || !words.format.empty()) return Error::of(EINVAL, "set takes neither --raw nor --format");
     TRY(check_scope(scope));
@@ -122,7 +113,8 @@ Result<void> set_trust_of(TrustWords const& words, std::string const& scope) {
         patch.set("transports", Json::object().set("docker", Json::object().set(scope, std::move(requirements))));
     auto const file = words.policy_file ? *words.policy_file : TRY(transfer::policy_file_to_write());
     TRY(make_directories(file.parent(), 0755));
-    auto const lock = TRY(hold_directory(file.parent()));
+    // Rules that others add at the same time must not be lost.
+    auto const lock = TRY(FileLock::acquire_directory(file.parent(), std::chrono::seconds(10)));
     auto document = TRY(Json::parse(TRY(read_policy(words))));
     document.merge(patch);
     auto const text = document.dump(Json::Layout::pretty) + "\n";

@@ -11,7 +11,6 @@
 
 #include "base/base64.h"
 #include "base/json.h"
-#include "image/hasher.h"
 
 namespace bolt::image {
 
@@ -189,10 +188,9 @@ bool PublicKey::verifies(std::string_view signature, std::string_view message) c
 std::string PublicKey::fingerprint() const {
     auto const der = public_der(key_.get());
     if (!der) return {};
-    auto const digest = Hasher::of(der.value());
-    std::string raw;
-    for (std::size_t at = 0; at < digest.hex().size(); at += 2) raw += static_cast<char>(std::stoi(std::string(digest.hex().substr(at, 2)), nullptr, 16));
-    return encode_base64(raw);
+    std::string digest(32, '\0');
+    EVP_Digest(der.value().data(), der.value().size(), bytes_of(digest), nullptr, EVP_sha256(), nullptr);
+    return encode_base64(digest);
 }
 
 Result<PrivateKey> PrivateKey::parse(std::string_view pem, AskPassphrase const& ask) {

@@ -41,6 +41,14 @@ Result<std::optional<FileLock>> FileLock::find_directory(HostPath const& directo
     return errno == EWOULDBLOCK ? Result<std::optional<FileLock>>(std::nullopt) : Error::from_errno("lock '{}'", directory);
 }
 
+Result<FileLock> FileLock::acquire_directory(HostPath const& directory, std::chrono::milliseconds patience) {
+    auto const end = std::chrono::steady_clock::now() + patience;
+    for (Backoff backoff;; backoff.wait()) {
+        if (auto lock = TRY(find_directory(directory))) return std::move(*lock);
+        if (std::chrono::steady_clock::now() >= end) return Error::of(EWOULDBLOCK, "somebody else is changing files in '{}'; try again", directory);
+    }
+}
+
 Result<FileLock> FileLock::acquire(HostPath const& file, LockMode mode, std::chrono::milliseconds patience) {
     auto const end = std::chrono::steady_clock::now() + patience;
     Backoff backoff;

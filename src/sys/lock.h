@@ -22,6 +22,8 @@ public:
     static Result<std::optional<FileLock>> find(HostPath const& file, LockMode mode);
     // One try for a directory itself, exclusively: of somebody who has just made it, or comes to remove it.
     static Result<std::optional<FileLock>> find_directory(HostPath const& directory);
+    // The same until `patience` is over: of somebody who changes a file in it. EWOULDBLOCK then.
+    static Result<FileLock> acquire_directory(HostPath const& directory, std::chrono::milliseconds patience);
 
     FdRef fd() const { return fd_; }
     void release() { fd_.close(); }

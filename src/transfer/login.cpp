@@ -30,15 +30,10 @@ public:
         return std::optional(TRY(make(file)));
     }
     static Result<OpenDocument> make(HostPath const& file) {
-        constexpr int tries = 200;
-        std::optional<FileLock> lock;
-        Backoff backoff;
-        for (int left = tries; !lock && left > 0; --left, backoff.wait())
-            if (lock = TRY(FileLock::find_directory(file.parent())); lock) break;
-        if (!lock) return Error::of(EWOULDBLOCK, "somebody else is changing '{}'; try again", file);
+        auto lock = TRY(FileLock::acquire_directory(file.parent(), std::chrono::seconds(10)));
         auto const text = TRY(find_file(file));
         auto document = TRY(CredentialDocument::parse(text.value_or(""), file));
-        return OpenDocument(file, std::move(*lock), std::move(document));
+        return OpenDocument(file, std::move(lock), std::move(document));
     }
 
     CredentialDocument& document() { return document_; }

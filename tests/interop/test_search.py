@@ -38,9 +38,10 @@ def test_a_registrys_repositories_and_tags(bolt, registry):
     for name in ("team/finder", "team/found"):
         for tag in ("1", "2"):
             bolt.ok("push", "-q", "bolt://shell", f"{registry.host}/{name}{bolt.user}:{tag}")
-    assert bolt.ok(*NAMES, f"{registry.host}/find").splitlines() == [f"{registry.host}/team/finder{bolt.user}"] or bolt.user == 0
+    found = bolt.ok(*NAMES, f"{registry.host}/find").splitlines()
+    assert f"{registry.host}/team/finder{bolt.user}" in found and all("team/finder" in name for name in found)
     assert f"{registry.host}/team/found{bolt.user}" in bolt.ok(*NAMES, "--limit", "1000", f"{registry.host}/").splitlines()
-    assert bolt.ok(*NAMES, "--limit", "1", f"{registry.host}/team").count("\n") == 0
+    assert len(bolt.ok(*NAMES, "--limit", "1", f"{registry.host}/team").splitlines()) == 1
     assert bolt.ok(*NAMES, f"{registry.host}/nothing-like-it") == ""
     table = bolt.ok("search", f"{registry.host}/finder{bolt.user}").splitlines()
     assert table[0].split() == ["NAME", "DESCRIPTION", "STARS", "OFFICIAL"] and table[1].split() == [f"{registry.host}/team/finder{bolt.user}", "0"]
