@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "store/image_mounts.h"
 #include "store/image_record.h"
 #include "store/images.h"
 #include "store/indexes.h"
@@ -17,6 +18,7 @@ namespace {
 // Image id -> a container that was made from it, or manifest -> an image index that has it. A record that cannot be read counts as using everything.
 struct Used {
     std::vector<std::pair<std::string, std::string>> containers, indexes;
+    std::vector<ImageMount> mounts;
     std::string unreadable;
 
     // What keeps the image, and the way out.
@@ -25,6 +27,8 @@ struct Used {
             if (id == image.id.text()) return by_container(container);
         for (auto const& [manifest, index] : indexes)
             if (manifest == image.manifest.text()) return fmt::format("is in the image index '{}'; remove that first (`bolt manifest rm {}`)", index, index);
+        for (auto const& mount : mounts)
+            if (mount.image == image.id) return fmt::format("is mounted at '{}'; unmount it first (`bolt image unmount {}`)", mount.path(), image.id.brief());
         if (!unreadable.empty()) return by_container(unreadable);
         return std::nullopt;
     }
@@ -36,6 +40,7 @@ private:
 Result<Used> images_in_use(Layout const& layout) {
     Used used;
     used.indexes = TRY(manifests_of_indexes(layout));
+    used.mounts = TRY(list_image_mounts(layout));
     auto const names = list_directory(layout.containers());
     if (!names) return names.error().is(ENOENT) ? Result<Used>(std::move(used)) : names.error();
     for (auto const& id : names.value()) {

@@ -17,24 +17,53 @@ Result<void> enter_own_mount_namespace() {
     return {};
 }
 
-Result<void> mount_layers(std::vector<HostPath> const& lowers, HostPath const& upper, HostPath const& work, std::string_view options, HostPath const& target) {
-    std::vector<UniqueFd> held; // as long as the kernel looks the names up
-    auto const name_of = [&](HostPath const& layer) -> Result<std::string> {
-        held.push_back(TRY(open_file(layer, O_PATH | O_DIRECTORY).while_doing("open a layer")));
-        return fmt::format("/proc/self/fd/{}", held.back().number());
-    };
-    std::string text = "lowerdir=";
-    for (auto const& lower : lowers) {
-        if (&lower != lowers.data()) text += ':';
-        text += TRY(name_of(lower));
+namespace {
+
+// The options of one overlay. What they name is held open until the kernel has looked it up.
+class LayerOptions {
+public:
+    Result<void> add(std::string_view name, HostPath const& directory) {
+        held_.push_back(TRY(open_file(directory, O_PATH | O_DIRECTORY).while_doing("open a layer")));
+        text_ += fmt::format("{}/proc/self/fd/{}", name, held_.back().number());
+        return {};
     }
-    text += fmt::format(",upperdir={}", TRY(name_of(upper)));
-    text += fmt::format(",workdir={}", TRY(name_of(work)));
-    if (!options.empty()) text += fmt::format(",{}", options);
-    auto const longest = static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) - 1;
-    if (text.size() > longest) return Error::of(E2BIG, "{} layers are more than one mount can have", lowers.size());
-    if (mount("overlay", target.c_str(), "overlay", 0, text.c_str()) < 0) return Error::from_errno("mount {} layers at '{}'", lowers.size(), target);
-    return {};
+    Result<void> add_lowers(std::vector<HostPath> const& lowers) {
+        layers_ = lowers.size();
+        for (auto const& lower : lowers) TRY(add(&lower == lowers.data() ? "lowerdir=" : ":", lower));
+        return {};
+    }
+    void add_text(std::string_view options) {
+        if (!options.empty()) text_ += fmt::format(",{}", options);
+    }
+    Result<void> mount_at(HostPath const& target) const {
+        auto const longest = static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) - 1;
+        if (text_.size() > longest) return Error::of(E2BIG, "{} layers are more than one mount can have", layers_);
+        if (mount("overlay", target.c_str(), "overlay", 0, text_.c_str()) < 0) return Error::from_errno("mount {} layers at '{}'", layers_, target);
+        return {};
+    }
+
+private:
+    std::vector<UniqueFd> held_;
+    std::string text_;
+    std::size_t layers_ = 0;
+};
+
+} // namespace
+
+Result<void> mount_layers(std::vector<HostPath> const& lowers, HostPath const& upper, HostPath const& work, std::string_view options, HostPath const& target) {
+    LayerOptions overlay;
+    TRY(overlay.add_lowers(lowers));
+    TRY(overlay.add(",upperdir=", upper));
+    TRY(overlay.add(",workdir=", work));
+    overlay.add_text(options);
+    return overlay.mount_at(target);
+}
+
+Result<void> mount_layers_read_only(std::vector<HostPath> const& lowers, std::string_view options, HostPath const& target) {
+    LayerOptions overlay;
+    TRY(overlay.add_lowers(lowers));
+    overlay.add_text(options);
+    return overlay.mount_at(target);
 }
 
 Result<void> unmount_layers(HostPath const& target) {

@@ -21,6 +21,8 @@ Result<void> enter_own_mount_namespace();
 // Topmost layer first. `options` are overlay's own, "userxattr,volatile". The layers are named to the kernel by descriptors, so
 // that 200 of them fit into mount(2)'s page of options however long their paths are; E2BIG beyond.
 Result<void> mount_layers(std::vector<HostPath> const& lowers, HostPath const& upper, HostPath const& work, std::string_view options, HostPath const& target);
+// The layers alone, two at least (EINVAL for one): nobody can change anything there.
+Result<void> mount_layers_read_only(std::vector<HostPath> const& lowers, std::string_view options, HostPath const& target);
 Result<void> unmount_layers(HostPath const& target);
 
 // What hides a name of the layers below: a character device 0:0. overlayfs.rst of the kernel's documentation.

@@ -1,0 +1,54 @@
+#include "store/image_mounts.h"
+
+#include "base/json.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+namespace bolt::store {
+
+namespace {
+
+HostPath mounts_directory(Layout const& layout) { return layout.runtime / "images"; }
+HostPath mount_file(Layout const& layout, image::Digest const& image) { return mounts_directory(layout) / image.hex(); }
+
+Result<std::optional<ImageMount>> read_mount(HostPath const& file, image::Digest const& image) {
+    auto const text = TRY(find_file(file));
+    if (!text) return std::optional<ImageMount>();
+    auto const document = TRY(Json::parse(*text).while_doing("read '{}'", file));
+    auto const holder = static_cast<pid_t>(TRY(document.integer_or("pid", 0)));
+    auto const start_time = TRY(document.unsigned_or("start_time", 0));
+    if (holder <= 0 || !TRY(find_process(holder, start_time))) return std::optional<ImageMount>();
+    return std::optional(ImageMount{image, holder, start_time});
+}
+
+} // namespace
+
+HostPath ImageMount::path() const { return HostPath() / fmt::format("proc/{}/root/image", holder); }
+
+HostPath image_mounts_lock(Layout const& layout) { return mounts_directory(layout) / "lock"; }
+
+Result<std::optional<ImageMount>> find_image_mount(Layout const& layout, image::Digest const& image) { return read_mount(mount_file(layout, image), image); }
+
+Result<std::vector<ImageMount>> list_image_mounts(Layout const& layout) {
+    std::vector<ImageMount> mounts;
+    auto const names = list_directory(mounts_directory(layout));
+    if (!names) return names.error().is(ENOENT) ? Result<std::vector<ImageMount>>(std::move(mounts)) : names.error();
+    for (auto const& hex : names.value()) {
+        auto const image = image::Digest::parse((hex.size() == 64 ? "sha256:" : "sha512:") + hex);
+        if (!image) continue; // the lock
+        if (auto mount = TRY(find_image_mount(layout, image.value()))) mounts.push_back(std::move(*mount));
+    }
+    return mounts;
+}
+
+Result<void> record_image_mount(Layout const& layout, ImageMount const& mount) {
+    auto const document = Json::object().set("pid", mount.holder).set("start_time", mount.start_time);
+    return write_file(mount_file(layout, mount.image), document.dump(), 0600, Durability::none);
+}
+
+Result<void> forget_image_mount(Layout const& layout, image::Digest const& image) {
+    auto removed = remove_file(mount_file(layout, image));
+    return !removed && removed.error().is(ENOENT) ? Result<void>() : std::move(removed);
+}
+
+} // namespace bolt::store
