@@ -22,8 +22,7 @@ Result<std::string> find_passphrase(HostPath const& key, std::optional<HostPath>
     FdRef const input(STDIN_FILENO);
     if (!is_terminal(input)) return Error::of(ENOTTY, "it is encrypted, and there is no terminal to ask for the passphrase; use --passphrase-file or $COSIGN_PASSWORD");
     expect_interrupts(); // one that ended us here would leave the terminal without echo
-    TRY(write_all(FdRef(STDERR_FILENO), fmt::format("Passphrase of '{}': ", key)));
-    return read_secret(input);
+    return read_secret(input, fmt::format("Passphrase of '{}': ", key), FdRef(STDERR_FILENO));
 }
 
 } // namespace

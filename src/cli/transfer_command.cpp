@@ -2,6 +2,7 @@
 
 #include "cli/command_line.h"
 #include "cli/output.h"
+#include "transfer/registries.h"
 
 namespace bolt::cli {
 
@@ -16,8 +17,9 @@ Result<void> print_help(Command const& command) {
 } // namespace
 
 Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(std::optional<HostPath> const& credentials_file) {
-    if (!transfer::mention_helpers(transfer::credential_files(credentials_file))) return std::shared_ptr<transfer::CredentialHelpers>();
-    return std::shared_ptr<transfer::CredentialHelpers>(TRY(transfer::CredentialHelpers::start()));
+    auto order = credentials_file ? std::vector<std::string>() : TRY(transfer::Registries::load_credential_helpers());
+    if (order.empty() && !transfer::mention_helpers(transfer::credential_files(credentials_file))) return std::shared_ptr<transfer::CredentialHelpers>();
+    return std::shared_ptr<transfer::CredentialHelpers>(TRY(transfer::CredentialHelpers::start(std::move(order))));
 }
 
 Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout) {

@@ -52,10 +52,7 @@ Result<transfer::Credentials> ask_for_credentials(LoginWords const& words, std::
     if (credentials.user.empty() || credentials.user.find(':') != std::string::npos) return Error::of(EINVAL, "'{}' is no user name", credentials.user);
     if (words.password_from_input) credentials.password = TRY(read_password_from_input());
     else if (words.password) credentials.password = *words.password;
-    else {
-        TRY(print("Password: "));
-        credentials.password = TRY(read_secret(FdRef(STDIN_FILENO)));
-    }
+    else credentials.password = TRY(read_secret(FdRef(STDIN_FILENO), "Password: ", FdRef(STDOUT_FILENO)));
     if (credentials.password.empty()) return Error::of(EINVAL, "the password is empty");
     return credentials;
 }

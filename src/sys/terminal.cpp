@@ -34,19 +34,22 @@ bool apply(FdRef terminal, int when, termios const& settings) {
 }
 } // namespace
 
-Result<std::string> read_secret(FdRef terminal) {
+Result<std::string> read_secret(FdRef terminal, std::string_view prompt, FdRef prompt_output) {
     termios before{};
     if (tcgetattr(terminal.number(), &before) < 0) return Error::from_errno("read the terminal's settings");
     auto silent = before;
     silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     silent.c_lflag |= ICANON | ECHONL;
     if (!apply(terminal, TCSAFLUSH, silent)) return Error::from_errno("keep the terminal from showing what is typed");
+    // A program that waits for it may answer at once: what was typed before the change of settings is gone.
+    auto const asked = write_all(prompt_output, prompt);
     std::string line;
     char letter = 0;
     ssize_t got = 0;
-    while ((got = read(terminal.number(), &letter, 1)) == 1 && letter != '\n') line += letter;
+    while (asked && (got = read(terminal.number(), &letter, 1)) == 1 && letter != '\n') line += letter;
     int const failure = got < 0 ? errno : 0;
     (void)apply(terminal, TCSAFLUSH, before); // as above
+    TRY(Result(asked));
     if (failure == EINTR) return Error::of(ECANCELED, "interrupted");
     if (failure != 0) return Error::from_code(failure, "read from the terminal");
     if (got == 0 && line.empty()) return Error::of(EPIPE, "nothing was typed");

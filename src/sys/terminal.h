@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "sys/fd.h"
@@ -19,8 +20,8 @@ struct WindowSize {
 Result<WindowSize> window_size(FdRef terminal);
 Result<void> set_window_size(FdRef terminal, WindowSize size);
 
-// A line that is typed without being shown, without its end. ECANCELED when a signal with a handler came, EPIPE at the end of input.
-Result<std::string> read_secret(FdRef terminal);
+// A line that is typed without being shown, without its end. `prompt` asks for it, when nothing is shown any more. ECANCELED when a signal with a handler came, EPIPE at the end of input.
+Result<std::string> read_secret(FdRef terminal, std::string_view prompt, FdRef prompt_output);
 
 // While this lives, every byte typed at the terminal is passed on as it is: no echo, no lines, no signals, output untouched.
 // The settings from before come back with restore() or at the end of its life; a process that dies of a signal must

@@ -57,7 +57,7 @@ int serve(Channel const& channel) {
 
 } // namespace
 
-Result<std::unique_ptr<CredentialHelpers>> CredentialHelpers::start() {
+Result<std::unique_ptr<CredentialHelpers>> CredentialHelpers::start(std::vector<std::string> order) {
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto process = TRY(clone_process({}, [&ours = ours, &theirs = theirs] {
         (void)set_parent_death_signal(SIGKILL).ok(); // the channel's end is the other sign
@@ -65,7 +65,7 @@ Result<std::unique_ptr<CredentialHelpers>> CredentialHelpers::start() {
         return serve(theirs);
     }));
     theirs.close();
-    return std::unique_ptr<CredentialHelpers>(new CredentialHelpers(std::move(process), std::move(ours)));
+    return std::unique_ptr<CredentialHelpers>(new CredentialHelpers(std::move(order), std::move(process), std::move(ours)));
 }
 
 Result<std::string> CredentialHelpers::ask(std::string const& helper, std::string_view verb, std::string input) {

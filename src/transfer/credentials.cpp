@@ -143,13 +143,26 @@ bool mention_helpers(std::vector<HostPath> const& files) {
     return false;
 }
 
-Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
+namespace {
+
+Result<std::optional<Credentials>> find_in_files(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
     for (auto const& file : files) {
         auto const document = TRY(read_document(file, files.size() == 1));
         if (!document) continue;
         if (auto const helper = document->helper_of(host); !helper.empty() && helpers)
             if (auto credentials = TRY(helpers->get(helper, document->server_of(host)).while_doing("'{}'", file))) return credentials;
         if (auto credentials = TRY(document->find(host, repository).while_doing("read credentials from '{}'", file))) return credentials;
+    }
+    return std::optional<Credentials>();
+}
+
+} // namespace
+
+Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
+    if (!helpers || helpers->order().empty()) return find_in_files(files, host, repository, helpers);
+    for (auto const& name : helpers->order()) {
+        auto credentials = name == credential_files_word ? TRY(find_in_files(files, host, repository, helpers)) : TRY(helpers->get(name, host).while_doing("credential-helpers of registries.conf"));
+        if (credentials) return credentials;
     }
     return std::optional<Credentials>();
 }

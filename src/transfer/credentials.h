@@ -25,7 +25,8 @@ std::vector<HostPath> credential_files(std::optional<HostPath> const& chosen);
 bool mention_helpers(std::vector<HostPath> const& files);
 
 // For a repository on a host: the most exact key in a file's "auths" counts ("host/ns/repo" before "host/ns" before "host"). A
-// program that the file names for the host ("credHelpers", then "credsStore") is asked before that. None when no file has any.
+// program that the file names for the host ("credHelpers", then "credsStore") is asked before that, and the helpers' own order, where they
+// have one, says when the files are looked at. None when no file has any.
 // EINVAL names a file that cannot be understood; one that was chosen must exist.
 Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers);
 

@@ -157,6 +157,19 @@ Result<Registries> Registries::load(image::Reference const& reference) {
     return registries;
 }
 
+Result<std::vector<std::string>> Registries::load_credential_helpers() {
+    constexpr std::string_view key = "credential-helpers";
+    std::vector<std::string> helpers;
+    for (auto const& file : configured_files()) {
+        auto const path = HostPath::parse(file);
+        auto const text = path ? find_file(path.value()) : Result<std::optional<std::string>>(std::nullopt);
+        if (!text || !text.value() || text.value()->find(key) == text.value()->npos) continue;
+        auto const document = TRY(parse_toml(*text.value(), file));
+        if (document.find(key)) helpers = TRY(document.strings(key).while_doing("'{}'", file));
+    }
+    return helpers;
+}
+
 Result<std::vector<image::Reference>> Registries::meanings_of(image::Reference const& reference) const {
     std::vector<image::Reference> meanings;
     bool const is_decided = getenv("BOLT_DEFAULT_REGISTRY") != nullptr;

@@ -19,6 +19,8 @@ public:
     // aliases that podman remembers. What comes later counts. EINVAL names a file that cannot be understood. What says nothing about `reference`
     // may be left out.
     static Result<Registries> load(image::Reference const& reference);
+    // Who keeps logins, one after the other: programs and `credential_files_word`; empty where no file says.
+    static Result<std::vector<std::string>> load_credential_helpers();
     // One document's contents on top of what there is.
     Result<void> add(Json const& document, std::string const& file);
 

@@ -135,6 +135,24 @@ def test_a_program_keeps_the_login(bolt, registry, way):
     assert not os.path.exists(f"{bolt.top}/home/kept")
 
 
+def test_programs_of_registries_conf_are_asked_in_its_order(bolt, registry):
+    write(bolt, f"{bolt.top}/home/bin/docker-credential-drawer", HELPER, 0o755)
+    bolt.environment["PATH"] = f"{bolt.top}/home/bin:" + bolt.environment["PATH"]
+    write(bolt, f"{bolt.top}/home/kept", {"ServerURL": registry.host, "Username": "ann", "Secret": "open sesame"})
+    conf = f"{bolt.top}/home/.config/containers/registries.conf"
+    for order, user in ((["drawer"], "ann"), (["drawer", "containers-auth.json"], "ann"), (["containers-auth.json", "drawer"], "bob"), (["containers-auth.json"], "bob")):
+        write(bolt, conf, f"credential-helpers = {json.dumps(order)}\n")
+        write(bolt, own_file(bolt), {"auths": {registry.host: {"auth": base64.b64encode(b"bob:wrong").decode()}}})
+        assert bolt.ok("login", "--get-login", registry.host) == user, order
+    write(bolt, own_file(bolt), {"auths": {}})
+    write(bolt, conf, 'credential-helpers = ["containers-auth.json", "drawer"]\n')
+    done = bolt("pull", f"{registry.host}/app:1")
+    assert "does not exist in registry" in done.err, done
+    write(bolt, conf, 'credential-helpers = ["cupboard"]\n')
+    done = bolt("pull", f"{registry.host}/app:1")
+    assert done.code == 1 and "credential-helpers of registries.conf" in done.err and "docker-credential-cupboard" in done.err and done.err.count("\n") == 1, done
+
+
 def test_a_program_that_fails_or_is_not_there(bolt, registry):
     write(bolt, f"{bolt.top}/home/.docker/config.json", {"credHelpers": {registry.host: "drawer"}})
     done = bolt("pull", f"{registry.host}/app:1")
