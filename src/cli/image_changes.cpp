@@ -98,6 +98,16 @@ Result<void> add_ports(spec::ImageConfig& config, std::string_view text) {
     return {};
 }
 
+// For whoever builds upon the image, in their order.
+Result<void> add_trigger(spec::ImageConfig& config, std::string_view text) {
+    auto triggers = config.others.is_null() ? std::vector<std::string>() : TRY(config.others.strings("OnBuild"));
+    triggers.emplace_back(text);
+    Json added;
+    added.set("OnBuild", Json(triggers));
+    config.others.merge(added);
+    return {};
+}
+
 Result<void> set_directory(spec::ImageConfig& config, std::string_view text) {
     bool const is_absolute = text.starts_with('/');
     config.working_dir = is_absolute ? std::string(text) : fmt::format("{}/{}", config.working_dir == "/" ? "" : config.working_dir, text);
@@ -110,11 +120,12 @@ Result<void> apply(spec::ImageConfig& config, std::string_view name, std::string
     else if (name == "env") return set_variables(config, rest);
     else if (name == "expose") return add_ports(config, rest);
     else if (name == "label") return set_labels(config, rest);
+    else if (name == "onbuild") return add_trigger(config, rest);
     else if (name == "stopsignal") config.stop_signal = rest;
     else if (name == "user") config.user = rest;
     else if (name == "volume") return add_volumes(config, rest);
     else if (name == "workdir") return set_directory(config, rest);
-    else return Error::of(EINVAL, "there are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME and WORKDIR");
+    else return Error::of(EINVAL, "there are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR");
     return {};
 }
 

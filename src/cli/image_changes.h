@@ -8,7 +8,7 @@
 
 namespace bolt::cli {
 
-// CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR. EINVAL names what is wrong, and any other instruction.
+// CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR. EINVAL names what is wrong, and any other instruction.
 Result<void> apply_change(spec::ImageConfig& config, std::string_view instruction);
 
 } // namespace bolt::cli

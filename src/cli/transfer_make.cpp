@@ -48,12 +48,14 @@ transfer::PullOptions options_for(UserNamespaceEntry const& entry) {
     return options;
 }
 
-// What bolt adds to a container's environment is not its image's.
-void drop_own_variables(spec::ImageConfig& config, spec::ImageConfig const& base) {
+// What bolt gives every container whose image does not say otherwise is not its image's.
+void drop_own_defaults(spec::ImageConfig& config, spec::ImageConfig const& base) {
     std::erase_if(config.env, [&](std::string const& variable) {
         bool const is_own = variable.starts_with("HOSTNAME=") || variable.starts_with("HOME=") || variable == "container=bolt" || variable == "TERM=xterm";
         return is_own && std::ranges::find(base.env, variable) == base.env.end();
     });
+    if (base.working_dir.empty() && config.working_dir == "/") config.working_dir.clear();
+    if (base.stop_signal.empty() && config.stop_signal == "SIGTERM") config.stop_signal.clear();
 }
 
 Result<transfer::ImageToMake> describe(engine::Installation const& here, engine::Container const& container, CommitWords const& words, Words const& names) {
@@ -62,9 +64,10 @@ Result<transfer::ImageToMake> describe(engine::Installation const& here, engine:
     if (!image.base) return Error::of(ENOENT, "the image of container '{}' is not in the store any more", container.record.name);
     auto const document = TRY(engine::inspect_container(here, container));
     image.config = TRY(spec::parse_image_config(*document.find("Config")));
-    drop_own_variables(image.config, image.base->config);
+    drop_own_defaults(image.config, image.base->config);
     image.config.healthcheck = image.base->config.healthcheck;
     image.config.volumes = image.base->config.volumes;
+    image.config.others = image.base->config.others;
     for (auto const& change : words.changes) TRY(apply_change(image.config, change));
     image.created_by = join(container.record.command, " ");
     image.author = words.author;

@@ -41,6 +41,23 @@ bool is_mount_point(Tree const& tree, std::string const& path, struct stat const
     return !below && tree.mount_points.contains(path) && (S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_size == 0));
 }
 
+// Whether nothing of a directory is in the upper layer but mount points and the way to them. `image`: what the image has there, or none.
+bool is_way_to_mount_points(Tree const& tree, std::string const& path, FdRef directory, std::optional<ImageNode> const& image) {
+    auto const now = stat_fd(directory);
+    auto const names = list_directory(directory);
+    if (!now || !names || names.value().empty() || is_opaque(directory)) return false;
+    if (image && (!image->is_directory() || now.value().st_mode != image->status.st_mode || now.value().st_uid != image->status.st_uid || now.value().st_gid != image->status.st_gid)) return false;
+    return std::ranges::all_of(names.value(), [&](std::string const& name) {
+        struct stat status {};
+        auto const below = image ? ImageTree::find_child(*image, name) : Result<std::optional<ImageNode>>(std::nullopt);
+        if (!below || fstatat(directory.number(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return false;
+        if (is_mount_point(tree, path + "/" + name, status, below.value())) return true;
+        if (!S_ISDIR(status.st_mode)) return false;
+        auto const inner = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        return inner && is_way_to_mount_points(tree, path + "/" + name, inner.value(), below.value());
+    });
+}
+
 std::uint64_t id_inside(std::vector<spec::IdMapping> const& mappings, std::uint64_t id) {
     for (auto const& range : mappings)
         if (id >= range.host_id && id - range.host_id < range.size) return range.container_id + (id - range.host_id);
@@ -164,6 +181,7 @@ Result<void> visit_upper(Tree const& tree, FdRef directory, std::string const& p
         if (!held) return held.error();
         FdRef const file = held.value();
         bool const opaque = S_ISDIR(status.st_mode) && is_opaque(file);
+        if (S_ISDIR(status.st_mode) && is_way_to_mount_points(tree, below(path, name), file, was)) continue;
         TRY(visitor.found(below(path, name), status, file, was.has_value(), opaque).while_doing("'/{}'", below(path, name)));
         if (S_ISDIR(status.st_mode)) TRY(visit_upper(tree, file, below(path, name), was && !opaque ? &*was : nullptr, visitor));
     }
@@ -202,14 +220,16 @@ private:
     Archiving archiving_;
 };
 
-Result<void> write_directory(Tree const& tree, Archiving& archiving, ImageNode const& directory, std::string const& path, ImageTree const& image) {
+Result<void> write_directory(Tree const& tree, Archiving& archiving, ImageNode const& directory, std::string const& path, ImageNode const* image) {
     for (auto const& name : TRY(ImageTree::list(directory))) {
         auto const node = TRY(ImageTree::find_child(directory, name));
         if (!node) continue;
         auto const inside = below(path, name);
-        if (tree.mount_points.contains(inside) && is_mount_point(tree, inside, node->status, TRY(image.find(TRY(RootPath::parse(inside)))))) continue;
+        auto const was = image && image->is_directory() ? TRY(ImageTree::find_child(*image, name)) : std::nullopt;
+        if (is_mount_point(tree, inside, node->status, was)) continue;
+        if (!was && node->is_directory() && is_way_to_mount_points(tree, inside, node->directories.front(), was)) continue;
         TRY(archiving.add(inside, node->status, node->is_directory() ? FdRef(node->directories.front()) : FdRef(node->file)).while_doing("'/{}'", inside));
-        if (node->is_directory()) TRY(write_directory(tree, archiving, *node, inside, image));
+        if (node->is_directory()) TRY(write_directory(tree, archiving, *node, inside, was ? &*was : nullptr));
     }
     return {};
 }
@@ -237,7 +257,7 @@ Result<void> write_files(Container const& container, image::TarWriter& archive) 
     layers.insert(layers.begin(), tree.overlay.upper);
     auto const files = TRY(ImageTree::open(layers));
     Archiving archiving(tree, archive);
-    TRY(write_directory(tree, archiving, files.top(), "", image));
+    TRY(write_directory(tree, archiving, files.top(), "", &image.top()));
     return archive.finish();
 }
 

@@ -48,6 +48,15 @@ Result<std::vector<std::pair<std::string, std::string>>> labels_of(Json const& c
     return labels;
 }
 
+constexpr std::string_view known_fields[] = {"User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "Healthcheck"};
+
+Json other_fields(Json const& config) {
+    Json others;
+    for (auto const& [name, value] : *config.find_object())
+        if (std::ranges::find(known_fields, name) == std::end(known_fields) && !value.is_null()) others.set(name, value);
+    return others;
+}
+
 } // namespace
 
 Result<ImageConfig> parse_image_config(Json const& config) {
@@ -64,6 +73,7 @@ Result<ImageConfig> parse_image_config(Json const& config) {
     parsed.labels = TRY(labels_of(config));
     parsed.stop_signal = TRY(config.string_or("StopSignal", ""));
     if (auto const* healthcheck = config.find("Healthcheck")) parsed.healthcheck = *healthcheck;
+    parsed.others = other_fields(config);
     return parsed;
 }
 
@@ -81,6 +91,7 @@ Json to_json(ImageConfig const& config) {
         .set_unless_empty("Labels", std::move(labels))
         .set_unless_empty("StopSignal", config.stop_signal);
     if (!config.healthcheck.is_null()) document.set("Healthcheck", config.healthcheck);
+    if (!config.others.is_null()) document.merge(config.others);
     return document;
 }
 

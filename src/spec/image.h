@@ -26,9 +26,10 @@ struct ImageConfig {
     std::vector<std::pair<std::string, std::string>> labels;
     std::string stop_signal;                 // "SIGQUIT", "3"
     Json healthcheck;                        // as it stands in the document, null when there is none
+    Json others;                             // an object of what bolt has no use for and builders have: "OnBuild", "Shell"; or null
     bool operator==(ImageConfig const&) const = default;
 };
-// From the object under "config"; null is the empty configuration. Unknown fields are passed over, as the specification says.
+// From the object under "config"; null is the empty configuration.
 Result<ImageConfig> parse_image_config(Json const& config);
 Json to_json(ImageConfig const& config);
 

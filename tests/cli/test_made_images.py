@@ -97,6 +97,29 @@ def test_a_commit_without_a_name(bolt, changed):
     bolt.ok("rmi", made)
 
 
+def test_what_only_builders_read_is_kept_and_nothing_is_made_up(bolt, changed):
+    bolt.ok("create", "--name", "plain", "--network", "none", IMAGE)
+    try:
+        bolt.ok("commit", "-c", "ONBUILD RUN first", "-c", "ONBUILD COPY . /src", "plain", "made:1")
+        bolt.ok("create", "--name", "next", "--network", "none", "made:1")
+        bolt.ok("commit", "next", "made:2")
+        for name in ("made:1", "made:2"):
+            config = json.loads(bolt.ok("inspect", name))[0]["Config"]
+            assert config["OnBuild"] == ["RUN first", "COPY . /src"] and config["StopSignal"] == "" and config["WorkingDir"] == "/root" and "Hostname" not in config, config
+    finally:
+        bolt("rm", "plain", "next")
+        bolt("rmi", "-f", "made:1", "made:2")
+
+
+def test_a_container_that_changed_nothing_has_no_changes(bolt):
+    bolt.ok("run", "--name", "still", "--network", "none", "-v", "/usr/share:/mnt/share:ro", "-v", "/usr/share:/srv:ro", IMAGE, "true")
+    assert bolt.ok("diff", "still") == ""
+    bolt.ok("rm", "still")
+    bolt.ok("run", "--name", "still", "--network", "none", IMAGE, "chmod", "711", "/etc")
+    assert bolt.ok("diff", "still") == "C /etc"
+    bolt.ok("rm", "still")
+
+
 def test_an_export_is_imported(bolt, changed):
     target = f"{bolt.top}/home/files.tar.gz"
     with gzip.open(target, "wb") as file:
