@@ -20,6 +20,17 @@ std::string_view layer_type(bool is_docker, LayerCompression compression) {
     return "";
 }
 
+// Where in the packed archive a file begins, for those who read files one by one: nothing of it holds when it is packed anew.
+constexpr std::string_view offset_annotations[] = {"io.github.containers.zstd-chunked.", "io.containers.zstd-chunked.", "containerd.io/snapshot/stargz/", "io.containers.estargz."};
+
+Json without_offsets(Json const& layer) {
+    Json removed = Json::object();
+    auto const* const annotations = layer.find("annotations");
+    for (auto const& [name, value] : annotations && annotations->find_object() ? *annotations->find_object() : Json::Object{})
+        if (std::ranges::any_of(offset_annotations, [&](auto const& prefix) { return name.starts_with(prefix); })) removed.set(name, Json());
+    return removed;
+}
+
 Json merged(Json json, Json const& patch) {
     json.merge(patch);
     return json;
@@ -48,6 +59,7 @@ Result<std::string> ManifestChange::apply(std::string const& manifest) const {
         Json patch = Json::object();
         if (is_other || changes_format) patch.set("mediaType", layer_type(is_docker, blob.compression));
         if (is_other) patch.set("digest", blob.blob.text()).set("size", blob.size);
+        if (auto removed = without_offsets(layer); is_other && !removed.find_object()->empty()) patch.set("annotations", std::move(removed));
         changed_layers.push(merged(layer, patch));
     }
     if (!changes_layers && !changes_format) return manifest;
