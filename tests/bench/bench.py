@@ -5,11 +5,9 @@ Prints medians and ratios; never passes or fails on time. --record writes docs/p
 as the user bolt-test, and crun, which refuses a hybrid cgroup tree, in a mount namespace of its own without it.
 """
 import argparse
-import contextlib
 import json
 import os
 import platform
-import random
 import shutil
 import statistics
 import subprocess
@@ -20,6 +18,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests/run"))
 import run_tests  # noqa: E402
+from image_bench import ImageBench  # noqa: E402
 
 UID = run_tests.UID
 
@@ -227,109 +226,6 @@ for turn in range(turns):
         quiet([*self.user, self.bolt, "rm", "-f", "idle"])
         quiet([*podman, "rm", "-f", "-t", "0", "idle"])
 
-    @contextlib.contextmanager
-    def registry(self, name):
-        """Its port."""
-        config = os.path.join(self.work, f"{name}.yml")
-        port = random.randint(20000, 40000)
-        with open(config, "w", encoding="ascii") as file:
-            file.write(f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {self.work}/{name}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n")
-        server = subprocess.Popen(["docker-registry", "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            time.sleep(1)
-            yield port
-        finally:
-            server.terminate()
-            server.wait()
-
-    def pull(self):
-        with self.registry("registry") as port:
-            self.make_large_image(port)
-            reference = f"127.0.0.1:{port}/large:1"
-            ours, theirs = [], []
-            for number in range(4):
-                data = os.path.join(self.home, f"data{number}")
-                ours.append(timed([*self.user, f"BOLT_DATA_DIR={data}", self.bolt, "pull", "--quiet", reference]))
-                quiet([*self.user, f"BOLT_DATA_DIR={data}", self.bolt, "rmi", reference])
-                theirs.append(timed([*self.user, "skopeo", "copy", "--src-tls-verify=false", f"docker://{reference}", f"containers-storage:localhost/large{number}:1"]))
-                quiet([*self.user, "podman", "--cgroup-manager", "cgroupfs", "rmi", "-f", f"localhost/large{number}:1"])
-            self.row("bolt pull of 5 layers, 300 MB / skopeo copy", ours[1:], theirs[1:], "0.5")
-            self.archives(reference)
-
-    def archives(self, reference):
-        """push, save and load of the same image, and commit of a container with 50 MB of changes: one that is not counted, then three."""
-        bolt = [*self.user, f"BOLT_DATA_DIR={self.home}/kept", self.bolt]
-        podman = [*self.user, "podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--log-level", "error"]
-        kept = "containers-storage:localhost/large:1"
-        quiet([*bolt, "pull", "--quiet", reference])
-        quiet([*self.user, "skopeo", "copy", "--src-tls-verify=false", f"docker://{reference}", kept])
-        cases = {"push / skopeo copy": ("0.6", [], []), "save / podman save": ("0.5", [], []), "load / podman load": ("0.5", [], []), "commit of 50 MB / podman commit": ("0.5", [], [])}
-        for number in range(4):  # a registry keeps a blob once: an empty one for each
-            _, ours, theirs = cases["push / skopeo copy"]
-            with self.registry(f"first{number}") as port:
-                ours.append(timed([*bolt, "push", "--quiet", reference, f"127.0.0.1:{port}/large:1"]))
-            with self.registry(f"second{number}") as port:
-                theirs.append(timed([*self.user, "skopeo", "copy", "--dest-tls-verify=false", kept, f"docker://127.0.0.1:{port}/large:1"]))
-        for number in range(4):
-            _, ours, theirs = cases["save / podman save"]
-            ours.append(timed([*bolt, "save", "-o", f"{self.home}/bolt{number}.tar", reference]))
-            theirs.append(timed([*podman, "save", "-o", f"{self.home}/podman{number}.tar", "localhost/large:1"]))
-        quiet([*bolt, "rmi", reference])
-        quiet([*podman, "rmi", "-f", "localhost/large:1"])
-        for number in range(4):
-            _, ours, theirs = cases["load / podman load"]
-            ours.append(timed([*bolt, "load", "--quiet", "-i", f"{self.home}/podman{number}.tar"]))
-            theirs.append(timed([*podman, "load", "--quiet", "-i", f"{self.home}/podman{number}.tar"]))
-            quiet([*bolt, "rmi", "localhost/large:1"])
-            quiet([*podman, "rmi", "-f", "localhost/large:1"])
-        changes = ["sh", "-c", "i=0; while [ $i -lt 500 ]; do head -c 100000 /dev/urandom > /srv.$i; i=$((i+1)); done"]
-        quiet([*bolt, "run", "--name", "changed", "--network", "none", "bolt://shell", *changes])
-        quiet([*podman, "run", "--name", "changed", "--network", "none", "localhost/shell:latest", *changes])
-        for number in range(4):
-            _, ours, theirs = cases["commit of 50 MB / podman commit"]
-            ours.append(timed([*bolt, "commit", "changed", f"changed:{number}"]))
-            theirs.append(timed([*podman, "commit", "--quiet", "changed", f"changed:{number}"]))
-            quiet([*bolt, "rmi", f"changed:{number}"])
-            quiet([*podman, "rmi", "-f", f"changed:{number}"])
-        quiet([*bolt, "rm", "changed"])
-        for name, (target, ours, theirs) in cases.items():
-            self.row(f"bolt {name}", ours[1:], theirs[1:], target)
-
-    def make_large_image(self, port):
-        """Five layers of 60 MB from this machine's own files, so that they compress as images do."""
-        layers, files = [], []
-        for folder, _, names in os.walk("/usr/lib"):
-            files += [os.path.join(folder, name) for name in names]
-        files = [f for f in files if os.path.isfile(f) and not os.path.islink(f)]
-        random.Random(1).shuffle(files)
-        for number in range(5):
-            size, chosen = 0, []
-            while files and size < 60e6:
-                path = files.pop()
-                if os.path.getsize(path) < 20e6:
-                    chosen.append(path)
-                    size += os.path.getsize(path)
-            archive = os.path.join(self.work, f"layer{number}.tar")
-            subprocess.run(["tar", "-cf", archive, "--no-recursion", "-P", "--transform", "s,^/,,", "-T", "-"], input="\n".join(chosen), text=True, check=True)
-            layers.append(archive)
-        sys.path.insert(0, os.path.join(TOP, "images"))
-        import gzip
-        import make_layout
-        layout = make_layout.Layout(os.path.join(self.work, "large"), "amd64")
-        packed, ids = [], []
-        for archive in layers:
-            raw = open(archive, "rb").read()
-            ids.append(make_layout.digest(raw))
-            packed.append(layout.blob(gzip.compress(raw, 6, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip"))
-        config = layout.document({"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ids}},
-                                 "application/vnd.oci.image.config.v1+json")
-        manifest = layout.document({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": packed},
-                                   "application/vnd.oci.image.manifest.v1+json")
-        manifest["annotations"] = {"org.opencontainers.image.ref.name": "large"}
-        layout.manifests.append(manifest)
-        layout.finish()
-        quiet(["skopeo", "copy", "--dest-tls-verify=false", f"oci:{self.work}/large:large", f"docker://127.0.0.1:{port}/large:1"])
-
     def record(self):
         lines = ["# Performance", "", "The last run of `./dev bench --record`: medians of both sides, measured in turn in one run. Ratios below 1 are in bolt's favour.", "",
                  "| case | bolt | peer | ratio | target |", "|---|---|---|---|---|"]
@@ -363,7 +259,8 @@ def main():
     run_tests.prepare_host()
     bench = Bench(arguments.runs)
     try:
-        for part in (bench.oci, bench.rootless_run, bench.pull):
+        images = ImageBench(bench)
+        for part in (bench.oci, bench.rootless_run, images.pulls, images.exchange, images.lists):
             try:
                 part()
             except subprocess.CalledProcessError as error:

@@ -7,7 +7,7 @@ BUILD_PACKAGES="meson ninja-build pkg-config g++ make ccache git libseccomp-dev 
 TEST_PACKAGES="python3-pytest python3-grpcio mmdebstrap skopeo docker-registry crun runc criu strace podman conmon libdevmapper1.02.1 curl jq procps iproute2
  mandoc mount e2fsprogs zstd util-linux shellcheck zsh fish"
 # slirp4netns: podman's default network for ordinary users on Debian 12.
-BENCH_PACKAGES="slirp4netns valgrind"
+BENCH_PACKAGES="slirp4netns valgrind isal"
 
 say() { echo "dev: $*" >&2; }
 
