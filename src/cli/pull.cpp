@@ -10,7 +10,7 @@ namespace {
 // bolt-transfer has the same options and more, for callers who are not people.
 struct PullOptions {
     bool quiet = false, verifies_tls = true;
-    std::string platform, credentials_file, policy_file;
+    std::string platform, policy, credentials_file, policy_file;
     std::optional<transfer::Credentials> credentials;
 };
 using set_pull = Set<PullOptions>;
@@ -18,6 +18,7 @@ constexpr Option pull_table[] = {
     {"authfile", 0, "file", "Read the registry's login from this file", set_pull::text<&PullOptions::credentials_file>, offers_files},
     {"creds", 0, "user:password", "Log in so, for this once", set_pull::parsed<&PullOptions::credentials, parse_credentials>},
     {"platform", 0, "string", "Pull the image for this platform, such as linux/arm64", set_pull::text<&PullOptions::platform>},
+    {"policy", 0, "string", "When to ask the registry: always, or when the image is missing here (default always)", set_pull::text<&PullOptions::policy>, "always missing"},
     {"quiet", 'q', "", "Suppress verbose output", set_pull::flag<&PullOptions::quiet>},
     {"signature-policy", 0, "file", "The policy that says what is taken, instead of policy.json", set_pull::text<&PullOptions::policy_file>, offers_files},
     {"tls-verify", 0, "", "Require HTTPS and verify the registry's certificate (default true)", set_pull::flag<&PullOptions::verifies_tls>},

@@ -59,6 +59,7 @@ Result<bool> check_version(HostPath const& file) {
     auto const version = TRY(parse_unsigned(trim(*text)).while_doing("read '{}'", file));
     if (version > format_version)
         return Error::of(EPROTO, "the store '{}' is of version {}, this bolt knows versions up to {}; use the newer bolt", file.parent(), version, format_version);
+    if (version < format_version) return Error::of(EPROTO, "the store '{}' is of version {}, which this bolt does not know and leaves as it is; choose another with BOLT_DATA_DIR", file.parent(), version);
     return true;
 }
 

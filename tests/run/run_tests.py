@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,9 @@ def run_one(test, report, place):
 def main():
     build, results, *wanted = sys.argv[1:]
     build = os.path.realpath(build)
+    # A shell that puts this into the background has both ignored, and tests send them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     prepare_host()
     listed = subprocess.run(["meson", "introspect", "--tests", build], check=True, capture_output=True, text=True)
     usable, temporary = readable_build(build)
