@@ -7,6 +7,8 @@
 
 #include <toml.hpp>
 
+#include "base/text.h"
+
 namespace bolt {
 
 namespace {
@@ -39,14 +41,17 @@ Json as_json(toml::value const& value) {
     return array;
 }
 
-// "toml::parse_table: … \n --> name\n 3 | …": what is wrong is in the first line, where in the others.
-std::string without_line_ends(std::string text) {
-    std::string line;
-    for (char const letter : text) {
-        bool const is_blank = letter == ' ' || letter == '\n' || letter == '\t';
-        if (!is_blank || (!line.empty() && line.back() != ' ')) line += is_blank ? ' ' : letter;
+// Of toml11's "[error] toml::parse_table: what is wrong\n --> name\n 3 | …" the sentence and the line.
+std::string plain_message(std::string_view text) {
+    auto const lines = split(text, '\n');
+    auto what = lines.front();
+    if (what.starts_with("[error] ")) what.remove_prefix(8);
+    if (auto const end = what.find(": "); what.starts_with("toml::") && end != what.npos) what.remove_prefix(end + 2);
+    for (auto const shown : lines) {
+        auto const [number, rest, found] = cut(trim(shown), ' ');
+        if (found && rest.starts_with('|') && parse_unsigned(number)) return fmt::format("line {}: {}", number, what);
     }
-    return line;
+    return std::string(what);
 }
 
 } // namespace
@@ -56,7 +61,7 @@ Result<Json> parse_toml(std::string_view text, std::string const& name) {
         std::istringstream input{std::string(text)};
         return as_json(toml::parse(input, name));
     } catch (std::exception const& error) {
-        return Error::of(EINVAL, "'{}' is no TOML: {}", name, without_line_ends(error.what()));
+        return Error::of(EINVAL, "'{}' is no TOML: {}", name, plain_message(error.what()));
     }
 }
 

@@ -130,8 +130,9 @@ Result<void> import(ImportWords const& words, Words const& names) {
     TransferProgress progress(ProgressForm::none);
     auto options = options_for(entry);
     options.platform = image.platform;
-    auto const id = TRY(transfer::make_image(layout, std::move(image), options, progress));
-    return print(fmt::format("{}\n", id));
+    auto const made = transfer::make_image(layout, std::move(image), options, progress);
+    if (!made && made.error().is(EBADMSG)) return Error::of(EBADMSG, "'{}' is no archive of files, or it is damaged; `tar -tf` tells more", names[0]);
+    return print(fmt::format("{}\n", TRY(Result(made))));
 }
 
 } // namespace

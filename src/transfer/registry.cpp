@@ -71,6 +71,8 @@ Error Registry::explain(long status, std::string_view body, std::string_view wha
     auto const detail = said.empty() ? fmt::format("{}", status) : fmt::format("{}: {}", status, said);
     if (access_ == Access::login && (status == 401 || status == 403)) return Error::of(EACCES, "registry '{}' does not take this user name and password ({})", host(), detail);
     if (status == 404) return Error::of(ENOENT, "{} does not exist in registry '{}' ({}); check the name and the tag", what, host(), detail);
+    if ((status == 401 || status == 403) && credentials_ && !credentials_->user.empty())
+        return Error::of(EACCES, "{} does not exist, or the login of user '{}' is wrong or may not see it ({}); check the name, or log in again with `bolt login {}`", what, credentials_->user, detail, host());
     if (status == 401 || status == 403)
         return Error::of(EACCES, "{} does not exist or needs a login ({}); check the name, or log in with `bolt login {}`", what, detail, host());
     if (status == 429) return Error::of(EAGAIN, "registry '{}' takes no more requests for now ({}); try again later, or log in", host(), detail);

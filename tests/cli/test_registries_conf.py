@@ -144,7 +144,8 @@ def test_later_files_count(bolt, two):
 
 
 @pytest.mark.parametrize("text, says", [
-    ("unqualified-search-registries = [\n", "is no TOML"),
+    ("unqualified-search-registries = [\n", "is no TOML: line 1: "),
+    ("short-name-mode = \"permissive\"\n[[registry]]\nlocation = example\n", "is no TOML: line 3: "),
     ("[registries.search]\nregistries = ['x']\n", "version 1 of the format"),
     ("[[registry]]\nblocked = true\n", "neither prefix nor location"),
     ("[[registry]]\nlocation = 'x.example'\n[[registry.mirror]]\nlocation = 'y.example'\npull-from-mirror = 'some'\n", "there are all, digest-only and tag-only"),
