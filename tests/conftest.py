@@ -1,9 +1,16 @@
-"""For all tests: none runs for ever."""
+"""For all tests: none runs for ever, and what a sanitizer changes is not asserted under one."""
+import os
 import signal
 
 import pytest
 
 USUAL_PATIENCE = 180
+
+
+def pytest_runtest_setup(item):
+    marker = item.get_closest_marker("without_sanitizer")
+    if marker and "ASAN_OPTIONS" in os.environ:
+        pytest.skip(f"under a sanitizer: {marker.args[0]}")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -14,7 +14,7 @@ namespace {
 
 class Offer {
 public:
-    explicit Offer(std::string_view begun) : begun_(begun) {}
+    explicit Offer(std::string begun) : begun_(std::move(begun)) {}
     void add(std::string_view word, std::string_view description = {}) {
         if (!word.starts_with(begun_)) return;
         text_ += word;
@@ -25,7 +25,7 @@ public:
     std::string take() { return std::move(text_); }
 
 private:
-    std::string_view begun_;
+    std::string begun_;
     std::string text_;
 };
 

@@ -21,7 +21,7 @@ namespace bolt::cli {
 namespace {
 
 // Two names of one image are two names in the archive.
-Result<std::vector<transfer::ImageToSave>> find_images(store::Layout const& layout, Words const& words) {
+Result<std::vector<transfer::ImageToSave>> find_images(store::Layout const& layout, Words const& words, std::vector<std::string>& warnings) {
     std::vector<transfer::ImageToSave> images;
     for (auto const& word : words) {
         auto image = TRY(store::find_known_image(layout, word));
@@ -31,7 +31,7 @@ Result<std::vector<transfer::ImageToSave>> find_images(store::Layout const& layo
             if (auto name = image::Reference::parse(text); name && !name.value().tag().empty()) names.push_back(std::move(name).value());
         // Nobody else could read it.
         if (std::erase_if(names, [](auto const& name) { return name.is_shipped(); }) > 0)
-            warn(fmt::format("the archive has image '{}' without this name, which only bolt knows; `bolt tag` gives it another", word));
+            warnings.push_back(fmt::format("the archive has image '{}' without this name, which only bolt knows; `bolt tag` gives it another", word));
         auto const same = std::find_if(images.begin(), images.end(), [&](auto const& other) { return other.image.id == image->id && other.image.manifest == image->manifest; });
         if (same == images.end())
             images.push_back({std::move(*image), std::move(names)});
@@ -63,12 +63,16 @@ Result<void> save(SaveWords const& words, Words const& names) {
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
     TRY(prepare_transfer(layout));
-    auto const images = TRY(find_images(layout, names));
-    if (is_directory) return save_to_directory(layout, images, *words.output);
-    return write_whole(words.output, [&](FdRef file) {
-        transfer::ArchiveTarget target(file, is_interrupted);
-        return transfer::save(layout, images, format, target);
-    });
+    std::vector<std::string> warnings;
+    auto const images = TRY(find_images(layout, names, warnings));
+    if (is_directory) TRY(save_to_directory(layout, images, *words.output));
+    else
+        TRY(write_whole(words.output, [&](FdRef file) {
+            transfer::ArchiveTarget target(file, is_interrupted);
+            return transfer::save(layout, images, format, target);
+        }));
+    for (auto const& warning : warnings) warn(warning);
+    return {};
 }
 
 // Where what is read lies, by no links, for the policy; "/" for what comes through a pipe, which may lie anywhere.

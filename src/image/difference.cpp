@@ -34,18 +34,25 @@ bool is_kind(TarEntry::Type type, mode_t mode) {
 
 class Comparison {
 public:
-    Comparison(ByteSource& archive, Root const& files, ArchiveContents contents) : files_(files), contents_(contents), reader_(archive) {}
+    Comparison(ByteSource& archive, Root const& files, ArchiveContents contents, UnmappedIds unmapped_ids) : files_(files), contents_(contents), unmapped_ids_(unmapped_ids), reader_(archive) {}
 
     Result<std::optional<std::string>> run() {
         while (auto const entry = TRY(reader_.next())) TRY(add(*entry).while_doing("'{}'", entry->name));
         TRY(reader_.finish());
         // What came later in the archive replaced what came before.
-        for (auto const& [place, difference] : expected_)
-            if (difference) return difference;
-        return TRY(find_surplus(files_.top(), ""));
+        for (auto const& [place, here] : expected_)
+            if (here.difference) return here.difference;
+        if (auto surplus = TRY(find_surplus(files_.top(), ""))) return surplus;
+        // Last: a directory's time changes with what is in it, which tells more.
+        for (auto const& [place, here] : expected_)
+            if (here.attributes) return here.attributes;
+        return std::optional<std::string>();
     }
 
 private:
+    struct Expected {
+        std::optional<std::string> difference = {}, attributes = {}; // what is wrong there
+    };
     struct Found {
         UniqueFd parent;
         std::string leaf, shown;
@@ -62,7 +69,7 @@ private:
     // Directories that the archive has files in and does not describe.
     void expect_parents(RootPath const& path) {
         for (auto parent = path.parent(); !parent.is_top() && parents_.insert(parent.text()).second; parent = parent.parent())
-            if (auto const place = place_of(parent)) expected_.try_emplace(place->second, std::nullopt);
+            if (auto const place = place_of(parent)) expected_.try_emplace(place->second);
     }
 
     Result<void> add(TarEntry const& entry) {
@@ -77,7 +84,10 @@ private:
         auto const& [found, key] = *place;
         // Beside something of its own a layer's whiteout leaves no trace.
         if (hides && expected_.contains(key)) return {};
-        expected_.insert_or_assign(key, hides ? difference_of_whiteout(found) : TRY(difference_of(entry, found)));
+        Expected here;
+        here.difference = hides ? difference_of_whiteout(found) : TRY(difference_of(entry, found));
+        if (!hides && !here.difference) here.attributes = difference_of_attributes(entry, found);
+        expected_.insert_or_assign(key, std::move(here));
         return {};
     }
 
@@ -102,6 +112,20 @@ private:
         if (static_cast<std::uint64_t>(look.st_size) != size) return Difference(fmt::format("'{}' has {} bytes, not {}", found.shown, look.st_size, size));
         if (contents_ == ArchiveContents::of_its_own && !TRY(has_content(entry, found))) return Difference(fmt::format("'{}' has other contents", found.shown));
         return Difference();
+    }
+
+    std::optional<std::string> difference_of_attributes(TarEntry const& entry, Found const& found) const {
+        struct stat look {};
+        if (entry.type == TarEntry::Type::hard_link || fstatat(found.parent.number(), found.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0) return std::nullopt;
+        auto const& shown = found.shown;
+        constexpr unsigned permissions = 07777;
+        if (!S_ISLNK(look.st_mode) && (look.st_mode & permissions) != (entry.mode & permissions)) return fmt::format("'{}' has mode {:04o}, not {:04o}", shown, look.st_mode & permissions, entry.mode & permissions);
+        if (unmapped_ids_ == UnmappedIds::refuse && (look.st_uid != entry.uid || look.st_gid != entry.gid))
+            return fmt::format("'{}' belongs to {}:{}, not {}:{}", shown, look.st_uid, look.st_gid, entry.uid, entry.gid);
+        // What every file system can hold.
+        bool const is_usual = entry.modified.tv_sec >= 0 && entry.modified.tv_sec <= INT32_MAX;
+        if (is_usual && look.st_mtim.tv_sec != entry.modified.tv_sec) return fmt::format("'{}' was modified at {}, not {}", shown, look.st_mtim.tv_sec, entry.modified.tv_sec);
+        return std::nullopt;
     }
 
     static Result<std::string> link_target(Found const& found) {
@@ -151,15 +175,16 @@ private:
 
     Root const& files_;
     ArchiveContents contents_;
+    UnmappedIds unmapped_ids_;
     TarReader reader_;
-    std::map<Place, std::optional<std::string>> expected_; // and what is wrong there
-    std::set<std::string> parents_;                        // that were looked at
+    std::map<Place, Expected> expected_;
+    std::set<std::string> parents_; // that were looked at
 };
 
 } // namespace
 
-Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, ArchiveContents contents) {
-    return Comparison(archive, files, contents).run();
+Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, ArchiveContents contents, UnmappedIds unmapped_ids) {
+    return Comparison(archive, files, contents, unmapped_ids).run();
 }
 
 } // namespace bolt::image

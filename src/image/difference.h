@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "image/byte_source.h"
+#include "image/unpack.h"
 #include "sys/root.h"
 
 namespace bolt::image {
@@ -17,7 +18,8 @@ namespace bolt::image {
 enum class ArchiveContents { from_files, of_its_own };
 
 // One sentence about the first file that is another, is missing or is too much; none when all are there. Names, kinds, sizes, contents,
-// targets of links, names of one file and numbers of devices are compared; owners, modes, times and attributes are not. Reads the archive to its end, whose failures are ours.
-Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, ArchiveContents contents);
+// targets of links, names of one file, numbers of devices, modes, owners (where `unmapped_ids` refused others) and times by the second are compared; extended attributes
+// are not. Reads the archive to its end, whose failures are ours.
+Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, ArchiveContents contents, UnmappedIds unmapped_ids);
 
 } // namespace bolt::image

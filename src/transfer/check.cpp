@@ -109,7 +109,7 @@ private:
         bool const from_files = TRY(store::find_layer_split(layout_, layer.key)).has_value();
         Interruptible source(*archive.value(), [this] { return go_on(); });
         Root const files(TRY(Root::open(layout_.layer(layer.key) / "fs")));
-        auto const difference = image::find_difference(source, files, from_files ? image::ArchiveContents::from_files : image::ArchiveContents::of_its_own);
+        auto const difference = image::find_difference(source, files, from_files ? image::ArchiveContents::from_files : image::ArchiveContents::of_its_own, options_.unmapped_ids);
         if (!difference && difference.error().is(ECANCELED)) return difference.error();
         return difference ? difference.value().value_or("") : difference.error().text();
     }

@@ -20,7 +20,7 @@ struct Checked {
     std::size_t images = 0, layers = 0, packed = 0;
     std::vector<Damage> damages;
 };
-// Of a layer's files their names, kinds and contents are looked at, not their owners, modes and times.
+// Of a layer's files all is looked at but extended attributes.
 // With Repair::yes a packed layer that is damaged is removed when its files make it again, and a layer whose files are damaged is
 // unpacked anew from its packed form, unless a running container uses it. ECANCELED when `options.cancelled` said so.
 enum class Repair { no, yes };

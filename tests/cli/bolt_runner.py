@@ -30,7 +30,8 @@ class Bolt:
         os.chown(self.top, user, user)
         self.store = f"{self.top}/data/store"
         self.environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": f"{self.top}/home", "XDG_RUNTIME_DIR": f"{self.top}/run",
-                            "BOLT_DATA_DIR": f"{self.top}/data", "BOLT_RUNTIME_DIR": f"{self.top}/run/bolt"}
+                            "BOLT_DATA_DIR": f"{self.top}/data", "BOLT_RUNTIME_DIR": f"{self.top}/run/bolt",
+                            **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
 
     def arguments(self, words):
         identity = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []

@@ -20,7 +20,8 @@ class Puller:
         self.rootless = rootless
         self.home = tempfile.mkdtemp(prefix="bolt-pull-")
         self.data, self.run = f"{self.home}/data", f"{self.home}/run"
-        self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, "BOLT_DATA_DIR": self.data, "BOLT_RUNTIME_DIR": self.run, "LANG": "C.UTF-8"}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, "BOLT_DATA_DIR": self.data, "BOLT_RUNTIME_DIR": self.run, "LANG": "C.UTF-8",
+                            **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
         self.prefix = []
         if rootless:
             os.chown(self.home, USER, USER)

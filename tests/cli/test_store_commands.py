@@ -155,12 +155,15 @@ def damages(files):
     yield "something more", lambda: open(f"{files}/etc/evil", "w", encoding="ascii").close(), "'/etc/evil' is not in the archive"
     yield "a link elsewhere", lambda: (os.unlink(f"{files}/bin/sh"), os.symlink("evil", f"{files}/bin/sh")), "'/bin/sh' leads elsewhere"
     yield "a pipe", lambda: (os.unlink(f"{files}/etc/group"), os.mkfifo(f"{files}/etc/group")), "etc/group' of the layer is no regular file any more"
+    yield "a mode", lambda: os.chmod(f"{files}/bin/busybox", 0o6755), "'/bin/busybox' has mode 6755, not 0755"
+    yield "an owner", lambda: os.lchown(f"{files}/bin/sh", 77777, 77777), "'/bin/sh' belongs to "
+    yield "a time", lambda: os.utime(f"{files}/etc", (5, 5)), "'/etc' was modified at 5, not "
     yield "a directory that is missing", lambda: os.rmdir(next(path for path, folders, names in os.walk(files) if not folders and not names)), "is missing"
 
 
 def test_check_sees_what_no_digest_tells(bolt):
     bolt.ok("pull", IMAGE)
-    for number in range(5):
+    for number in range(8):
         files = glob.glob(f"{bolt.store}/layers/*/fs")[0]
         what, damage, says = list(damages(files))[number]
         damage()

@@ -211,6 +211,7 @@ def test_nobody_can_write_to_the_runtime_through_its_processes(root_bundle):
         os.close(descriptor)
 
 
+@pytest.mark.without_sanitizer("the program has libraries")
 def test_the_runtime_is_not_executed_twice(root_bundle):
     """Its mappings are what is replaced, with nothing of the file that can be written to left in them."""
     name = root_bundle.create("sleep", "1000")

@@ -35,6 +35,7 @@ def test_what_was_pulled_is_pushed_to_the_last_byte(bolt, registry, form, tmp_pa
     assert registry.manifest(f"copies/{bolt.user}/nginx", form) == manifest
     skopeo("copy", "--quiet", "--src-tls-verify=false", f"docker://{target}", f"dir:{tmp_path}/copy")
     assert bolt.ok("push", "-q", source, target) == target, "and again, when all is there"
+    assert bolt.ok("store", "check").endswith("0 damaged, 0 mended")
 
 
 def test_layers_are_taken_over_from_another_repository(bolt, registry):

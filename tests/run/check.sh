@@ -5,7 +5,7 @@ mkdir -p "$results"
 
 if [ "${1:-}" = --sanitize ]; then
     shift
-    configure build/sanitize --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false -Dcpp_args=-fno-sanitize=vptr
+    configure build/sanitize --buildtype=debug -Doptimization=1 -Db_lto=false -Db_sanitize=address,undefined -Db_lundef=false -Dcpp_args=-fno-sanitize=vptr
     ninja -C build/sanitize --quiet
     # Containers' children end without the library's end: what they still hold is no leak.
     export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
