@@ -13,6 +13,9 @@ constexpr Command const* all[] = {
 constexpr GroupedCommand grouped[] = {
     {"artifact", "ls", &artifact_ls_command, {}},   {"artifact", "pull", &artifact_pull_command, {}},
     {"artifact", "push", &artifact_push_command, {}},
+    {"config", "get", &config_get_command, {}},     {"config", "list", &config_list_command, {}},
+    {"config", "ls", &config_list_command, {}},     {"config", "set", &config_set_command, {}},
+    {"config", "unset", &config_unset_command, {}},
     {"container", "attach", &attach_command, {}},   {"container", "create", &create_command, {}},
     {"container", "commit", &commit_command, {}},   {"image", "import", &import_command, {}},
     {"container", "diff", &diff_command, {}},       {"container", "export", &export_command, {}},
@@ -43,6 +46,7 @@ constexpr GroupedCommand grouped[] = {
 
 constexpr CommandGroup groups[] = {
     {"artifact", "Files in a registry that are no image: SBOMs, signatures"},
+    {"config", "Look at and change settings"},
     {"container", "Manage containers"},
     {"image", "Manage images"},
     {"manifest", "Put images for many platforms together under one name"},

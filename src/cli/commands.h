@@ -11,7 +11,8 @@ namespace bolt::cli {
 extern Command const run_command, create_command, ps_command, logs_command, exec_command, attach_command, wait_command, stop_command,
     start_command, restart_command, kill_command, rm_command, inspect_command, images_command, rmi_command, pull_command, push_command, version_command,
     info_command, help_command, tag_command, untag_command, save_command, load_command, image_mount_command, image_prune_command, image_unmount_command, search_command, image_sign_command, image_trust_command, image_verify_command, history_command, commit_command, diff_command, export_command, import_command, store_check_command, store_df_command, store_gc_command, login_command, logout_command,
-    manifest_add_command, manifest_create_command, manifest_inspect_command, manifest_ls_command, manifest_push_command, manifest_remove_command, manifest_rm_command, artifact_ls_command, artifact_pull_command, artifact_push_command;
+    manifest_add_command, manifest_create_command, manifest_inspect_command, manifest_ls_command, manifest_push_command, manifest_remove_command, manifest_rm_command, artifact_ls_command, artifact_pull_command, artifact_push_command,
+    config_get_command, config_list_command, config_set_command, config_unset_command;
 
 // In the order in which help shows them.
 std::span<Command const* const> all_commands();

@@ -93,7 +93,7 @@ Result<void> load(LoadWords const& words, Words const&) {
     auto opened = transfer::open_image_files(std::move(input), layout.tmp());
     if (!opened && opened.error().is(EINVAL)) return Error::of(EINVAL, "{} is no archive of images ({})", what, opened.error().text());
     auto files = TRY(std::move(opened).while_doing("read {}", what));
-    transfer::PullOptions options;
+    auto options = TRY(options_from_settings());
     options.policy_file = words.policy_file ? words.policy_file : transfer::find_policy_file(); // whose home it is, is known out here
     auto const entry = TRY(prepare_transfer(layout));
     options.platform = words.platform;

@@ -12,8 +12,8 @@ namespace {
 Result<int> check(StoreCheckWords const& words) {
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
+    auto options = TRY(options_from_settings());
     auto const entry = TRY(prepare_transfer(layout));
-    transfer::PullOptions options;
     options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
     options.cancelled = is_interrupted;
     TransferProgress progress(ProgressForm::none);

@@ -2,6 +2,7 @@
 
 #include "cli/command_line.h"
 #include "cli/output.h"
+#include "engine/settings.h"
 #include "transfer/registries.h"
 
 namespace bolt::cli {
@@ -20,6 +21,15 @@ Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(st
     auto order = credentials_file ? std::vector<std::string>() : TRY(transfer::Registries::load_credential_helpers());
     if (order.empty() && !transfer::mention_helpers(transfer::credential_files(credentials_file))) return std::shared_ptr<transfer::CredentialHelpers>();
     return std::shared_ptr<transfer::CredentialHelpers>(TRY(transfer::CredentialHelpers::start(std::move(order))));
+}
+
+Result<transfer::PullOptions> options_from_settings() {
+    auto const settings = TRY(engine::load_settings());
+    transfer::PullOptions options;
+    options.keeps_blobs = settings.keeps_blobs;
+    options.blob_limit = settings.keeps_blobs ? settings.blob_limit : Bytes{};
+    options.sync = settings.sync;
+    return options;
 }
 
 Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout) {

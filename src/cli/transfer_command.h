@@ -8,6 +8,7 @@
 #include "store/layout.h"
 #include "sys/user_namespace.h"
 #include "transfer/credential_programs.h"
+#include "transfer/pull.h"
 
 namespace bolt::cli {
 
@@ -18,6 +19,9 @@ extern Command const transfer_pull_command, transfer_push_command, transfer_save
 
 // What asks programs for logins; none when no file names any. Before prepare_transfer().
 Result<std::shared_ptr<transfer::CredentialHelpers>> start_credential_helpers(std::optional<HostPath> const& credentials_file);
+
+// As config.toml has it. Before the user namespace is entered: whose home it is, is known out here.
+Result<transfer::PullOptions> options_from_settings();
 
 // Goes into the user's user namespace (what lacks there is said), and lets signals that end it only ask for its end. Before any threads.
 Result<UserNamespaceEntry> prepare_transfer(store::Layout const& layout);

@@ -40,8 +40,7 @@ Result<std::vector<image::Reference>> names_for(Words const& words) {
     return names;
 }
 
-transfer::PullOptions options_for(UserNamespaceEntry const& entry) {
-    transfer::PullOptions options;
+transfer::PullOptions made_here(transfer::PullOptions options, UserNamespaceEntry const& entry) {
     options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
     options.cancelled = is_interrupted;
     options.keeps_blobs = false; // the layer's files make the same archive again
@@ -83,6 +82,7 @@ Result<void> commit(CommitWords const& words, Words const& names) {
     TRY(here.layout.prepare());
     auto const container = TRY(engine::find_container(here, names[0]));
     auto image = TRY(describe(here, container, words, names));
+    auto const settings = TRY(options_from_settings());
     auto const entry = TRY(prepare_transfer(here.layout));
     auto staged = TRY(store::explain_full(stage_archive(here.layout), here.layout));
     image::TarWriter archive([&](std::span<char const> piece) -> Result<void> {
@@ -92,7 +92,7 @@ Result<void> commit(CommitWords const& words, Words const& names) {
     TRY(store::explain_full(engine::write_changes(container, archive), here.layout));
     image.layer = std::move(staged.file);
     TransferProgress progress(ProgressForm::none);
-    auto const id = TRY(transfer::make_image(here.layout, std::move(image), options_for(entry), progress));
+    auto const id = TRY(transfer::make_image(here.layout, std::move(image), made_here(settings, entry), progress));
     if (words.id_file) TRY(write_named_file(*words.id_file, id.text(), 0644));
     return print(fmt::format("{}\n", id));
 }
@@ -123,12 +123,13 @@ Result<void> import(ImportWords const& words, Words const& names) {
     image.names = TRY(names_for(names));
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
+    auto const settings = TRY(options_from_settings());
     auto const entry = TRY(prepare_transfer(layout));
     auto staged = TRY(store::explain_full(stage_archive(layout), layout));
     TRY(store::explain_full(copy_plain(std::move(input), staged.file), layout));
     image.layer = std::move(staged.file);
     TransferProgress progress(ProgressForm::none);
-    auto options = options_for(entry);
+    auto options = made_here(settings, entry);
     options.platform = image.platform;
     auto const made = transfer::make_image(layout, std::move(image), options, progress);
     if (!made && made.error().is(EBADMSG)) return Error::of(EBADMSG, "'{}' is no archive of files, or it is damaged; `tar -tf` tells more", names[0]);

@@ -83,7 +83,7 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     auto const reference = TRY(parse_destination(name));
     auto const layout = TRY(layout_of(words));
     auto const shipped = transfer::find_shipped_images(TRY(own_program()));
-    transfer::PullOptions options;
+    auto options = TRY(options_from_settings());
     options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
     options.policy_file = words.policy_file ? words.policy_file : transfer::find_policy_file(); // whose home it is, is known out here
     auto const entry = TRY(prepare_transfer(layout));

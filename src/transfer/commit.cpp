@@ -21,7 +21,7 @@ Result<void> commit(store::Layout const& layout, ResolvedImage const& image, std
                     store::ReferenceRecord const& record, PullOptions const& options, Progress& progress) {
     store::Document const documents[] = {{image.config, image.config_bytes}, {image.manifest, image.manifest_bytes}};
     TRY(store::commit_image(layout, record_of(image, layers), documents, names, record, options.sync));
-    if (auto const limited = store::limit_layer_blobs(layout, store::default_blob_limit); !limited) progress.warn(fmt::format("make room in the store: {}, ignoring", limited.error().text()));
+    if (auto const limited = store::limit_layer_blobs(layout, options.blob_limit); !limited) progress.warn(fmt::format("make room in the store: {}, ignoring", limited.error().text()));
     return {};
 }
 

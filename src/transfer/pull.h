@@ -14,6 +14,7 @@
 #include "image/reference.h"
 #include "image/unpack.h"
 #include "store/intake.h"
+#include "store/layer_archives.h"
 #include "transfer/progress.h"
 #include "transfer/registry.h"
 
@@ -28,6 +29,7 @@ struct PullOptions {
     image::UnmappedIds unmapped_ids = image::UnmappedIds::refuse;
     store::Sync sync = store::Sync::whole_file_system;
     bool keeps_blobs = true;                       // the layers as they came, for a later push
+    Bytes blob_limit = store::default_blob_limit;  // for all of them
     std::optional<HostPath> policy_file;           // which images are taken (policy.h); absent: the user's, or the host's
     std::optional<HostPath> shipped_images;        // an OCI layout; absent: none are known
     std::function<bool()> cancelled;               // asked several times a second
