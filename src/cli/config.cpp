@@ -35,7 +35,7 @@ Result<int> list_config(ConfigListOptions& options, Words const&) {
         lines.push_back(fmt::format("{}\t{}\t{}", setting.key, setting.value, setting.origin));
         document.push(Json::object().set("key", setting.key).set("value", setting.value).set("from", setting.origin).set("help", setting.help));
     }
-    TRY(print(options.as_json ? document.dump(Json::Layout::pretty) + "\n" : lay_out_columns(lines)));
+    TRY(print(options.as_json ? document.dump(Json::Layout::pretty) : lay_out_columns(lines)));
     return 0;
 }
 

@@ -41,7 +41,7 @@ Result<int> show_changes(DiffOptions& options, Words const& words) {
     auto const container = TRY(engine::find_container(here, words[0]));
     TRY(enter_user_namespace_of_caller(here.user_namespace_holders));
     auto const changes = TRY(engine::list_changes(container));
-    TRY(print(options.as_json ? document_of(changes).dump(Json::Layout::pretty) + "\n" : lines_of(changes)));
+    TRY(print(options.as_json ? document_of(changes).dump(Json::Layout::pretty) : lines_of(changes)));
     return 0;
 }
 

@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "sys/path.h"
+#include "sys/process.h"
 
 namespace bolt::cli {
 
@@ -109,8 +111,13 @@ Result<void> add_trigger(spec::ImageConfig& config, std::string_view text) {
 }
 
 Result<void> set_directory(spec::ImageConfig& config, std::string_view text) {
-    bool const is_absolute = text.starts_with('/');
-    config.working_dir = is_absolute ? std::string(text) : fmt::format("{}/{}", config.working_dir == "/" ? "" : config.working_dir, text);
+    config.working_dir = TRY(RootPath::parse_clamped(text.starts_with('/') ? std::string(text) : fmt::format("{}/{}", config.working_dir, text))).absolute_text();
+    return {};
+}
+
+Result<void> set_stop_signal(spec::ImageConfig& config, std::string_view text) {
+    TRY(parse_signal(text));
+    config.stop_signal = text;
     return {};
 }
 
@@ -121,7 +128,7 @@ Result<void> apply(spec::ImageConfig& config, std::string_view name, std::string
     else if (name == "expose") return add_ports(config, rest);
     else if (name == "label") return set_labels(config, rest);
     else if (name == "onbuild") return add_trigger(config, rest);
-    else if (name == "stopsignal") config.stop_signal = rest;
+    else if (name == "stopsignal") return set_stop_signal(config, rest);
     else if (name == "user") config.user = rest;
     else if (name == "volume") return add_volumes(config, rest);
     else if (name == "workdir") return set_directory(config, rest);
@@ -133,6 +140,7 @@ Result<void> apply(spec::ImageConfig& config, std::string_view name, std::string
 
 Result<void> apply_change(spec::ImageConfig& config, std::string_view instruction) {
     auto text = std::string(trim(instruction));
+    if (text.find('\n') != text.npos) return Error::of(EINVAL, "--change: one instruction each, in one line");
     // docker also takes NAME=VALUE here.
     if (auto const end = text.find_first_of(" =\t"); end != text.npos && text[end] == '=') text[end] = ' ';
     auto const [name, rest, found] = cut(text, ' ');

@@ -68,7 +68,7 @@ std::string json_of(std::vector<MountedImage> const& mounted) {
         for (auto const& name : each.references) names.push(name);
         document.push(Json::object().set("id", each.mount.image.hex()).set("Repositories", std::move(names)).set("mountpoint", each.mount.path().text()));
     }
-    return document.dump(Json::Layout::pretty) + "\n";
+    return document.dump(Json::Layout::pretty);
 }
 
 Result<std::vector<store::Image>> chosen_images(engine::Installation const& here, bool all, Words const& words) {
@@ -83,14 +83,20 @@ Result<std::vector<store::Image>> chosen_images(engine::Installation const& here
 Result<int> mount(MountOptions& options, Words const& words) {
     auto const here = TRY(engine::open_installation());
     std::vector<MountedImage> mounted;
+    int code = 0;
     for (auto const& image : TRY(chosen_images(here, options.all, words))) {
-        auto mount = TRY(engine::mount_image(here, image).while_doing("mount image '{}'", image.id.brief()));
-        mounted.push_back(mounted_image(image, std::move(mount)));
+        auto mount = engine::mount_image(here, image).while_doing("mount image {}", image.id.brief());
+        if (mount) {
+            mounted.push_back(mounted_image(image, std::move(mount).value()));
+            continue;
+        }
+        say(mount.error().text());
+        code = 1;
     }
     if (words.empty() && !options.all) mounted = TRY(mounted_images(here));
-    bool const is_one = words.size() == 1; // for path=$(bolt image mount IMAGE)
+    bool const is_one = words.size() == 1 && mounted.size() == 1; // for path=$(bolt image mount IMAGE)
     TRY(print(options.as_json ? json_of(mounted) : is_one ? mounted[0].mount.path().text() + "\n" : text_of(mounted)));
-    return 0;
+    return code;
 }
 
 Result<int> unmount(UnmountOptions& options, Words const& words) {
@@ -111,7 +117,11 @@ Result<int> unmount(UnmountOptions& options, Words const& words) {
         code = 1;
     }
     for (auto const& mounted : meant) {
-        TRY(engine::unmount_image(here, mounted.mount));
+        if (auto const done = engine::unmount_image(here, mounted.mount).while_doing("unmount image '{}'", mounted.name); !done) {
+            say(done.error().text());
+            code = 1;
+            continue;
+        }
         TRY(print(mounted.name + "\n"));
     }
     return code;

@@ -91,7 +91,7 @@ Result<int> inspect(Words const& words, Words const& arguments) {
     auto const name = image::Reference::parse(words[0]);
     auto const index = name ? TRY(store::find_index(here.layout, name.value())) : std::nullopt;
     if (!index) return replace_by_transfer("manifest inspect", arguments);
-    TRY(print(TRY(Json::parse(index->document)).dump(Json::Layout::pretty) + "\n"));
+    TRY(print(TRY(Json::parse(index->document)).dump(Json::Layout::pretty)));
     return 0;
 }
 

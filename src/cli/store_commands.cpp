@@ -44,7 +44,7 @@ Result<int> show_usage(UsageOptions& options, Words const&) {
     // Files of the user's subordinate ids are only counted from inside.
     TRY(enter_user_namespace_of_caller(here.user_namespace_holders));
     auto const usages = TRY(store::usage_of(here.layout));
-    TRY(print(options.as_json ? document_of(usages).dump(Json::Layout::pretty) + "\n" : table_of(usages)));
+    TRY(print(options.as_json ? document_of(usages).dump(Json::Layout::pretty) : table_of(usages)));
     return 0;
 }
 

@@ -1,4 +1,6 @@
 // bolt-transfer "store check".
+#include <unistd.h>
+
 #include "cli/output.h"
 #include "cli/store_options.h"
 #include "cli/transfer_command.h"
@@ -13,11 +15,12 @@ Result<int> check(StoreCheckWords const& words) {
     auto const layout = TRY(store::Layout::of_calling_user());
     TRY(layout.prepare());
     auto options = TRY(options_from_settings());
+    auto const owners = geteuid() == 0 ? image::UnmappedIds::refuse : image::UnmappedIds::give_to_user;
     auto const entry = TRY(prepare_transfer(layout));
     options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
     options.cancelled = is_interrupted;
     TransferProgress progress(ProgressForm::none);
-    auto const checked = TRY(transfer::check_store(layout, words.repairs ? transfer::Repair::yes : transfer::Repair::no, options, progress));
+    auto const checked = TRY(transfer::check_store(layout, words.repairs ? transfer::Repair::yes : transfer::Repair::no, owners, options, progress));
     std::size_t mended = 0;
     for (auto const& damage : checked.damages) {
         mended += damage.is_mended ? 1 : 0;

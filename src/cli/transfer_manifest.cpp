@@ -29,7 +29,7 @@ Result<void> push_named_index(ManifestPushWords const& words, Words const& names
 Result<void> inspect_remote(ManifestInspectWords const& words, Words const& names) {
     auto const name = TRY(parse_destination(names[0]));
     auto const document = TRY(ask_places<std::string>(name, TRY(registry_options(words)), [&](transfer::Registry& registry) -> Result<std::string> { return TRY(registry.manifest(tag_or_digest(name))).bytes; }));
-    return print(TRY(Json::parse(document)).dump(Json::Layout::pretty) + "\n");
+    return print(TRY(Json::parse(document)).dump(Json::Layout::pretty));
 }
 
 } // namespace

@@ -18,7 +18,7 @@ constexpr ListColumn trust_columns[] = {{"Transport", "TRANSPORT"}, {"Name", "NA
 
 std::string accept_all() {
     auto const accept = Json::array().push(Json::object().set("type", "insecureAcceptAnything"));
-    return Json::object().set("default", accept).dump(Json::Layout::pretty) + "\n";
+    return Json::object().set("default", accept).dump(Json::Layout::pretty);
 }
 
 Result<std::string> read_policy(TrustWords const& words) {
@@ -117,7 +117,7 @@ Result<void> set_trust_of(TrustWords const& words, std::string const& scope) {
     auto const lock = TRY(FileLock::acquire_directory(file.parent(), std::chrono::seconds(10)));
     auto document = TRY(Json::parse(TRY(read_policy(words))));
     document.merge(patch);
-    auto const text = document.dump(Json::Layout::pretty) + "\n";
+    auto const text = document.dump(Json::Layout::pretty);
     TRY(transfer::Policy::parse(text, file.text()));
     auto const there = stat_file(file);
     return write_named_file(file, text, there ? there.value().st_mode & 0777 : 0644, Durability::synced);

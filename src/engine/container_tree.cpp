@@ -41,12 +41,22 @@ bool is_mount_point(Tree const& tree, std::string const& path, struct stat const
     return !below && tree.mount_points.contains(path) && (S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_size == 0));
 }
 
+std::uint64_t id_inside(std::vector<spec::IdMapping> const& mappings, std::uint64_t id) {
+    for (auto const& range : mappings)
+        if (id >= range.host_id && id - range.host_id < range.size) return range.container_id + (id - range.host_id);
+    return id;
+}
+
 // Whether nothing of a directory is in the upper layer but mount points and the way to them. `image`: what the image has there, or none.
 bool is_way_to_mount_points(Tree const& tree, std::string const& path, FdRef directory, std::optional<ImageNode> const& image) {
     auto const now = stat_fd(directory);
     auto const names = list_directory(directory);
     if (!now || !names || names.value().empty() || is_opaque(directory)) return false;
-    if (image && (!image->is_directory() || now.value().st_mode != image->status.st_mode || now.value().st_uid != image->status.st_uid || now.value().st_gid != image->status.st_gid)) return false;
+    // As the image has it, or as it is made for a mount.
+    auto const& look = now.value();
+    bool const is_untouched = image ? image->is_directory() && look.st_mode == image->status.st_mode && look.st_uid == image->status.st_uid && look.st_gid == image->status.st_gid
+                                    : (look.st_mode & 07777) == 0755 && id_inside(tree.users, look.st_uid) == 0 && id_inside(tree.groups, look.st_gid) == 0;
+    if (!is_untouched) return false;
     return std::ranges::all_of(names.value(), [&](std::string const& name) {
         struct stat status {};
         auto const below = image ? ImageTree::find_child(*image, name) : Result<std::optional<ImageNode>>(std::nullopt);
@@ -56,12 +66,6 @@ bool is_way_to_mount_points(Tree const& tree, std::string const& path, FdRef dir
         auto const inner = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
         return inner && is_way_to_mount_points(tree, path + "/" + name, inner.value(), below.value());
     });
-}
-
-std::uint64_t id_inside(std::vector<spec::IdMapping> const& mappings, std::uint64_t id) {
-    for (auto const& range : mappings)
-        if (id >= range.host_id && id - range.host_id < range.size) return range.container_id + (id - range.host_id);
-    return id;
 }
 
 // Overlay's own marks say nothing to anybody else.
@@ -158,6 +162,8 @@ public:
     virtual ~UpperVisitor() = default;
     // A whiteout hides something of the image.
     virtual Result<void> hidden(std::string const& directory, std::string const& name) = 0;
+    // Hidden by the opaque directory that is found.
+    virtual Result<void> covered(std::string const&) { return {}; }
     virtual Result<void> found(std::string const& path, struct stat const& status, FdRef held, bool was_there, bool is_opaque) = 0;
 };
 
@@ -183,6 +189,9 @@ Result<void> visit_upper(Tree const& tree, FdRef directory, std::string const& p
         bool const opaque = S_ISDIR(status.st_mode) && is_opaque(file);
         if (S_ISDIR(status.st_mode) && is_way_to_mount_points(tree, below(path, name), file, was)) continue;
         TRY(visitor.found(below(path, name), status, file, was.has_value(), opaque).while_doing("'/{}'", below(path, name)));
+        if (opaque && was && was->is_directory())
+            for (auto const& covered : TRY(ImageTree::list(*was)))
+                if (struct stat look {}; fstatat(file.number(), covered.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0) TRY(visitor.covered(below(below(path, name), covered)));
         if (S_ISDIR(status.st_mode)) TRY(visit_upper(tree, file, below(path, name), was && !opaque ? &*was : nullptr, visitor));
     }
     return {};
@@ -202,6 +211,10 @@ public:
     }
     Result<void> found(std::string const& path, struct stat const&, FdRef, bool was_there, bool) override {
         changes.push_back({was_there ? FileChange::Kind::changed : FileChange::Kind::added, "/" + path});
+        return {};
+    }
+    Result<void> covered(std::string const& path) override {
+        changes.push_back({FileChange::Kind::deleted, "/" + path});
         return {};
     }
     std::vector<FileChange> changes;
@@ -240,6 +253,10 @@ Result<std::vector<FileChange>> list_changes(Container const& container) {
     auto const tree = TRY(tree_of(container));
     ChangeLister lister;
     TRY(visit(tree, lister));
+    // A directory before what is in it, and that before the next name: '/' is smaller than every letter.
+    std::ranges::sort(lister.changes, [](FileChange const& a, FileChange const& b) {
+        return std::ranges::lexicographical_compare(a.path, b.path, {}, [](char c) { return c == '/' ? '\0' : c; }, [](char c) { return c == '/' ? '\0' : c; });
+    });
     return std::move(lister.changes);
 }
 

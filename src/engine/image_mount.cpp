@@ -97,6 +97,8 @@ Result<store::ImageMount> mount_image(Installation const& here, store::Image con
 
 Result<void> unmount_image(Installation const& here, store::ImageMount const& mount) {
     auto const lock = TRY(lock_mounts(here));
+    auto const known = TRY(store::find_image_mount(here.layout, mount.image));
+    if (known && known->holder != mount.holder) return {}; // ended, and mounted again by somebody else meanwhile
     if (auto const holder = TRY(find_process(mount.holder, mount.start_time))) {
         if (auto const sent = signal_pidfd(*holder, SIGKILL); !sent && !sent.error().is(ESRCH)) return sent.error();
         // Only then are the layers free.

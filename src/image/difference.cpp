@@ -42,6 +42,11 @@ public:
         // What came later in the archive replaced what came before.
         for (auto const& [place, here] : expected_)
             if (here.difference) return here.difference;
+        for (auto const& link : broken_links_) {
+            auto const target = expected_.find(link.target);
+            bool const still_counts = expected_.at(link.own).entry == link.entry && (target == expected_.end() || target->second.entry < link.entry);
+            if (still_counts) return std::optional(link.difference);
+        }
         if (auto surplus = TRY(find_surplus(files_.top(), ""))) return surplus;
         // Last: a directory's time changes with what is in it, which tells more.
         for (auto const& [place, here] : expected_)
@@ -52,6 +57,13 @@ public:
 private:
     struct Expected {
         std::optional<std::string> difference = {}, attributes = {}; // what is wrong there
+        std::size_t entry = 0;                                       // the archive's last one about it
+    };
+    // A hard link is of what had the other name when it was made.
+    struct Link {
+        Place own, target;
+        std::size_t entry;
+        std::string difference;
     };
     struct Found {
         UniqueFd parent;
@@ -84,7 +96,7 @@ private:
         auto const& [found, key] = *place;
         // Beside something of its own a layer's whiteout leaves no trace.
         if (hides && expected_.contains(key)) return {};
-        Expected here;
+        Expected here{.entry = ++entries_};
         here.difference = hides ? difference_of_whiteout(found) : TRY(difference_of(entry, found));
         if (!hides && !here.difference) here.attributes = difference_of_attributes(entry, found);
         expected_.insert_or_assign(key, std::move(here));
@@ -106,12 +118,18 @@ private:
         if (!is_kind(entry.type, look.st_mode)) return Difference(fmt::format("'{}' is of another kind", found.shown));
         if (is_device && look.st_rdev != makedev(entry.device_major, entry.device_minor)) return Difference(fmt::format("'{}' is another device", found.shown));
         if (entry.type == TarEntry::Type::symbolic_link && TRY(link_target(found)) != entry.link) return Difference(fmt::format("'{}' leads elsewhere", found.shown));
-        if (entry.type == TarEntry::Type::hard_link && !TRY(is_name_of(entry.link, look))) return Difference(fmt::format("'{}' is no name of '{}' any more", found.shown, entry.link));
+        if (entry.type == TarEntry::Type::hard_link) TRY(check_link(entry, found, look));
         if (entry.type != TarEntry::Type::file) return Difference();
         auto const size = entry.sparse ? entry.sparse_size : entry.size;
         if (static_cast<std::uint64_t>(look.st_size) != size) return Difference(fmt::format("'{}' has {} bytes, not {}", found.shown, look.st_size, size));
         if (contents_ == ArchiveContents::of_its_own && !TRY(has_content(entry, found))) return Difference(fmt::format("'{}' has other contents", found.shown));
         return Difference();
+    }
+
+    // It may have been given to the user, or be one that is not mapped now and looks like the kernel's overflow id (user_namespaces(7)).
+    bool is_right_id(std::uint64_t found, std::uint64_t expected) const {
+        constexpr std::uint64_t overflow_id = 65534;
+        return found == expected || (unmapped_ids_ == UnmappedIds::give_to_user && (found == 0 || found == overflow_id));
     }
 
     std::optional<std::string> difference_of_attributes(TarEntry const& entry, Found const& found) const {
@@ -120,7 +138,7 @@ private:
         auto const& shown = found.shown;
         constexpr unsigned permissions = 07777;
         if (!S_ISLNK(look.st_mode) && (look.st_mode & permissions) != (entry.mode & permissions)) return fmt::format("'{}' has mode {:04o}, not {:04o}", shown, look.st_mode & permissions, entry.mode & permissions);
-        if (unmapped_ids_ == UnmappedIds::refuse && (look.st_uid != entry.uid || look.st_gid != entry.gid))
+        if (!is_right_id(look.st_uid, entry.uid) || !is_right_id(look.st_gid, entry.gid))
             return fmt::format("'{}' belongs to {}:{}, not {}:{}", shown, look.st_uid, look.st_gid, entry.uid, entry.gid);
         // What every file system can hold.
         bool const is_usual = entry.modified.tv_sec >= 0 && entry.modified.tv_sec <= INT32_MAX;
@@ -133,10 +151,13 @@ private:
         return read_symlink(FdRef(link));
     }
 
-    Result<bool> is_name_of(std::string const& target, struct stat const& look) {
-        auto const other = place_of(TRY(RootPath::parse_clamped(target)));
+    Result<void> check_link(TarEntry const& entry, Found const& found, struct stat const& look) {
+        auto const own = place_of(TRY(RootPath::parse_clamped(entry.name)));
+        auto const other = place_of(TRY(RootPath::parse_clamped(entry.link)));
         struct stat first {};
-        return other && fstatat(other->first.parent.number(), other->first.leaf.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 && first.st_ino == look.st_ino && first.st_dev == look.st_dev;
+        if (other && fstatat(other->first.parent.number(), other->first.leaf.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 && first.st_ino == look.st_ino && first.st_dev == look.st_dev) return {};
+        if (own && other) broken_links_.push_back({own->second, other->second, entries_, fmt::format("'{}' is no name of '{}' any more", found.shown, entry.link)});
+        return {};
     }
 
     Result<bool> has_content(TarEntry const& entry, Found const& found) {
@@ -178,6 +199,8 @@ private:
     UnmappedIds unmapped_ids_;
     TarReader reader_;
     std::map<Place, Expected> expected_;
+    std::vector<Link> broken_links_;
+    std::size_t entries_ = 0;
     std::set<std::string> parents_; // that were looked at
 };
 

@@ -301,16 +301,17 @@ private:
         return {};
     }
 
-    // Last, since files made in a directory change its time; from the end, so that a directory comes before its parent.
+    // Last, since files made in a directory change its time. Of a directory that the archive has twice, the later entry's counts.
     Result<void> set_directory_times() {
-        for (auto it = directory_times_.rbegin(); it != directory_times_.rend(); ++it) {
-            timespec const times[2] = {it->modified, it->modified};
-            auto const place = TRY(place_of(it->path));
+        for (auto const& [path, modified] : directory_times_) {
+            timespec const times[2] = {modified, modified};
+            auto const place = TRY(place_of(path));
             auto const parent = parents_.open(place.directory);
-            if (!parent) continue; // replaced by a later entry
+            if (!parent) continue; // replaced by a later entry, as what is no directory any more
             auto const* leaf = place.leaf.empty() ? "." : place.leaf.c_str();
-            if (utimensat(parent.value().fd.number(), leaf, times, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-                return Error::from_errno("set the time of '{}'", it->path);
+            struct stat look {};
+            if (fstatat(parent.value().fd.number(), leaf, &look, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(look.st_mode)) continue;
+            if (utimensat(parent.value().fd.number(), leaf, times, AT_SYMLINK_NOFOLLOW) < 0) return Error::from_errno("set the time of '{}'", path);
         }
         return {};
     }

@@ -14,11 +14,14 @@ HostPath mount_file(Layout const& layout, image::Digest const& image) { return m
 Result<std::optional<ImageMount>> read_mount(HostPath const& file, image::Digest const& image) {
     auto const text = TRY(find_file(file));
     if (!text) return std::optional<ImageMount>();
-    auto const document = TRY(Json::parse(*text).while_doing("read '{}'", file));
-    auto const holder = static_cast<pid_t>(TRY(document.integer_or("pid", 0)));
-    auto const start_time = TRY(document.unsigned_or("start_time", 0));
-    if (holder <= 0 || !TRY(find_process(holder, start_time))) return std::optional<ImageMount>();
-    return std::optional(ImageMount{image, holder, start_time});
+    // Written whole by a rename: one that cannot be read was not written by us, and names nobody.
+    auto const document = Json::parse(*text);
+    auto const holder = document ? document.value().integer_or("pid", 0) : Result<std::int64_t>(document.error());
+    auto const start_time = document ? document.value().unsigned_or("start_time", 0) : Result<std::uint64_t>(document.error());
+    if (!holder || !start_time || holder.value() <= 0 || holder.value() > INT32_MAX) return std::optional<ImageMount>();
+    auto const pid = static_cast<pid_t>(holder.value());
+    if (!TRY(find_process(pid, start_time.value()))) return std::optional<ImageMount>();
+    return std::optional(ImageMount{image, pid, start_time.value()});
 }
 
 } // namespace

@@ -55,7 +55,8 @@ private:
 
 class Check {
 public:
-    Check(store::Layout const& layout, Repair repair, PullOptions const& options, Progress& progress) : layout_(layout), repair_(repair), options_(options), progress_(progress) {}
+    Check(store::Layout const& layout, Repair repair, image::UnmappedIds owners, PullOptions const& options, Progress& progress)
+        : layout_(layout), repair_(repair), options_(options), progress_(progress), owners_(owners) {}
 
     Result<Checked> run() {
         auto const list = TRY(store::list_images(layout_));
@@ -109,8 +110,12 @@ private:
         bool const from_files = TRY(store::find_layer_split(layout_, layer.key)).has_value();
         Interruptible source(*archive.value(), [this] { return go_on(); });
         Root const files(TRY(Root::open(layout_.layer(layer.key) / "fs")));
-        auto const difference = image::find_difference(source, files, from_files ? image::ArchiveContents::from_files : image::ArchiveContents::of_its_own, options_.unmapped_ids);
+        auto const difference = image::find_difference(source, files, from_files ? image::ArchiveContents::from_files : image::ArchiveContents::of_its_own, owners_);
         if (!difference && difference.error().is(ECANCELED)) return difference.error();
+        if (!difference && difference.error().is(EACCES)) { // it belongs to ids that this user had, and has no more
+            progress_.warn(fmt::format("layer {} is not compared: {}", layer.diff_id.brief(), difference.error().text()));
+            return "";
+        }
         return difference ? difference.value().value_or("") : difference.error().text();
     }
 
@@ -175,6 +180,7 @@ private:
     Repair repair_;
     PullOptions const& options_;
     Progress& progress_;
+    image::UnmappedIds owners_;
     Checked checked_;
     std::map<std::string, std::string> damages_; // by the layer's key; "" for none
     KeptBlobs kept_;
@@ -182,8 +188,8 @@ private:
 
 } // namespace
 
-Result<Checked> check_store(store::Layout const& layout, Repair repair, PullOptions const& options, Progress& progress) {
-    return store::explain_full(Check(layout, repair, options, progress).run(), layout);
+Result<Checked> check_store(store::Layout const& layout, Repair repair, image::UnmappedIds owners, PullOptions const& options, Progress& progress) {
+    return store::explain_full(Check(layout, repair, owners, options, progress).run(), layout);
 }
 
 } // namespace bolt::transfer

@@ -24,6 +24,7 @@ struct Checked {
 // With Repair::yes a packed layer that is damaged is removed when its files make it again, and a layer whose files are damaged is
 // unpacked anew from its packed form, unless a running container uses it. ECANCELED when `options.cancelled` said so.
 enum class Repair { no, yes };
-Result<Checked> check_store(store::Layout const& layout, Repair repair, PullOptions const& options, Progress& progress);
+// `owners`: how the layers may have been unpacked, when this user may have had fewer ids than now.
+Result<Checked> check_store(store::Layout const& layout, Repair repair, image::UnmappedIds owners, PullOptions const& options, Progress& progress);
 
 } // namespace bolt::transfer

@@ -160,11 +160,14 @@ Result<std::optional<Credentials>> find_in_files(std::vector<HostPath> const& fi
 
 Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
     if (!helpers || helpers->order().empty()) return find_in_files(files, host, repository, helpers);
+    // One that fails keeps nobody from asking the next; it is told when none has a login.
+    Result<std::optional<Credentials>> none = std::optional<Credentials>();
     for (auto const& name : helpers->order()) {
-        auto credentials = name == credential_files_word ? TRY(find_in_files(files, host, repository, helpers)) : TRY(helpers->get(name, host).while_doing("credential-helpers of registries.conf"));
-        if (credentials) return credentials;
+        auto credentials = name == credential_files_word ? find_in_files(files, host, repository, helpers) : helpers->get(name, host).while_doing("credential-helpers of registries.conf");
+        if (credentials && credentials.value()) return credentials;
+        if (!credentials && none) none = std::move(credentials);
     }
-    return std::optional<Credentials>();
+    return none;
 }
 
 } // namespace bolt::transfer

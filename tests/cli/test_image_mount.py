@@ -100,6 +100,26 @@ def test_many_at_once_make_one(mounting):
     assert len(paths) == 1 and {each.returncode for each in several} == {0}, paths
 
 
+def test_mounted_and_unmounted_at_once_none_is_forgotten(mounting):
+    for _ in range(6):
+        several = [mounting.begin("image", word, IMAGE) for word in ("mount", "unmount") * 4]
+        for each in several:
+            each.communicate(timeout=60)
+    mounting("image", "unmount", IMAGE)
+    wait_until(lambda: not mounting.left_over(), "every holder to end")
+
+
+def test_a_record_that_cannot_be_read_stands_for_nothing(mounting):
+    path = mounting.ok("image", "mount", IMAGE)
+    record = f"{mounting.top}/run/bolt/images/{mounting.inspect(IMAGE, '{{.Id}}').split(':')[1]}"
+    mounting.ok("image", "unmount", IMAGE)
+    for text in ("", "x", '{"pid": "x"}', '{"pid": 1}'):
+        with open(record, "w", encoding="ascii") as file:
+            file.write(text)
+        assert mounting.ok("image", "mount") == ""
+    assert mounting.ok("image", "mount", IMAGE) != path
+
+
 def test_it_keeps_nothing_of_its_callers(mounting):
     """A shell that reads from a pipe goes on, whatever else was open in it."""
     script = 'exec 7>"$1"/held; flock 7; shift; "$@" 2>&1 | cat'

@@ -140,7 +140,7 @@ def test_programs_of_registries_conf_are_asked_in_its_order(bolt, registry):
     bolt.environment["PATH"] = f"{bolt.top}/home/bin:" + bolt.environment["PATH"]
     write(bolt, f"{bolt.top}/home/kept", {"ServerURL": registry.host, "Username": "ann", "Secret": "open sesame"})
     conf = f"{bolt.top}/home/.config/containers/registries.conf"
-    for order, user in ((["drawer"], "ann"), (["drawer", "containers-auth.json"], "ann"), (["containers-auth.json", "drawer"], "bob"), (["containers-auth.json"], "bob")):
+    for order, user in ((["drawer"], "ann"), (["drawer", "containers-auth.json"], "ann"), (["cupboard", "drawer"], "ann"), (["containers-auth.json", "drawer"], "bob"), (["containers-auth.json"], "bob")):
         write(bolt, conf, f"credential-helpers = {json.dumps(order)}\n")
         write(bolt, own_file(bolt), {"auths": {registry.host: {"auth": base64.b64encode(b"bob:wrong").decode()}}})
         assert bolt.ok("login", "--get-login", registry.host) == user, order

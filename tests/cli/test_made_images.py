@@ -111,6 +111,20 @@ def test_what_only_builders_read_is_kept_and_nothing_is_made_up(bolt, changed):
         bolt("rmi", "-f", "made:1", "made:2")
 
 
+def test_a_directory_that_was_made_anew_hides_what_was_in_it(bolt):
+    bolt.ok("run", "--name", "anew", "--network", "none", IMAGE, "sh", "-c", "rm -r /etc; mkdir /etc; echo x > /etc/group")
+    lines = bolt.ok("diff", "anew").splitlines()
+    assert lines[0] == "C /etc" and "C /etc/group" in lines and "D /etc/passwd" in lines, lines
+    bolt.ok("rm", "anew")
+
+
+def test_what_is_done_to_directories_with_mount_points_is_seen(bolt):
+    bolt.ok("run", "--name", "ways", "--network", "none", "-v", "/usr/share:/n/one:ro", "-v", "/usr/share:/m/one/two:ro", IMAGE, "sh", "-c", "chmod 500 /n; chown 9 /m/one")
+    assert bolt.ok("diff", "ways").splitlines() == ["A /m", "A /m/one", "A /n"]
+    assert {"m/one", "n"} <= set(entries(exported(bolt, "ways")))
+    bolt.ok("rm", "ways")
+
+
 def test_a_container_that_changed_nothing_has_no_changes(bolt):
     bolt.ok("run", "--name", "still", "--network", "none", "-v", "/usr/share:/mnt/share:ro", "-v", "/usr/share:/srv:ro", IMAGE, "true")
     assert bolt.ok("diff", "still") == ""
@@ -150,6 +164,7 @@ def test_files_of_mapped_users_keep_their_owners(bolt):
     (["commit", "nobody", "x:1"], "there is no container 'nobody'"),
     (["import", "/nowhere/at/all", "x:1"], "/nowhere/at/all"),
     (["import", "http://example.invalid/x.tar"], "curl -L"),
+    (["import", "/etc/hostname"], "'/etc/hostname' is no archive of files"),
     (["import", "-", "x:1@sha256:" + "0" * 64], "is no name for an image"),
     (["import", "-c", "RUN true", "-", "x:1"], "there are CMD, ENTRYPOINT"),
     (["import", "-c", "EXPOSE 70000", "-", "x:1"], "is no port"),

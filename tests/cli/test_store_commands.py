@@ -1,8 +1,10 @@
 """bolt store df and gc: what the store's room is used for, and what killed commands left."""
 import glob
 import hashlib
+import io
 import json
 import os
+import tarfile
 import time
 
 import pytest
@@ -156,7 +158,7 @@ def damages(files):
     yield "a link elsewhere", lambda: (os.unlink(f"{files}/bin/sh"), os.symlink("evil", f"{files}/bin/sh")), "'/bin/sh' leads elsewhere"
     yield "a pipe", lambda: (os.unlink(f"{files}/etc/group"), os.mkfifo(f"{files}/etc/group")), "etc/group' of the layer is no regular file any more"
     yield "a mode", lambda: os.chmod(f"{files}/bin/busybox", 0o6755), "'/bin/busybox' has mode 6755, not 0755"
-    yield "an owner", lambda: os.lchown(f"{files}/bin/sh", 77777, 77777), "'/bin/sh' belongs to "
+    yield "an owner", lambda: os.lchown(f"{files}/bin/sh", 100005, 100005), "'/bin/sh' belongs to "
     yield "a time", lambda: os.utime(f"{files}/etc", (5, 5)), "'/etc' was modified at 5, not "
     yield "a directory that is missing", lambda: os.rmdir(next(path for path, folders, names in os.walk(files) if not folders and not names)), "is missing"
 
@@ -186,3 +188,71 @@ def test_a_store_of_another_version_is_left_alone(bolt, number, says):
         with open(f"{bolt.store}/VERSION", "w", encoding="ascii") as version:
             version.write("1\n")
     assert bolt.run("--", "true").code == 0
+
+
+def odd_archive(path):
+    """What archives may say twice: the later entry counts, also for times."""
+    with tarfile.open(path, "w") as archive:
+        def add(name, kind=tarfile.REGTYPE, data=b"", **attributes):
+            member = tarfile.TarInfo(name)
+            member.type, member.size = kind, len(data)
+            for key, value in attributes.items():
+                setattr(member, key, value)
+            archive.addfile(member, io.BytesIO(data))
+        add("twice", tarfile.DIRTYPE, mode=0o755, mtime=11)
+        add("twice/file", data=b"x", mtime=5)
+        add("twice", tarfile.DIRTYPE, mode=0o2750, mtime=12)
+        add("was", tarfile.DIRTYPE, mode=0o755, mtime=5)
+        add("was", data=b"a file", mtime=1000)
+        add("link", tarfile.DIRTYPE, mode=0o755, mtime=6)
+        add("link", tarfile.SYMTYPE, linkname="twice", mtime=1001)
+        add("first", data=b"one", mtime=7, mode=0o600)
+        add("second", tarfile.LNKTYPE, linkname="first", mode=0o644)
+        add("first", data=b"other", mtime=8)
+        add("early", data=b"x", mtime=-5)
+        add("late", data=b"x", mtime=2**33)
+        add("of", data=b"x", uid=33, gid=65534, mode=0o6755)
+
+
+def without_ids(bolt, *words):
+    """As where the package uidmap is not installed."""
+    programs = f"{bolt.top}/home/programs"
+    os.makedirs(programs, exist_ok=True)
+    if not os.path.lexists(f"{programs}/setpriv"):
+        os.symlink("/usr/bin/setpriv", f"{programs}/setpriv")
+    where = bolt.environment["PATH"]
+    bolt.environment["PATH"] = programs
+    try:
+        return bolt(*words)
+    finally:
+        bolt.environment["PATH"] = where
+
+
+def test_check_takes_archives_as_they_count(bolt):
+    archive = f"{bolt.top}/home/odd.tar"
+    odd_archive(archive)
+    os.chmod(archive, 0o644)
+    bolt.ok("import", archive, "odd:1")
+    os.unlink(archive)
+    try:
+        assert bolt.ok("store", "check").endswith("0 damaged, 0 mended")
+        top = bolt.inspect("odd:1", "{{.GraphDriver.Data.LowerDir}}")
+        assert [int(os.lstat(f"{top}/{name}").st_mtime) for name in ("twice", "was", "link", "first")] == [12, 1000, 1001, 8]
+        if bolt.user:  # without ids of its own it cannot read them, and does not call that damage
+            done = without_ids(bolt, "store", "check")
+            assert done.code == 0 and "0 damaged" in done.out, done
+    finally:
+        bolt.ok("rmi", "odd:1")
+
+
+def test_layers_unpacked_with_fewer_ids_are_sound(bolt):
+    if not bolt.user:
+        pytest.skip("root has all ids")
+    archive = f"{bolt.top}/home/odd.tar"
+    odd_archive(archive)
+    os.chmod(archive, 0o644)
+    made = without_ids(bolt, "import", archive, "odd:1")
+    assert made.code == 0, made
+    os.unlink(archive)
+    assert bolt.ok("store", "check").endswith("0 damaged, 0 mended")
+    bolt.ok("rmi", "odd:1")
