@@ -72,7 +72,7 @@ ListRow container_row(engine::Container const& container, Width width, Time now)
     row.fields.set("Command", in_quotes(brief ? shortened(command, longest_command) : command)).set("CreatedAt", created_text(record.created));
     row.fields.set("ID", brief ? record.id.substr(0, 12) : record.id).set("Image", record.image).set("Labels", joined_labels(record.labels));
     row.fields.set("LocalVolumes", fmt::format("{}", record.volumes.size())).set("Mounts", mounts_text(record, width)).set("Names", record.name);
-    row.fields.set("Networks", text_member(record.monitor_request, "network")).set("Ports", std::move(ports));
+    row.fields.set("Networks", record.network).set("Ports", std::move(ports));
     row.fields.set("RunningFor", format_age(now - record.created) + " ago").set("State", monitor::to_text(container.state.status));
     row.fields.set("Status", status_text(container.state, now));
     return row;

@@ -45,7 +45,7 @@ Result<bool> holds(Container const& container, Filter const& filter, std::vector
     if (filter.key == "status") return monitor::to_text(container.state.status) == filter.value;
     if (filter.key == "ancestor") return is_made_from(container, filter.value);
     if (filter.key == "volume") return uses_volume(container, filter.value);
-    if (filter.key == "network") return TRY(record.monitor_request.string_or("network", "")) == filter.value;
+    if (filter.key == "network") return record.network == filter.value;
     if (filter.key == "exited") {
         auto const code = TRY(parse_integer(filter.value).while_doing("filter 'exited'"));
         return container.state.status == monitor::Status::exited && container.state.exit_code == code;

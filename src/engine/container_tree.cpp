@@ -28,7 +28,7 @@ struct Tree {
 };
 
 Result<Tree> tree_of(Container const& container) {
-    auto const request = TRY(monitor::parse_request(container.record.monitor_request));
+    auto const request = TRY(monitor::parse_request(TRY(Json::parse(container.record.request))));
     if (!request.overlay) return Error::of(ENOTSUP, "container '{}' has no layers of its own", container.record.name);
     auto const spec = TRY(spec::parse_runtime(request.spec));
     Tree tree{*request.overlay, spec.linux_.uid_mappings, spec.linux_.gid_mappings, {}};

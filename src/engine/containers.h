@@ -29,7 +29,8 @@ struct Record {
     Time created;
     std::vector<std::string> command;  // entrypoint and arguments as run
     std::vector<std::pair<std::string, std::string>> labels;
-    Json monitor_request;         // monitor/request.h, complete: `start` needs nothing else
+    std::string request;          // monitor/request.h as JSON's text, complete: `start` needs nothing else, and a list of many needs none of it
+    std::string run_directory, network; // of the request, for lists
     std::vector<std::string> volumes;           // all that it uses, by name
     std::vector<std::string> anonymous_volumes; // those of them that were made for it and go with it
     bool remove = false, terminal = false, interactive = false;

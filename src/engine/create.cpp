@@ -243,6 +243,14 @@ void add_files(SpecPlan& plan, std::vector<PlannedMount> files) {
         if (std::ranges::find(own, mount.destination, &PlannedMount::destination) == own.end()) plan.mounts.insert(plan.mounts.begin(), std::move(mount));
 }
 
+Result<void> keep_request(monitor::Request const& request, Record& record) {
+    auto const document = to_json(request);
+    record.run_directory = request.run_directory.text();
+    record.network = TRY(document.string_or("network", ""));
+    record.request = document.dump();
+    return {};
+}
+
 Result<Record> make_record(Installation const& here, ContainerOptions const& options, Sources const& from, UnfinishedContainer& container) {
     Record record;
     record.id = container.id().text();
@@ -280,7 +288,7 @@ Result<Record> make_record(Installation const& here, ContainerOptions const& opt
         request.remove_at_exit = paths_to_remove(here, record);
         request.trash = here.layout.trash();
     }
-    record.monitor_request = to_json(request);
+    TRY(keep_request(request, record));
     return record;
 }
 

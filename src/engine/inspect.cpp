@@ -44,10 +44,9 @@ Json ports_json(monitor::State const& state, Json const* exposed) {
 }
 
 Json network_json(Container const& container, Json const* config) {
-    auto const mode = container.record.monitor_request.string_or("network", "");
     bool const running = container.state.status == monitor::Status::running;
     Json networks;
-    networks.set(mode ? mode.value() : "", Json::object());
+    networks.set(container.record.network, Json::object());
     Json document;
     document.set("Ports", running ? ports_json(container.state, config ? config->find("ExposedPorts") : nullptr) : Json::object());
     document.set("Networks", std::move(networks));
@@ -87,7 +86,7 @@ Result<Json> inspect_container(Installation const& here, Container const& contai
     document.set("LogPath", (here.layout.containers() / record.id / "log").text()).set("Name", "/" + record.name).set("RestartCount", container.state.restart_count);
     document.set("Driver", "overlay").set("Platform", "linux").set("MountLabel", "").set("ProcessLabel", "").set("AppArmorProfile", "").set("ExecIDs", Json());
     document.set("HostConfig", member_or(record.options, "HostConfig", Json::object()));
-    document.set("GraphDriver", Json().set("Name", "overlay").set("Data", overlay_json(record.monitor_request)));
+    document.set("GraphDriver", Json().set("Name", "overlay").set("Data", overlay_json(TRY(Json::parse(record.request)))));
     document.set("Mounts", member_or(record.options, "Mounts", Json::array())).set("Config", member_or(record.options, "Config", Json::object()));
     document.set("NetworkSettings", network_json(container, record.options.find("Config")));
     return document;

@@ -18,7 +18,7 @@ Json to_json(Record const& record) {
     document.set("created", format_rfc3339(record.created)).set("command", record.command).set("labels", map_json(record.labels));
     document.set_unless_empty("volumes", record.volumes).set_unless_empty("anonymous_volumes", record.anonymous_volumes);
     document.set("remove", record.remove).set("terminal", record.terminal).set("interactive", record.interactive);
-    document.set("default_seccomp", record.default_seccomp).set("options", record.options).set("request", record.monitor_request);
+    document.set("default_seccomp", record.default_seccomp).set("options", record.options).set("run_directory", record.run_directory).set("network", record.network);
     return document;
 }
 
@@ -38,21 +38,19 @@ Result<Record> parse_record(Json const& document) {
     record.interactive = TRY(document.bool_or("interactive", false));
     record.default_seccomp = TRY(document.bool_or("default_seccomp", false));
     if (auto const* const options = document.find("options")) record.options = *options;
-    auto const* const request = document.find("request");
-    if (!request) return Error::of(EINVAL, "field 'request' is missing");
-    record.monitor_request = *request;
+    record.run_directory = TRY(document.string_or("run_directory", ""));
+    record.network = TRY(document.string_or("network", ""));
     return record;
 }
 
 HostPath run_directory_of(store::Layout const& layout, Record const& record) {
-    auto const text = record.monitor_request.string_or("run_directory", "");
-    auto path = HostPath::parse(text ? text.value() : "");
+    auto path = HostPath::parse(record.run_directory);
     return path ? std::move(path).value() : layout.run_containers() / record.id;
 }
 
 Result<void> write_record(store::Layout const& layout, Record const& record) {
     auto const file = layout.containers() / record.id / "config.json";
-    auto const text = to_json(record).dump();
+    auto const text = to_json(record).dump() + "\n" + record.request;
     if (!is_utf8(text)) return Error(EINVAL, "an environment variable or a label of the container is not valid UTF-8");
     return write_file(file, text, 0600, record.remove ? Durability::none : Durability::synced);
 }
@@ -61,8 +59,13 @@ Result<std::optional<Record>> find_record(store::Layout const& layout, std::stri
     auto const file = layout.containers() / id / "config.json";
     auto const text = TRY(find_file(file));
     if (!text || text->empty()) return std::optional<Record>(); // empty: the host went down before it was written
-    auto const parsed = [&]() -> Result<Record> { return parse_record(TRY(Json::parse(*text))); }();
-    if (parsed) return std::optional(parsed.value());
+    auto const line = store::record_line(*text);
+    auto parsed = [&]() -> Result<Record> { return parse_record(TRY(Json::parse(line))); }();
+    if (parsed && line.size() < text->size()) {
+        parsed.value().request = text->substr(line.size() + 1);
+        return std::optional(std::move(parsed).value());
+    }
+    if (parsed) parsed = Error::of(EINVAL, "what its monitor is told is missing");
     return Error::of(EBADMSG, "the record of container {} is damaged ('{}': {}); remove it (bolt rm -f {})", id.substr(0, 12), file, parsed.error().text(), id.substr(0, 12));
 }
 

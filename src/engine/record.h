@@ -9,6 +9,7 @@
 
 namespace bolt::engine {
 
+// Without its request, which is the file's second line.
 Json to_json(Record const& record);
 Result<Record> parse_record(Json const& document);
 

@@ -43,14 +43,15 @@ Result<Launch> launch(Installation const& here, Record const& record, FdRef lock
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto const request = TRY(make_memory_file("bolt-request"));
     auto const options = monitor_options(record, theirs, request, lock);
-    auto const limited = TRY(record.monitor_request.bool_or("limits_requested", false));
+    auto const document = TRY(Json::parse(record.request));
+    auto const limited = TRY(document.bool_or("limits_requested", false));
     if (!limited || here.user.uid == 0) {
-        TRY(write_request(request, record, record.monitor_request));
+        TRY(write_request(request, record, document));
         auto monitor = TRY(spawn(here.monitor, options));
         return Launch{std::move(ours), std::move(monitor)};
     }
-    auto place = TRY(DelegatedCgroup::make(record.id, needed_controllers(record.monitor_request), here.monitor, options, here.scope));
-    TRY(write_request(request, record, with_cgroup(record.monitor_request, place.container_path())));
+    auto place = TRY(DelegatedCgroup::make(record.id, needed_controllers(document), here.monitor, options, here.scope));
+    TRY(write_request(request, record, with_cgroup(document, place.container_path())));
     TRY(place.spawn_inside());
     return Launch{std::move(ours), Process()};
 }
@@ -102,7 +103,7 @@ Result<Started> start_locked(Installation const& here, Container const& containe
     // What `create` has just made is as it was written; anything else may have changed since the caller looked.
     auto const record = TRY(find_record(here.layout, container.record.id));
     if (!record) return Error::of(ENOENT, "{} was removed meanwhile", title_of(container));
-    TRY(monitor::prepare_run_directory(run_directory_of(here, container), record->monitor_request));
+    TRY(monitor::prepare_run_directory(run_directory_of(here, container), TRY(Json::parse(record->request))));
     auto launched = TRY(launch(here, *record, lock.fd()));
     auto started = converse(launched, attach, window, failure);
     // Its life is its own from here on; one that failed ends by itself.

@@ -113,6 +113,8 @@ Result<void> remove_by_rename(Layout const& layout, HostPath const& what) {
     return remove_tree(grave);
 }
 
+std::string_view record_line(std::string_view contents) { return contents.substr(0, contents.find('\n')); }
+
 Error explain_full(Error error, Layout const& layout) {
     if (!error.is(ENOSPC) && !error.is(EDQUOT)) return error;
     return Error::of(error.code(), "no space left in '{}' ({}); free some (`bolt store df` shows what takes it), or choose another place with BOLT_DATA_DIR", layout.store(), error.text());

@@ -46,7 +46,7 @@ Result<Used> images_in_use(Layout const& layout) {
     for (auto const& id : names.value()) {
         auto const text = TRY(find_file(layout.containers() / id / "config.json"));
         if (!text || text->empty()) continue; // being made (its layers are held), removed, or lost with the host
-        auto const document = Json::parse(*text);
+        auto const document = Json::parse(record_line(*text));
         auto const image_id = document ? document.value().find_string("image_id") : Result<std::optional<std::string>>(document.error());
         if (image_id && image_id.value())
             used.containers.emplace_back(*image_id.value(), id.substr(0, 12));

@@ -45,7 +45,7 @@ std::set<std::string> used_images(Layout const& layout) {
     std::set<std::string> used;
     for (auto const& id : names_in(layout.containers())) {
         auto const text = find_file(layout.containers() / id / "config.json");
-        auto const document = text && text.value() ? Json::parse(*text.value()) : Result<Json>(Error(ENOENT, ""));
+        auto const document = text && text.value() ? Json::parse(record_line(*text.value())) : Result<Json>(Error(ENOENT, ""));
         auto const image = document ? document.value().string_or("image_id", "") : Result<std::string>(document.error());
         if (image) used.insert(image.value());
     }

@@ -167,7 +167,7 @@ TEST_CASE("records come back as they were written", "[engine]") {
     record.volumes = {"v", "w"};
     record.anonymous_volumes = {"w"};
     record.terminal = record.default_seccomp = true;
-    record.monitor_request = Json::object().set("id", record.id);
+    record.request = Json::object().set("id", record.id).dump();
     REQUIRE_OK(write_record(store.layout, record));
     auto const again = find_record(store.layout, record.id);
     REQUIRE_OK(again);
