@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/list_format.h"
 #include "cli/output.h"
 #include "cli/perform.h"
 #include "engine/settings.h"
@@ -14,11 +15,6 @@ namespace {
 struct ConfigListOptions {
     bool as_json = false;
 };
-
-Result<bool> parse_config_format(std::string_view value) {
-    if (value == "json") return true;
-    return Error::of(EINVAL, "'{}' is no format of settings; there is json", value);
-}
 
 Result<int> get_config(NoOptions&, Words const& words) {
     auto const settings = TRY(engine::list_settings());
@@ -50,7 +46,7 @@ Result<int> unset_config(NoOptions&, Words const& words) {
 }
 
 constexpr Option config_list_table[] = {
-    {"format", 0, "string", "Format: json", Set<ConfigListOptions>::parsed<&ConfigListOptions::as_json, parse_config_format>, "json"},
+    {"format", 0, "string", "Format: json", Set<ConfigListOptions>::parsed<&ConfigListOptions::as_json, parse_json_format>, "json"},
 };
 
 } // namespace

@@ -1,5 +1,6 @@
 // bolt diff.
 #include "cli/commands.h"
+#include "cli/list_format.h"
 #include "cli/output.h"
 #include "cli/perform.h"
 #include "engine/container_tree.h"
@@ -12,11 +13,6 @@ namespace {
 struct DiffOptions {
     bool as_json = false;
 };
-
-Result<bool> parse_diff_format(std::string_view value) {
-    if (value == "json") return true;
-    return Error::of(EINVAL, "'{}' is no format of changes; there is json", value);
-}
 
 std::string lines_of(std::vector<engine::FileChange> const& changes) {
     using Kind = engine::FileChange::Kind;
@@ -46,7 +42,7 @@ Result<int> show_changes(DiffOptions& options, Words const& words) {
 }
 
 constexpr Option diff_table[] = {
-    {"format", 0, "string", "Format: json", Set<DiffOptions>::parsed<&DiffOptions::as_json, parse_diff_format>, "json"},
+    {"format", 0, "string", "Format: json", Set<DiffOptions>::parsed<&DiffOptions::as_json, parse_json_format>, "json"},
 };
 
 } // namespace

@@ -45,7 +45,8 @@ Json config_json(spec::ImageConfig const& config) {
     document.set("Cmd", list_json(config.cmd)).set("Entrypoint", list_json(config.entrypoint)).set("Volumes", keys_json(config.volumes));
     document.set("WorkingDir", config.working_dir).set("Labels", labels_json(config.labels)).set("StopSignal", config.stop_signal);
     if (!config.healthcheck.is_null()) document.set("Healthcheck", config.healthcheck);
-    if (!config.others.is_null()) document.merge(config.others);
+    if (auto const* const others = config.others.find_object())
+        for (auto const& [name, value] : *others) document.set(name, value);
     return document;
 }
 

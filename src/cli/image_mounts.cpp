@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/image_document.h"
+#include "cli/list_format.h"
 #include "cli/output.h"
 #include "cli/perform.h"
 #include "engine/image_mount.h"
@@ -17,11 +18,6 @@ struct MountOptions {
 struct UnmountOptions {
     bool all = false, force = false;
 };
-
-Result<bool> parse_mounts_format(std::string_view value) {
-    if (value == "json") return true;
-    return Error::of(EINVAL, "'{}' is no format of mounted images; there is json", value);
-}
 
 struct MountedImage {
     std::string name; // as a list shows it
@@ -102,15 +98,15 @@ Result<int> mount(MountOptions& options, Words const& words) {
 Result<int> unmount(UnmountOptions& options, Words const& words) {
     if (options.all != words.empty()) return Error::of(EINVAL, "name the images to unmount, or give --all without a name");
     auto const here = TRY(engine::open_installation());
-    std::vector<MountedImage> meant;
-    for (auto& mounted : TRY(mounted_images(here)))
-        if (options.all) meant.push_back(std::move(mounted));
+    auto const all = TRY(mounted_images(here));
+    auto meant = options.all ? all : std::vector<MountedImage>();
     int code = 0;
     for (auto const& word : words) {
         auto const image = find_named_image(here, word);
-        auto const mounted = image ? TRY(store::find_image_mount(here.layout, image.value().id)) : std::nullopt;
-        if (mounted) {
-            meant.push_back(mounted_image(image.value(), *mounted));
+        // One whose image is gone is known by its id alone.
+        auto const mounted = std::ranges::find_if(all, [&](MountedImage const& each) { return image ? each.mount.image == image.value().id : each.mount.image.hex().starts_with(word); });
+        if (mounted != all.end()) {
+            meant.push_back(*mounted);
             continue;
         }
         say(image ? fmt::format("image '{}' is not mounted; `bolt image mount` lists those that are", word) : image.error().text());
@@ -130,12 +126,12 @@ Result<int> unmount(UnmountOptions& options, Words const& words) {
 using set_mounts = Set<MountOptions>;
 constexpr Option image_mount_table[] = {
     {"all", 'a', "", "Mount all images", set_mounts::flag<&MountOptions::all>},
-    {"format", 0, "string", "Format: json", set_mounts::parsed<&MountOptions::as_json, parse_mounts_format>, "json"},
+    {"format", 0, "string", "Format: json", set_mounts::parsed<&MountOptions::as_json, parse_json_format>, "json"},
 };
 using set_unmounts = Set<UnmountOptions>;
 constexpr Option image_unmount_table[] = {
     {"all", 'a', "", "Unmount all images", set_unmounts::flag<&UnmountOptions::all>},
-    {"force", 'f', "", "Unmount though the files are being read, as is done without it", set_unmounts::flag<&UnmountOptions::force>},
+    {"force", 'f', "", "Changes nothing: files that are being read never keep an image mounted", set_unmounts::flag<&UnmountOptions::force>},
 };
 
 } // namespace

@@ -69,6 +69,11 @@ Result<std::string> format_document(std::string_view format, Json const& documen
     return TRY(TRY(Template::parse(format)).render(document)) + "\n";
 }
 
+Result<bool> parse_json_format(std::string_view value) {
+    if (value == "json") return true;
+    return Error::of(EINVAL, "'{}' is no format here; there is json", value);
+}
+
 std::string joined_labels(std::vector<std::pair<std::string, std::string>> const& labels) {
     std::string text;
     for (auto const& [key, value] : labels) text += fmt::format("{}{}={}", text.empty() ? "" : ",", key, value);

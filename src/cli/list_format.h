@@ -30,6 +30,9 @@ Result<std::string> format_list(std::string_view format, std::string_view defaul
 // inspect, version, info: "" and "json" as they are called for by `json_layout`, else the template and a newline.
 Result<std::string> format_document(std::string_view format, Json const& document, Json::Layout json_layout);
 
+// --format of what is a table or JSON alone. EINVAL for anything but "json".
+Result<bool> parse_json_format(std::string_view value);
+
 // "a=1,b=2", as lists show labels.
 std::string joined_labels(std::vector<std::pair<std::string, std::string>> const& labels);
 

@@ -1,6 +1,7 @@
 // bolt store check, bolt store df, bolt store gc.
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/list_format.h"
 #include "cli/output.h"
 #include "cli/perform.h"
 #include "cli/store_options.h"
@@ -16,11 +17,6 @@ namespace {
 struct UsageOptions {
     bool as_json = false;
 };
-
-Result<bool> parse_usage_format(std::string_view value) {
-    if (value == "json") return true;
-    return Error::of(EINVAL, "'{}' is no format of a store's usage; there is json", value);
-}
 
 std::string table_of(std::vector<store::Usage> const& usages) {
     std::vector<std::string> lines{"TYPE\tTOTAL\tACTIVE\tSIZE\tRECLAIMABLE"};
@@ -60,7 +56,7 @@ Result<int> collect(NoOptions&, Words const&) {
 }
 
 constexpr Option usage_table[] = {
-    {"format", 0, "string", "Format: json", Set<UsageOptions>::parsed<&UsageOptions::as_json, parse_usage_format>, "json"},
+    {"format", 0, "string", "Format: json", Set<UsageOptions>::parsed<&UsageOptions::as_json, parse_json_format>, "json"},
 };
 
 } // namespace

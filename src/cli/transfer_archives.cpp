@@ -29,9 +29,10 @@ Result<std::vector<transfer::ImageToSave>> find_images(store::Layout const& layo
         std::vector<image::Reference> names;
         for (auto const& text : image->references)
             if (auto name = image::Reference::parse(text); name && !name.value().tag().empty()) names.push_back(std::move(name).value());
-        // Nobody else could read it.
-        if (std::erase_if(names, [](auto const& name) { return name.is_shipped(); }) > 0)
-            warnings.push_back(fmt::format("the archive has image '{}' without this name, which only bolt knows; `bolt tag` gives it another", word));
+        std::erase_if(names, [&](auto const& name) {
+            if (name.is_shipped()) warnings.push_back(fmt::format("the archive has the image without the name '{}', which only bolt knows; `bolt tag` gives it another", name.text()));
+            return name.is_shipped();
+        });
         auto const same = std::find_if(images.begin(), images.end(), [&](auto const& other) { return other.image.id == image->id && other.image.manifest == image->manifest; });
         if (same == images.end())
             images.push_back({std::move(*image), std::move(names)});

@@ -132,7 +132,7 @@ Result<void> import(ImportWords const& words, Words const& names) {
     auto options = made_here(settings, entry);
     options.platform = image.platform;
     auto const made = transfer::make_image(layout, std::move(image), options, progress);
-    if (!made && made.error().is(EBADMSG)) return Error::of(EBADMSG, "'{}' is no archive of files, or of some that cannot be unpacked: {}", names[0], made.error().text());
+    if (!made && made.error().is(EBADMSG)) return Error::of(EBADMSG, "{} cannot be read as an archive of files: {}", names[0] == "-" ? "standard input" : fmt::format("'{}'", names[0]), made.error().text());
     return print(fmt::format("{}\n", TRY(Result(made))));
 }
 

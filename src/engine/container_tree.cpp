@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "engine/image_tree.h"
+#include "engine/record.h"
 #include "image/file_source.h"
 #include "monitor/request.h"
 #include "spec/runtime.h"
@@ -28,7 +29,7 @@ struct Tree {
 };
 
 Result<Tree> tree_of(Container const& container) {
-    auto const request = TRY(monitor::parse_request(TRY(Json::parse(container.record.request))));
+    auto const request = TRY(monitor::parse_request(TRY(request_of(container.record))));
     if (!request.overlay) return Error::of(ENOTSUP, "container '{}' has no layers of its own", container.record.name);
     auto const spec = TRY(spec::parse_runtime(request.spec));
     Tree tree{*request.overlay, spec.linux_.uid_mappings, spec.linux_.gid_mappings, {}};
@@ -162,12 +163,13 @@ public:
     virtual ~UpperVisitor() = default;
     // A whiteout hides something of the image.
     virtual Result<void> hidden(std::string const& directory, std::string const& name) = 0;
-    // Hidden by the opaque directory that is found.
+    // Hidden by an opaque directory that was found, and not made again in it.
     virtual Result<void> covered(std::string const&) { return {}; }
     virtual Result<void> found(std::string const& path, struct stat const& status, FdRef held, bool was_there, bool is_opaque) = 0;
 };
 
-Result<void> visit_upper(Tree const& tree, FdRef directory, std::string const& path, ImageNode const* image, UpperVisitor& visitor) {
+// `below_opaque`: nothing of the image shows here.
+Result<void> visit_upper(Tree const& tree, FdRef directory, std::string const& path, ImageNode const* image, bool below_opaque, UpperVisitor& visitor) {
     auto names = TRY(list_directory(directory));
     std::ranges::sort(names);
     for (auto const& name : names) {
@@ -189,10 +191,11 @@ Result<void> visit_upper(Tree const& tree, FdRef directory, std::string const& p
         bool const opaque = S_ISDIR(status.st_mode) && is_opaque(file);
         if (S_ISDIR(status.st_mode) && is_way_to_mount_points(tree, below(path, name), file, was)) continue;
         TRY(visitor.found(below(path, name), status, file, was.has_value(), opaque).while_doing("'/{}'", below(path, name)));
-        if (opaque && was && was->is_directory())
+        bool const covers = below_opaque || opaque;
+        if (covers && S_ISDIR(status.st_mode) && was && was->is_directory())
             for (auto const& covered : TRY(ImageTree::list(*was)))
                 if (struct stat look {}; fstatat(file.number(), covered.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0) TRY(visitor.covered(below(below(path, name), covered)));
-        if (S_ISDIR(status.st_mode)) TRY(visit_upper(tree, file, below(path, name), was && !opaque ? &*was : nullptr, visitor));
+        if (S_ISDIR(status.st_mode)) TRY(visit_upper(tree, file, below(path, name), was ? &*was : nullptr, covers, visitor));
     }
     return {};
 }
@@ -200,7 +203,7 @@ Result<void> visit_upper(Tree const& tree, FdRef directory, std::string const& p
 Result<void> visit(Tree const& tree, UpperVisitor& visitor) {
     auto const image = TRY(ImageTree::open(tree.overlay.lowers));
     auto const upper = TRY(open_file(tree.overlay.upper, O_RDONLY | O_DIRECTORY));
-    return visit_upper(tree, upper, "", &image.top(), visitor);
+    return visit_upper(tree, upper, "", &image.top(), false, visitor);
 }
 
 class ChangeLister : public UpperVisitor {
@@ -254,9 +257,8 @@ Result<std::vector<FileChange>> list_changes(Container const& container) {
     ChangeLister lister;
     TRY(visit(tree, lister));
     // A directory before what is in it, and that before the next name: '/' is smaller than every letter.
-    std::ranges::sort(lister.changes, [](FileChange const& a, FileChange const& b) {
-        return std::ranges::lexicographical_compare(a.path, b.path, {}, [](char c) { return c == '/' ? '\0' : c; }, [](char c) { return c == '/' ? '\0' : c; });
-    });
+    auto const rank = [](char letter) { return letter == '/' ? 0 : int{static_cast<unsigned char>(letter)}; };
+    std::ranges::sort(lister.changes, [&](FileChange const& a, FileChange const& b) { return std::ranges::lexicographical_compare(a.path, b.path, {}, rank, rank); });
     return std::move(lister.changes);
 }
 

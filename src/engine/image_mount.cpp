@@ -19,24 +19,29 @@ namespace bolt::engine {
 
 namespace {
 
+// What the holder keeps: for as long as the process lives.
+struct Held {
+    std::optional<store::LayerHold> layers;
+    UniqueFd record; // readable when its record is gone
+};
+
 constexpr auto mounts_patience = std::chrono::seconds(30);
 
 Result<FileLock> lock_mounts(Installation const& here) {
-    auto const file = store::image_mounts_lock(here.layout);
-    TRY(make_directories(file.parent(), 0700));
-    return FileLock::acquire(file, LockMode::exclusive, mounts_patience).while_doing("wait for another that mounts an image");
+    TRY(make_directories(store::image_mounts_directory(here.layout), 0700));
+    return FileLock::acquire(store::image_mounts_lock(here.layout), LockMode::exclusive, mounts_patience).while_doing("wait for another that mounts an image");
 }
 
-// A root directory that holds nothing but "image": the one name that all programs follow, where /proc/PID/root itself would be a link
-// to find(1) and cp(1).
+// A root directory that holds "image": a name that all programs follow, where /proc/PID/root itself would be a link to find(1) and cp(1).
 Result<Mount> mount_below_own_root(Installation const& here, store::Image const& image) {
     TRY(enter_own_mount_namespace());
     auto root = TRY(Mount::make("tmpfs", "bolt", {{"mode", "0755"}, {"size", "64k"}}, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
-    auto const place = store::image_mounts_lock(here.layout).parent() / "root";
+    auto const place = store::image_mounts_directory(here.layout) / "root";
     TRY(make_directories(place, 0700));
     auto const under = TRY(open_file(place, O_PATH | O_DIRECTORY));
     TRY(root.attach(under));
     auto layers = image.layers;
+    if (layers.empty()) return Error::of(EINVAL, "the image has no layers");
     TRY(make_directory(place / "image", 0755));
     if (layers.size() == 1) { // fewer than two would need an upper one
         layers.push_back(place / "nothing");
@@ -50,19 +55,22 @@ Result<Mount> mount_below_own_root(Installation const& here, store::Image const&
 }
 
 // The holder's way to its rest. Nothing of the caller's stays open in it: a pipe of the caller's would never end.
-Result<void> become_holder(Installation const& here, store::Image const& image, Channel const& caller, FileLock& lock, std::optional<store::LayerHold>& layers) {
+Result<void> become_holder(Installation const& here, store::Image const& image, Channel const& caller, FileLock& lock, Held& held) {
     TRY(close_others({caller.fd(), lock.fd()}));
     auto const null = TRY(open_null());
     for (int stream = 0; stream <= 2; ++stream) TRY(duplicate_onto(null, stream));
     setsid();
     reset_signals();
     set_process_name("bolt-image");
-    layers = TRY(store::LayerHold::acquire(here.layout, image));
+    held.layers = TRY(store::LayerHold::acquire(here.layout, image));
     TRY(enter_user_namespace_of_caller(here.user_namespace_holders));
     TRY(set_dumpable()); // its user may look through /proc/PID/root: ptrace(2), "Ptrace access mode checking"
     auto const root = TRY(mount_below_own_root(here, image));
     auto const start_time = TRY(start_time_of(getpid()));
     TRY(store::record_image_mount(here.layout, {image.id, getpid(), start_time}));
+    held.record = TRY(watch_for_removal(store::image_mount_record(here.layout, image.id)));
+    // Somebody may have removed it while nothing said that it is used.
+    if (!TRY(store::find_image_by_id(here.layout, image.id.hex()))) return Error::of(ENOENT, "the image was removed meanwhile");
     lock.release();
     // Where the root cannot be left (an initramfs), the host's mounts stay in the namespace and nothing else changes.
     auto const left = enter_root_for_good(root.top());
@@ -78,15 +86,18 @@ Result<store::ImageMount> mount_image(Installation const& here, store::Image con
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto holder = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs] {
         ours.close();
-        std::optional<store::LayerHold> layers; // as long as the process lives
-        if (int const failed = run_child(theirs, [&] { return become_holder(here, image, theirs, lock, layers); }); failed != 0) return failed;
+        Held held;
+        if (int const failed = run_child(theirs, [&] { return become_holder(here, image, theirs, lock, held); }); failed != 0) return failed;
         theirs.close();
-        while (true) pause();
+        // Nobody could find it any more when its record goes, with the runtime directory at the user's last logout.
+        pollfd gone{held.record.number(), POLLIN, 0};
+        while (poll(&gone, 1, -1) <= 0) continue;
+        return 0;
     }));
     theirs.close();
     auto const outcome = receive_report(ours, holder, "mount the image");
     if (!outcome) {
-        TRY(store::forget_image_mount(here.layout, image.id));
+        (void)store::forget_image_mount(here.layout, image.id).ok(); // why it failed is what counts, ignoring
         return outcome.error();
     }
     auto const mounted = TRY(store::find_image_mount(here.layout, image.id));
@@ -104,7 +115,9 @@ Result<void> unmount_image(Installation const& here, store::ImageMount const& mo
         // Only then are the layers free.
         pollfd ended{holder->number(), POLLIN, 0};
         constexpr int patience_ms = 10'000;
-        if (poll(&ended, 1, patience_ms) == 0) return Error::of(ETIMEDOUT, "process {}, which holds the mount, does not end", mount.holder);
+        int ready = 0;
+        while ((ready = poll(&ended, 1, patience_ms)) < 0 && errno == EINTR) continue;
+        if (ready == 0) return Error::of(ETIMEDOUT, "process {}, which holds the mount, does not end", mount.holder);
     }
     return store::forget_image_mount(here.layout, mount.image);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include "engine/monitor_calls.h"
+#include "engine/record.h"
 
 namespace bolt::engine {
 
@@ -86,7 +87,7 @@ Result<Json> inspect_container(Installation const& here, Container const& contai
     document.set("LogPath", (here.layout.containers() / record.id / "log").text()).set("Name", "/" + record.name).set("RestartCount", container.state.restart_count);
     document.set("Driver", "overlay").set("Platform", "linux").set("MountLabel", "").set("ProcessLabel", "").set("AppArmorProfile", "").set("ExecIDs", Json());
     document.set("HostConfig", member_or(record.options, "HostConfig", Json::object()));
-    document.set("GraphDriver", Json().set("Name", "overlay").set("Data", overlay_json(TRY(Json::parse(record.request)))));
+    document.set("GraphDriver", Json().set("Name", "overlay").set("Data", overlay_json(TRY(request_of(record)))));
     document.set("Mounts", member_or(record.options, "Mounts", Json::array())).set("Config", member_or(record.options, "Config", Json::object()));
     document.set("NetworkSettings", network_json(container, record.options.find("Config")));
     return document;

@@ -40,7 +40,7 @@ Result<std::optional<monitor::State>> find_run(store::Layout const& layout, Reco
     constexpr std::chrono::seconds patience{2};
     auto const end = std::chrono::steady_clock::now() + patience;
     for (Backoff backoff; !state && std::chrono::steady_clock::now() < end; state = TRY(monitor::find_state(run_directory))) {
-        bool const has_files = exists(run_directory / "hosts") || monitor::prepare_run_directory(run_directory, TRY(Json::parse(record.request))).ok();
+        bool const has_files = exists(run_directory / "hosts") || monitor::prepare_run_directory(run_directory, TRY(request_of(record))).ok();
         // One that ends meanwhile says so before it takes its files away.
         if (!has_files || !TRY(find_holder(layout, record.id, pid)) || !signal_pidfd(*holder, SIGUSR1)) break;
         backoff.wait();

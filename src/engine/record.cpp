@@ -55,18 +55,40 @@ Result<void> write_record(store::Layout const& layout, Record const& record) {
     return write_file(file, text, 0600, record.remove ? Durability::none : Durability::synced);
 }
 
+namespace {
+
+Error damaged(std::string_view id, std::string_view how) {
+    return Error::of(EBADMSG, "the record of container {} is damaged ({}); remove it (bolt rm -f {})", id.substr(0, 12), how, id.substr(0, 12));
+}
+
+Result<Record> parse_file(std::string_view text) {
+    auto const line = store::record_line(text);
+    auto const document = TRY(Json::parse(line));
+    auto record = TRY(parse_record(document));
+    if (line.size() < text.size()) record.request = text.substr(line.size() + 1);
+    // Containers that were made before lists of them left it out.
+    else if (auto const* const request = document.find("request")) {
+        record.request = request->dump();
+        record.network = TRY(request->string_or("network", ""));
+        record.run_directory = TRY(request->string_or("run_directory", ""));
+    }
+    if (record.request.empty()) return Error::of(EINVAL, "what its monitor is told is missing");
+    return record;
+}
+
+} // namespace
+
 Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id) {
     auto const file = layout.containers() / id / "config.json";
     auto const text = TRY(find_file(file));
     if (!text || text->empty()) return std::optional<Record>(); // empty: the host went down before it was written
-    auto const line = store::record_line(*text);
-    auto parsed = [&]() -> Result<Record> { return parse_record(TRY(Json::parse(line))); }();
-    if (parsed && line.size() < text->size()) {
-        parsed.value().request = text->substr(line.size() + 1);
-        return std::optional(std::move(parsed).value());
-    }
-    if (parsed) parsed = Error::of(EINVAL, "what its monitor is told is missing");
-    return Error::of(EBADMSG, "the record of container {} is damaged ('{}': {}); remove it (bolt rm -f {})", id.substr(0, 12), file, parsed.error().text(), id.substr(0, 12));
+    auto parsed = parse_file(*text);
+    return parsed ? Result<std::optional<Record>>(std::move(parsed).value()) : damaged(id, fmt::format("'{}': {}", file, parsed.error().text()));
+}
+
+Result<Json> request_of(Record const& record) {
+    auto document = Json::parse(record.request);
+    return document ? std::move(document) : damaged(record.id, document.error().text());
 }
 
 } // namespace bolt::engine

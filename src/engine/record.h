@@ -19,5 +19,7 @@ HostPath run_directory_of(store::Layout const& layout, Record const& record);
 Result<void> write_record(store::Layout const& layout, Record const& record);
 // None when there is no such container (any more). EBADMSG for a damaged record, naming the file.
 Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id);
+// What its monitor is told, monitor/request.h. EBADMSG as above.
+Result<Json> request_of(Record const& record);
 
 } // namespace bolt::engine

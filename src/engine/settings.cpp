@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/toml.h"
 #include "sys/file.h"
+#include "sys/lock.h"
 
 namespace bolt::engine {
 
@@ -51,9 +52,15 @@ Result<Known const*> find_known(std::string_view key) {
     return Error::of(EINVAL, "'{}' is no setting; there are {}", key, names);
 }
 
-Result<HostPath> own_file() {
+// $BOLT_CONFIG; none when it is unset or empty.
+Result<std::optional<HostPath>> chosen_file() {
     auto const* const chosen = getenv("BOLT_CONFIG");
-    if (chosen && *chosen) return HostPath::parse(chosen).while_doing("environment variable BOLT_CONFIG");
+    if (!chosen || !*chosen) return std::optional<HostPath>();
+    return std::optional(TRY(HostPath::parse(chosen).while_doing("environment variable BOLT_CONFIG")));
+}
+
+Result<HostPath> own_file() {
+    if (auto chosen = TRY(chosen_file())) return std::move(*chosen);
     auto const* const config_home = getenv("XDG_CONFIG_HOME");
     if (config_home && *config_home == '/') return TRY(HostPath::parse(config_home)) / "bolt/config.toml";
     auto const* const home = getenv("HOME");
@@ -94,10 +101,10 @@ Result<std::vector<Said>> read_settings(HostPath const& file) {
 // What comes later counts.
 Result<std::vector<Said>> read_all_settings() {
     std::vector<Said> all;
-    auto const* const chosen = getenv("BOLT_CONFIG");
-    if (!chosen || !*chosen) all = TRY(read_settings(TRY(HostPath::parse("/etc/bolt/config.toml"))));
+    bool const is_chosen = TRY(chosen_file()).has_value();
+    if (!is_chosen) all = TRY(read_settings(TRY(HostPath::parse("/etc/bolt/config.toml"))));
     auto const own = own_file();
-    if (!own && !(chosen && *chosen)) return all; // nobody's home
+    if (!own && !is_chosen) return all; // nobody's home
     for (auto& said : TRY(read_settings(TRY(Result(own))))) all.push_back(std::move(said));
     return all;
 }
@@ -124,12 +131,19 @@ Position find_position(std::vector<std::string> const& lines, Known const& known
     return found;
 }
 
+// Held against others who change it, until it is written.
 struct OwnFile {
     HostPath path;
+    FileLock lock;
     std::vector<std::string> lines;
 };
-Result<OwnFile> read_own_file() {
-    OwnFile file{TRY(own_file()), {}};
+Result<OwnFile> open_own_file() {
+    auto const named = TRY(own_file());
+    auto const real = real_path(named); // people keep such files elsewhere and link them
+    auto path = real ? real.value() : named;
+    TRY(make_directories(path.parent(), 0700));
+    auto lock = TRY(FileLock::acquire_directory(path.parent(), std::chrono::seconds(10)));
+    OwnFile file{std::move(path), std::move(lock), {}};
     auto const text = TRY(find_file(file.path));
     if (text && !text->empty())
         for (auto const line : split(std::string_view(*text).substr(0, text->size() - (text->ends_with('\n') ? 1 : 0)), '\n')) file.lines.emplace_back(line);
@@ -144,8 +158,8 @@ Result<void> write_own_file(OwnFile const& file, Known const& known, std::option
     auto const said = value ? text_of(*value) : Result<std::string>(Error(ENOENT, ""));
     bool const is_right = document && (expected ? said && said.value() == *expected : !value);
     if (!is_right) return Error::of(EINVAL, "'{}' has '{}' in a way that is not changed from here; edit the file", file.path, known.key);
-    TRY(make_directories(file.path.parent(), 0700));
-    return write_file(file.path, text, 0644, Durability::synced);
+    auto const there = stat_file(file.path);
+    return write_named_file(file.path, text, there ? there.value().st_mode & 0777 : 0644, Durability::synced);
 }
 
 } // namespace
@@ -162,7 +176,10 @@ Result<std::vector<ShownSetting>> list_settings() {
     for (auto const& known : known_settings) {
         shown.push_back({known.key, known.help, std::string(known.usual), "default"});
         for (auto const& said : all)
-            if (said.known == &known) shown.back().value = said.value, shown.back().origin = said.file;
+            if (said.known == &known) {
+                shown.back().value = said.value;
+                shown.back().origin = said.file;
+            }
     }
     return shown;
 }
@@ -171,7 +188,7 @@ Result<void> set_setting(std::string_view key, std::string_view value) {
     auto const* const known = TRY(find_known(key));
     Settings checked;
     TRY(known->set(checked, value).while_doing("{}", key));
-    auto file = TRY(read_own_file());
+    auto file = TRY(open_own_file());
     TRY(read_settings(file.path)); // one that cannot be understood is not made worse
     auto const line = fmt::format("{} = {}", known->name, toml_value(value));
     auto const at = find_position(file.lines, *known);
@@ -183,7 +200,7 @@ Result<void> set_setting(std::string_view key, std::string_view value) {
 
 Result<void> unset_setting(std::string_view key) {
     auto const* const known = TRY(find_known(key));
-    auto file = TRY(read_own_file());
+    auto file = TRY(open_own_file());
     TRY(read_settings(file.path));
     auto const at = find_position(file.lines, *known);
     if (at.line == std::string::npos) return Error::of(ENOENT, "'{}' does not set '{}'", file.path, key);

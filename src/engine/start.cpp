@@ -39,11 +39,10 @@ SpawnOptions monitor_options(Record const& record, Channel const& channel, FdRef
 }
 
 // Without limits the monitor stays in the caller's control group; with them it begins in one that is the user's own.
-Result<Launch> launch(Installation const& here, Record const& record, FdRef lock) {
+Result<Launch> launch(Installation const& here, Record const& record, Json const& document, FdRef lock) {
     auto [ours, theirs] = TRY(Channel::make_pair());
     auto const request = TRY(make_memory_file("bolt-request"));
     auto const options = monitor_options(record, theirs, request, lock);
-    auto const document = TRY(Json::parse(record.request));
     auto const limited = TRY(document.bool_or("limits_requested", false));
     if (!limited || here.user.uid == 0) {
         TRY(write_request(request, record, document));
@@ -103,8 +102,9 @@ Result<Started> start_locked(Installation const& here, Container const& containe
     // What `create` has just made is as it was written; anything else may have changed since the caller looked.
     auto const record = TRY(find_record(here.layout, container.record.id));
     if (!record) return Error::of(ENOENT, "{} was removed meanwhile", title_of(container));
-    TRY(monitor::prepare_run_directory(run_directory_of(here, container), TRY(Json::parse(record->request))));
-    auto launched = TRY(launch(here, *record, lock.fd()));
+    auto const request = TRY(request_of(*record));
+    TRY(monitor::prepare_run_directory(run_directory_of(here, container), request));
+    auto launched = TRY(launch(here, *record, request, lock.fd()));
     auto started = converse(launched, attach, window, failure);
     // Its life is its own from here on; one that failed ends by itself.
     launched.monitor.release();

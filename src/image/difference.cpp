@@ -44,7 +44,8 @@ public:
             if (here.difference) return here.difference;
         for (auto const& link : broken_links_) {
             auto const target = expected_.find(link.target);
-            bool const still_counts = expected_.at(link.own).entry == link.entry && (target == expected_.end() || target->second.entry < link.entry);
+            auto const own = expected_.find(link.own);
+            bool const still_counts = own != expected_.end() && own->second.entry == link.entry && (target == expected_.end() || target->second.entry < link.entry);
             if (still_counts) return std::optional(link.difference);
         }
         if (auto surplus = TRY(find_surplus(files_.top(), ""))) return surplus;
@@ -96,29 +97,37 @@ private:
         auto const& [found, key] = *place;
         // Beside something of its own a layer's whiteout leaves no trace.
         if (hides && expected_.contains(key)) return {};
-        Expected here{.entry = ++entries_};
-        here.difference = hides ? difference_of_whiteout(found) : TRY(difference_of(entry, found));
-        if (!hides && !here.difference) here.attributes = difference_of_attributes(entry, found);
+        Expected here;
+        here.entry = ++entries_;
+        here.difference = hides ? TRY(difference_of_whiteout(found)) : TRY(difference_of(entry, found, key));
+        if (!hides && !here.difference) here.attributes = TRY(difference_of_attributes(entry, found));
         expected_.insert_or_assign(key, std::move(here));
         return {};
     }
 
-    static std::optional<std::string> difference_of_whiteout(Found const& found) {
+    // None when it is not there.
+    static Result<std::optional<struct stat>> find_status(Found const& found) {
         struct stat look {};
-        if (fstatat(found.parent.number(), found.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0) return fmt::format("what hides '{}' is missing", found.shown);
-        return std::nullopt; // a whiteout, or what came later
+        if (fstatat(found.parent.number(), found.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) == 0) return std::optional(look);
+        if (errno == ENOENT || errno == ENOTDIR) return std::optional<struct stat>();
+        return Error::from_errno("look at '{}'", found.shown);
     }
 
-    Result<std::optional<std::string>> difference_of(TarEntry const& entry, Found const& found) {
+    static Result<std::optional<std::string>> difference_of_whiteout(Found const& found) {
+        auto const look = TRY(find_status(found)); // a whiteout, or what came later
+        return look ? std::optional<std::string>() : std::optional(fmt::format("what hides '{}' is missing", found.shown));
+    }
+
+    Result<std::optional<std::string>> difference_of(TarEntry const& entry, Found const& found, Place const& place) {
         using Difference = std::optional<std::string>;
-        struct stat look {};
         bool const is_device = entry.type == TarEntry::Type::character_device || entry.type == TarEntry::Type::block_device;
-        if (fstatat(found.parent.number(), found.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0)
-            return is_device ? Difference() : Difference(fmt::format("'{}' is missing", found.shown)); // one that may not be made here was left out
+        auto const there = TRY(find_status(found));
+        if (!there) return is_device ? Difference() : Difference(fmt::format("'{}' is missing", found.shown)); // one that may not be made here was left out
+        auto const& look = *there;
         if (!is_kind(entry.type, look.st_mode)) return Difference(fmt::format("'{}' is of another kind", found.shown));
         if (is_device && look.st_rdev != makedev(entry.device_major, entry.device_minor)) return Difference(fmt::format("'{}' is another device", found.shown));
         if (entry.type == TarEntry::Type::symbolic_link && TRY(link_target(found)) != entry.link) return Difference(fmt::format("'{}' leads elsewhere", found.shown));
-        if (entry.type == TarEntry::Type::hard_link) TRY(check_link(entry, found, look));
+        if (entry.type == TarEntry::Type::hard_link) TRY(check_link(entry, found, place, look));
         if (entry.type != TarEntry::Type::file) return Difference();
         auto const size = entry.sparse ? entry.sparse_size : entry.size;
         if (static_cast<std::uint64_t>(look.st_size) != size) return Difference(fmt::format("'{}' has {} bytes, not {}", found.shown, look.st_size, size));
@@ -132,18 +141,21 @@ private:
         return found == expected || (unmapped_ids_ == UnmappedIds::give_to_user && (found == 0 || found == overflow_id));
     }
 
-    std::optional<std::string> difference_of_attributes(TarEntry const& entry, Found const& found) const {
-        struct stat look {};
-        if (entry.type == TarEntry::Type::hard_link || fstatat(found.parent.number(), found.leaf.c_str(), &look, AT_SYMLINK_NOFOLLOW) < 0) return std::nullopt;
+    Result<std::optional<std::string>> difference_of_attributes(TarEntry const& entry, Found const& found) const {
+        using Difference = std::optional<std::string>;
+        auto const there = entry.type == TarEntry::Type::hard_link ? std::nullopt : TRY(find_status(found));
+        if (!there) return Difference();
+        auto const& look = *there;
         auto const& shown = found.shown;
         constexpr unsigned permissions = 07777;
-        if (!S_ISLNK(look.st_mode) && (look.st_mode & permissions) != (entry.mode & permissions)) return fmt::format("'{}' has mode {:04o}, not {:04o}", shown, look.st_mode & permissions, entry.mode & permissions);
+        if (!S_ISLNK(look.st_mode) && (look.st_mode & permissions) != (entry.mode & permissions))
+            return Difference(fmt::format("'{}' has mode {:04o}, not {:04o}", shown, look.st_mode & permissions, entry.mode & permissions));
         if (!is_right_id(look.st_uid, entry.uid) || !is_right_id(look.st_gid, entry.gid))
-            return fmt::format("'{}' belongs to {}:{}, not {}:{}", shown, look.st_uid, look.st_gid, entry.uid, entry.gid);
+            return Difference(fmt::format("'{}' belongs to {}:{}, not {}:{}", shown, look.st_uid, look.st_gid, entry.uid, entry.gid));
         // What every file system can hold.
         bool const is_usual = entry.modified.tv_sec >= 0 && entry.modified.tv_sec <= INT32_MAX;
-        if (is_usual && look.st_mtim.tv_sec != entry.modified.tv_sec) return fmt::format("'{}' was modified at {}, not {}", shown, look.st_mtim.tv_sec, entry.modified.tv_sec);
-        return std::nullopt;
+        if (is_usual && look.st_mtim.tv_sec != entry.modified.tv_sec) return Difference(fmt::format("'{}' was modified at {}, not {}", shown, look.st_mtim.tv_sec, entry.modified.tv_sec));
+        return Difference();
     }
 
     static Result<std::string> link_target(Found const& found) {
@@ -151,12 +163,11 @@ private:
         return read_symlink(FdRef(link));
     }
 
-    Result<void> check_link(TarEntry const& entry, Found const& found, struct stat const& look) {
-        auto const own = place_of(TRY(RootPath::parse_clamped(entry.name)));
+    Result<void> check_link(TarEntry const& entry, Found const& found, Place const& own, struct stat const& look) {
         auto const other = place_of(TRY(RootPath::parse_clamped(entry.link)));
         struct stat first {};
         if (other && fstatat(other->first.parent.number(), other->first.leaf.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 && first.st_ino == look.st_ino && first.st_dev == look.st_dev) return {};
-        if (own && other) broken_links_.push_back({own->second, other->second, entries_, fmt::format("'{}' is no name of '{}' any more", found.shown, entry.link)});
+        if (other) broken_links_.push_back({own, other->second, entries_, fmt::format("'{}' is no name of '{}' any more", found.shown, entry.link)});
         return {};
     }
 

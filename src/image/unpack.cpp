@@ -310,7 +310,11 @@ private:
             if (!parent) continue; // replaced by a later entry, as what is no directory any more
             auto const* leaf = place.leaf.empty() ? "." : place.leaf.c_str();
             struct stat look {};
-            if (fstatat(parent.value().fd.number(), leaf, &look, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(look.st_mode)) continue;
+            if (fstatat(parent.value().fd.number(), leaf, &look, AT_SYMLINK_NOFOLLOW) < 0) {
+                if (errno == ENOENT || errno == ENOTDIR) continue;
+                return Error::from_errno("look at '{}'", path);
+            }
+            if (!S_ISDIR(look.st_mode)) continue;
             if (utimensat(parent.value().fd.number(), leaf, times, AT_SYMLINK_NOFOLLOW) < 0) return Error::from_errno("set the time of '{}'", path);
         }
         return {};

@@ -48,12 +48,13 @@ Result<std::vector<std::pair<std::string, std::string>>> labels_of(Json const& c
     return labels;
 }
 
-constexpr std::string_view known_fields[] = {"User", "ExposedPorts", "Env", "Entrypoint", "Cmd", "Volumes", "WorkingDir", "Labels", "StopSignal", "Healthcheck"};
+// What docker leaves of the container that an image was made of ("Hostname", "Image", "Tty") is nobody's.
+constexpr std::string_view kept_fields[] = {"ArgsEscaped", "OnBuild", "Shell", "StopTimeout"};
 
 Json other_fields(Json const& config) {
     Json others;
-    for (auto const& [name, value] : *config.find_object())
-        if (std::ranges::find(known_fields, name) == std::end(known_fields) && !value.is_null()) others.set(name, value);
+    for (auto const name : kept_fields)
+        if (auto const* const value = config.find(name)) others.set(name, *value);
     return others;
 }
 
@@ -91,7 +92,8 @@ Json to_json(ImageConfig const& config) {
         .set_unless_empty("Labels", std::move(labels))
         .set_unless_empty("StopSignal", config.stop_signal);
     if (!config.healthcheck.is_null()) document.set("Healthcheck", config.healthcheck);
-    if (!config.others.is_null()) document.merge(config.others);
+    if (auto const* const others = config.others.find_object())
+        for (auto const& [name, value] : *others) document.set(name, value);
     return document;
 }
 

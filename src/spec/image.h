@@ -26,7 +26,7 @@ struct ImageConfig {
     std::vector<std::pair<std::string, std::string>> labels;
     std::string stop_signal;                 // "SIGQUIT", "3"
     Json healthcheck;                        // as it stands in the document, null when there is none
-    Json others;                             // an object of what bolt has no use for and builders have: "OnBuild", "Shell"; or null
+    Json others;                             // what bolt has no use for and others have: an object with "OnBuild", "Shell", "ArgsEscaped"; or null
     bool operator==(ImageConfig const&) const = default;
 };
 // From the object under "config"; null is the empty configuration.

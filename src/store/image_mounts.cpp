@@ -6,10 +6,11 @@
 
 namespace bolt::store {
 
-namespace {
+HostPath image_mounts_directory(Layout const& layout) { return layout.runtime / "images"; }
+HostPath image_mounts_lock(Layout const& layout) { return image_mounts_directory(layout) / "lock"; }
+HostPath image_mount_record(Layout const& layout, image::Digest const& image) { return image_mounts_directory(layout) / image.hex(); }
 
-HostPath mounts_directory(Layout const& layout) { return layout.runtime / "images"; }
-HostPath mount_file(Layout const& layout, image::Digest const& image) { return mounts_directory(layout) / image.hex(); }
+namespace {
 
 Result<std::optional<ImageMount>> read_mount(HostPath const& file, image::Digest const& image) {
     auto const text = TRY(find_file(file));
@@ -28,13 +29,11 @@ Result<std::optional<ImageMount>> read_mount(HostPath const& file, image::Digest
 
 HostPath ImageMount::path() const { return HostPath() / fmt::format("proc/{}/root/image", holder); }
 
-HostPath image_mounts_lock(Layout const& layout) { return mounts_directory(layout) / "lock"; }
-
-Result<std::optional<ImageMount>> find_image_mount(Layout const& layout, image::Digest const& image) { return read_mount(mount_file(layout, image), image); }
+Result<std::optional<ImageMount>> find_image_mount(Layout const& layout, image::Digest const& image) { return read_mount(image_mount_record(layout, image), image); }
 
 Result<std::vector<ImageMount>> list_image_mounts(Layout const& layout) {
     std::vector<ImageMount> mounts;
-    auto const names = list_directory(mounts_directory(layout));
+    auto const names = list_directory(image_mounts_directory(layout));
     if (!names) return names.error().is(ENOENT) ? Result<std::vector<ImageMount>>(std::move(mounts)) : names.error();
     for (auto const& hex : names.value()) {
         auto const image = image::Digest::parse((hex.size() == 64 ? "sha256:" : "sha512:") + hex);
@@ -46,11 +45,11 @@ Result<std::vector<ImageMount>> list_image_mounts(Layout const& layout) {
 
 Result<void> record_image_mount(Layout const& layout, ImageMount const& mount) {
     auto const document = Json::object().set("pid", mount.holder).set("start_time", mount.start_time);
-    return write_file(mount_file(layout, mount.image), document.dump(), 0600, Durability::none);
+    return write_file(image_mount_record(layout, mount.image), document.dump(), 0600, Durability::none);
 }
 
 Result<void> forget_image_mount(Layout const& layout, image::Digest const& image) {
-    auto removed = remove_file(mount_file(layout, image));
+    auto removed = remove_file(image_mount_record(layout, image));
     return !removed && removed.error().is(ENOENT) ? Result<void>() : std::move(removed);
 }
 

@@ -27,6 +27,8 @@ Result<std::optional<ImageMount>> find_image_mount(Layout const& layout, image::
 // By the holder. Whoever changes these files holds `image_mounts_lock`.
 Result<void> record_image_mount(Layout const& layout, ImageMount const& mount);
 Result<void> forget_image_mount(Layout const& layout, image::Digest const& image);
+HostPath image_mounts_directory(Layout const& layout);
 HostPath image_mounts_lock(Layout const& layout);
+HostPath image_mount_record(Layout const& layout, image::Digest const& image);
 
 } // namespace bolt::store

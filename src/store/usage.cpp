@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/json.h"
+#include "store/image_mounts.h"
 #include "store/image_record.h"
 #include "store/images.h"
 #include "store/indexes.h"
@@ -40,7 +41,7 @@ std::vector<std::string> names_in(HostPath const& directory) {
     return names ? std::move(names).value() : std::vector<std::string>();
 }
 
-// The images that containers were made from.
+// The images that containers were made from, or that are mounted.
 std::set<std::string> used_images(Layout const& layout) {
     std::set<std::string> used;
     for (auto const& id : names_in(layout.containers())) {
@@ -49,6 +50,8 @@ std::set<std::string> used_images(Layout const& layout) {
         auto const image = document ? document.value().string_or("image_id", "") : Result<std::string>(document.error());
         if (image) used.insert(image.value());
     }
+    if (auto const mounts = list_image_mounts(layout))
+        for (auto const& mount : mounts.value()) used.insert(mount.image.text());
     return used;
 }
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "sys/random.h"
@@ -195,6 +196,13 @@ Result<std::string> read_symlink(FdRef link) {
     auto const length = readlinkat(link.number(), "", target, sizeof target);
     if (length < 0) return Error::from_errno("read a link");
     return std::string(target, static_cast<std::size_t>(length));
+}
+
+Result<UniqueFd> watch_for_removal(HostPath const& path) {
+    UniqueFd watch(inotify_init1(IN_CLOEXEC));
+    if (!watch.is_open()) return Error::from_errno("watch '{}'", path);
+    if (inotify_add_watch(watch.number(), path.c_str(), IN_DELETE_SELF | IN_MOVE_SELF) < 0) return Error::from_errno("watch '{}'", path);
+    return watch;
 }
 
 Result<HostPath> real_path(HostPath const& path) {

@@ -58,6 +58,8 @@ Result<void> rename_to_new(HostPath const& from, HostPath const& to);
 Result<void> make_symlink(std::string_view target, HostPath const& path);   // EEXIST when it is there
 Result<std::string> read_symlink(HostPath const& path);
 Result<std::string> read_symlink(FdRef link); // opened with O_PATH and O_NOFOLLOW
+// Becomes readable when the file under this name is removed or replaced, or its file system goes. inotify(7).
+Result<UniqueFd> watch_for_removal(HostPath const& path);
 Result<HostPath> real_path(HostPath const& path);         // realpath(3): no links on the way
 Result<void> remove_file(HostPath const& path);
 Result<void> remove_directory(HostPath const& path);

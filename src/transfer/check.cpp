@@ -157,7 +157,7 @@ private:
         auto const lock = FileLock::find(layout_.layer_lock(key), LockMode::exclusive);
         if (!lock && lock.error().is(ENOENT)) return {};
         if (!lock) return lock.error();
-        if (!lock.value()) return Error::of(EBUSY, "somebody uses it just now; try again");
+        if (!lock.value()) return Error::of(EBUSY, "somebody uses it, or the image is mounted (`bolt image mount` lists those); try again then");
         return store::remove_by_rename(layout_, layout_.layer(key));
     }
 

@@ -48,11 +48,22 @@ private:
 };
 
 LoginPlace place_of(std::string const& helper) { return "credential helper '" + helper + "'"; }
+// Where registries.conf says who keeps logins: a program that is asked before the files, "" for the files. One that is asked after them
+// gets no login, which the files would hide.
+std::string first_helper(CredentialHelpers const* helpers) {
+    bool const names_one = helpers && !helpers->order().empty() && helpers->order().front() != credential_files_word;
+    return names_one ? helpers->order().front() : std::string();
+}
+
 LoginPlace place_of(HostPath const& file) { return "'" + file.text() + "'"; }
 
 } // namespace
 
 Result<LoginPlace> store_login(std::optional<HostPath> const& chosen, std::string const& key, Credentials const& credentials, CredentialHelpers* helpers) {
+    if (auto const helper = first_helper(helpers); !helper.empty()) {
+        TRY(helpers->store(helper, host_of_key(key), credentials));
+        return place_of(helper);
+    }
     for (auto const& file : credential_files(chosen)) {
         auto opened = OpenDocument::open(file);
         if (!opened && opened.error().is(EACCES)) continue; // another user's
@@ -79,6 +90,11 @@ Result<LoginPlace> store_login(std::optional<HostPath> const& chosen, std::strin
 Result<std::vector<LoginPlace>> remove_login(std::optional<HostPath> const& chosen, std::string const& key, CredentialHelpers* helpers) {
     std::vector<LoginPlace> places;
     auto const host = host_of_key(key);
+    for (auto const& helper : helpers ? helpers->order() : std::vector<std::string>()) {
+        if (helper == credential_files_word || !TRY(helpers->get(helper, host))) continue;
+        TRY(helpers->erase(helper, host));
+        places.push_back(place_of(helper));
+    }
     for (auto const& file : credential_files(chosen)) {
         auto opened = OpenDocument::open(file);
         if (!opened && opened.error().is(EACCES)) continue;

@@ -1,6 +1,7 @@
 """The store's cases: pulls, pushes, archives, commits and long lists, against podman, skopeo and the bare programs that do the same work.
 
-A store's first use is not counted: each side begins with an empty store, and the files come from the page cache for both.
+A first turn is not counted; what a turn brought into a store is removed before the next one, and the files come from the page cache for
+both.
 """
 import contextlib
 import gzip
@@ -60,6 +61,15 @@ class ImageBench:
         return [*self.user, f"BOLT_DATA_DIR={self.home}/{data}", self.bench.bolt]
 
     @contextlib.contextmanager
+    def store(self, data):
+        """For the bench's pairs."""
+        self.bench.environment["BOLT_DATA_DIR"] = f"{self.home}/{data}"
+        try:
+            yield
+        finally:
+            del self.bench.environment["BOLT_DATA_DIR"]
+
+    @contextlib.contextmanager
     def registry(self, name):
         """Its port."""
         config = os.path.join(self.work, f"{name}.yml")
@@ -103,11 +113,12 @@ class ImageBench:
         place = f"{self.work}/floor"
         os.mkdir(place)
         script = f'd={place}/${{1##*/}}; mkdir $d; {unpack} "$1" | tar -x -C $d'
-        cost = Cost(["sh", "-c", 'printf "%s\\n" "$@" | xargs -P "$(nproc)" -n 1 sh -c "$0" sh', script, *self.archives[name]])
-        shutil.rmtree(place)
-        return cost.wall
+        try:
+            return Cost(["sh", "-c", 'printf "%s\\n" "$@" | xargs -P "$(nproc)" -n 1 sh -c "$0" sh', script, *self.archives[name]]).wall
+        finally:
+            shutil.rmtree(place)
 
-    def pull(self, reference, name, how, targets):
+    def pull(self, reference, name, how, target):
         ours, theirs, floors = [], [], []
         for number in range(6):
             ours.append(Cost([*self.bolt(f"data{number}"), "pull", "--quiet", reference]))
@@ -118,7 +129,7 @@ class ImageBench:
                 floors.append(self.floor(name, how))
         walls = [[cost.wall for cost in side[1:]] for side in (ours, theirs)]
         what = {"large": "5 layers, 300 MB, gzip", "large-zstd": "5 layers, 300 MB, zstd", "many": "20 layers of 10 MB"}[name]
-        self.bench.row(f"bolt pull of {what} / podman pull", *walls, targets[0])
+        self.bench.row(f"bolt pull of {what} / podman pull", *walls, target)
         if how:
             self.bench.row(f"its processor time, {how}", [cost.processor for cost in ours[1:]], [cost.processor for cost in theirs[1:]], "0.5")
             self.bench.row(f"the same pull / {'igzip' if how == 'gzip' else 'zstd -d'} and tar alone", walls[0], floors[1:], "1.3")
@@ -127,24 +138,23 @@ class ImageBench:
         with self.registry("registry") as port:
             large = self.make_image(port, "large", 5, 60e6, "gzip")
             skopeo = []
-            self.pull(large, "large", "gzip", ["0.4"])
+            self.pull(large, "large", "gzip", "0.4")
             ours = [Cost([*self.bolt(f"copy{number}"), "pull", "--quiet", large]).wall for number in range(4)]
             for number in range(4):
                 quiet([*self.bolt(f"copy{number}"), "rmi", large])
                 skopeo.append(Cost([*self.user, "skopeo", "copy", "--src-tls-verify=false", f"docker://{large}", f"containers-storage:localhost/large{number}:1"]).wall)
                 quiet([*self.podman, "rmi", "-f", f"localhost/large{number}:1"])
             self.bench.row("bolt pull of 5 layers, 300 MB, gzip / skopeo copy", ours[1:], skopeo[1:], "0.5")
-            self.pull(self.make_image(port, "large-zstd", 5, 60e6, "zstd"), "large-zstd", "zstd", ["0.35"])
-            self.pull(self.make_image(port, "many", 20, 10e6, "gzip"), "many", None, ["0.4"])
+            self.pull(self.make_image(port, "large-zstd", 5, 60e6, "zstd"), "large-zstd", "zstd", "0.35")
+            self.pull(self.make_image(port, "many", 20, 10e6, "gzip"), "many", None, "0.4")
             self.unchanged(large, port)
             self.memory(large)
 
     def unchanged(self, reference, port):
         quiet([*self.bolt("kept"), "pull", "--quiet", reference])
-        self.bench.environment["BOLT_DATA_DIR"] = f"{self.home}/kept"
-        self.bench.pair("bolt pull of what is there / one HEAD request by curl", [self.bench.bolt, "pull", "--quiet", reference],
-                        ["curl", "-fsS", "-I", "-H", f"Accept: {MANIFEST}", f"http://127.0.0.1:{port}/v2/large/manifests/1"], "1.3")
-        del self.bench.environment["BOLT_DATA_DIR"]
+        with self.store("kept"):
+            self.bench.pair("bolt pull of what is there / one HEAD request by curl", [self.bench.bolt, "pull", "--quiet", reference],
+                            ["curl", "-fsS", "-I", "-H", f"Accept: {MANIFEST}", f"http://127.0.0.1:{port}/v2/large/manifests/1"], "1.3")
 
     def memory(self, reference):
         """The largest process of all that took part."""
@@ -217,11 +227,10 @@ class ImageBench:
             os.unlink(archive)
             make = " ".join([*tool, "create", "--network", "none", "localhost/many:0", "/bin/true"])
             quiet(["sh", "-c", f"i=0; while [ $i -lt {count} ]; do {make} || exit 1; i=$((i+1)); done"])
-        self.bench.environment["BOLT_DATA_DIR"] = f"{self.home}/thousand"
         for words in (["images"], ["ps", "-a"]):
             theirs = ["podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc", "--log-level", "error", *words]
-            self.bench.pair(f"bolt {' '.join(words)} of 1000 / podman's of 100", [self.bench.bolt, *words], theirs, "0.2, and 30 ms", runs=5)
-        del self.bench.environment["BOLT_DATA_DIR"]
+            with self.store("thousand"):
+                self.bench.pair(f"bolt {' '.join(words)} of 1000 / podman's of 100", [self.bench.bolt, *words], theirs, "0.2, and 30 ms", runs=5)
 
     @staticmethod
     def make_images(path, count):

@@ -12,7 +12,7 @@ def own(bolt):  # noqa: F811
     """The user's own file."""
     path = f"{bolt.top}/home/.config/bolt/config.toml"
     yield path
-    if os.path.exists(path):
+    if os.path.lexists(path):
         os.unlink(path)
 
 
@@ -51,6 +51,21 @@ def test_what_else_is_in_the_file_stays(bolt, own):
     assert bolt.ok("config", "get", "store.sync") == "none"
 
 
+def test_several_set_at_once_and_a_file_that_is_kept_elsewhere(bolt, own):
+    elsewhere = f"{bolt.top}/home/dotfiles.toml"
+    write(bolt, elsewhere, "# mine\n")
+    os.chmod(elsewhere, 0o600)
+    os.makedirs(os.path.dirname(own), exist_ok=True)
+    os.symlink(elsewhere, own)
+    several = [bolt.begin("config", "set", key, value) for key, value in (("store.keep_blobs", "no"), ("store.blob_limit", "1g"), ("store.sync", "none")) * 3]
+    assert {each.wait(timeout=60) for each in several} == {0}
+    for each in several:
+        each.communicate()
+    assert os.path.islink(own) and os.stat(elsewhere).st_mode & 0o777 == 0o600
+    assert [line.split()[1] for line in bolt.ok("config", "list").splitlines()[1:]] == ["1g", "no", "none"] and read(own).startswith("# mine\n")
+    os.unlink(elsewhere)
+
+
 def test_another_file(bolt, own):
     other = f"{bolt.top}/home/other.toml"
     write(bolt, own, "[store]\nsync = 'none'\n")
@@ -62,6 +77,17 @@ def test_another_file(bolt, own):
     finally:
         del bolt.environment["BOLT_CONFIG"]
     os.unlink(other)
+
+
+def test_where_the_user_keeps_such_files(bolt, own):
+    elsewhere = f"{bolt.top}/home/conf"
+    bolt.environment["XDG_CONFIG_HOME"] = elsewhere
+    try:
+        bolt.ok("config", "set", "store.sync", "none")
+        assert read(f"{elsewhere}/bolt/config.toml") == "[store]\nsync = \"none\"\n" and not os.path.exists(own)
+        assert bolt.run("--pull", "always", "--", "echo", "runs").out == "runs\n"
+    finally:
+        del bolt.environment["XDG_CONFIG_HOME"]
 
 
 def packed(bolt):

@@ -1,6 +1,7 @@
 """bolt image mount and unmount: an image's files as a directory, without a container."""
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -118,6 +119,20 @@ def test_a_record_that_cannot_be_read_stands_for_nothing(mounting):
             file.write(text)
         assert mounting.ok("image", "mount") == ""
     assert mounting.ok("image", "mount", IMAGE) != path
+
+
+def test_a_holder_that_nobody_can_find_ends(mounting):
+    """As when the runtime directory goes at the user's last logout."""
+    path = mounting.ok("image", "mount", IMAGE)
+    shutil.rmtree(f"{mounting.top}/run/bolt/images")
+    wait_until(lambda: not os.path.exists(path), "the holder to end")
+    assert mounting.ok("image", "mount", IMAGE) != path
+
+
+def test_a_mounted_image_takes_its_room(mounting, changed):
+    mounting.ok("image", "mount", changed)
+    images = next(line for line in json.loads(mounting.ok("store", "df", "--format", "json")) if line["Type"] == "Images")
+    assert images["Active"] == 1, images
 
 
 def test_it_keeps_nothing_of_its_callers(mounting):

@@ -153,6 +153,17 @@ def test_programs_of_registries_conf_are_asked_in_its_order(bolt, registry):
     assert done.code == 1 and "credential-helpers of registries.conf" in done.err and "docker-credential-cupboard" in done.err and done.err.count("\n") == 1, done
 
 
+def test_a_program_of_registries_conf_keeps_the_login(bolt, registry):
+    write(bolt, f"{bolt.top}/home/bin/docker-credential-drawer", HELPER, 0o755)
+    bolt.environment["PATH"] = f"{bolt.top}/home/bin:" + bolt.environment["PATH"]
+    write(bolt, f"{bolt.top}/home/.config/containers/registries.conf", 'credential-helpers = ["drawer", "containers-auth.json"]\n')
+    assert "credential helper 'drawer'" in log_in(bolt, registry).out and not os.path.exists(own_file(bolt))
+    assert bolt.ok("login", "--get-login", registry.host) == "ann"
+    assert "does not exist in registry" in bolt("pull", f"{registry.host}/app:1").err
+    assert bolt.ok("logout", registry.host) == f"Removed the login to {registry.host} from credential helper 'drawer'"
+    assert bolt("login", "--get-login", registry.host).code == 1
+
+
 def test_a_program_that_fails_or_is_not_there(bolt, registry):
     write(bolt, f"{bolt.top}/home/.docker/config.json", {"credHelpers": {registry.host: "drawer"}})
     done = bolt("pull", f"{registry.host}/app:1")
