@@ -48,6 +48,8 @@ std::uint64_t id_inside(std::vector<spec::IdMapping> const& mappings, std::uint6
     return id;
 }
 
+std::string below(std::string const& directory, std::string const& name) { return directory.empty() ? name : directory + "/" + name; }
+
 // Whether nothing of a directory is in the upper layer but mount points and the way to them. `image`: what the image has there, or none.
 bool is_way_to_mount_points(Tree const& tree, std::string const& path, FdRef directory, std::optional<ImageNode> const& image) {
     auto const now = stat_fd(directory);
@@ -60,12 +62,12 @@ bool is_way_to_mount_points(Tree const& tree, std::string const& path, FdRef dir
     if (!is_untouched) return false;
     return std::ranges::all_of(names.value(), [&](std::string const& name) {
         struct stat status {};
-        auto const below = image ? ImageTree::find_child(*image, name) : Result<std::optional<ImageNode>>(std::nullopt);
-        if (!below || fstatat(directory.number(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return false;
-        if (is_mount_point(tree, path + "/" + name, status, below.value())) return true;
+        auto const was = image ? ImageTree::find_child(*image, name) : Result<std::optional<ImageNode>>(std::nullopt);
+        if (!was || fstatat(directory.number(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return false;
+        if (is_mount_point(tree, below(path, name), status, was.value())) return true;
         if (!S_ISDIR(status.st_mode)) return false;
         auto const inner = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        return inner && is_way_to_mount_points(tree, path + "/" + name, inner.value(), below.value());
+        return inner && is_way_to_mount_points(tree, below(path, name), inner.value(), was.value());
     });
 }
 
@@ -154,8 +156,6 @@ private:
     image::TarWriter& archive_;
     std::map<std::pair<dev_t, ino_t>, std::string> first_names_;
 };
-
-std::string below(std::string const& directory, std::string const& name) { return directory.empty() ? name : directory + "/" + name; }
 
 // What the upper layer says, parents first.
 class UpperVisitor {

@@ -1,6 +1,6 @@
 // An image's files as a directory to look at, without a container. A process that does nothing else holds the mount in a mount
 // namespace of its own (an ordinary user may mount nowhere else, mount_namespaces(7)) and keeps the image's layers; others see the
-// files through /proc/PID/root. It ends by unmount_image, a kill, or a reboot.
+// files through /proc/PID/root. It ends by unmount_image, a kill, or with its record in the runtime directory.
 #pragma once
 
 #include <string_view>

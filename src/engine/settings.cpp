@@ -33,17 +33,20 @@ Result<void> set_sync(Settings& settings, std::string_view text) {
     return {};
 }
 
-struct Known {
-    std::string_view section, name, key, usual, help;
+struct KnownSetting {
+    std::string_view key, usual, help;
     Result<void> (*set)(Settings& settings, std::string_view text);
+    // As the file has them.
+    std::string_view section() const { return key.substr(0, key.find('.')); }
+    std::string_view name() const { return key.substr(key.find('.') + 1); }
 };
-constexpr Known known_settings[] = {
-    {"store", "blob_limit", "store.blob_limit", "4GiB", "How much room all layers take that are kept packed", set_blob_limit},
-    {"store", "keep_blobs", "store.keep_blobs", "yes", "Whether layers are kept packed, as they came, for a later push", set_keep_blobs},
-    {"store", "sync", "store.sync", "fs", "What an image waits for before it is known: fs, that its file system has written all, or none", set_sync},
+constexpr KnownSetting known_settings[] = {
+    {"store.blob_limit", "4GiB", "How much room all layers take that are kept packed", set_blob_limit},
+    {"store.keep_blobs", "yes", "Whether layers are kept packed, as they came, for a later push", set_keep_blobs},
+    {"store.sync", "fs", "What an image waits for before it is known: fs, that its file system has written all, or none", set_sync},
 };
 
-Result<Known const*> find_known(std::string_view key) {
+Result<KnownSetting const*> find_known(std::string_view key) {
     std::string names;
     for (auto const& known : known_settings) {
         if (known.key == key) return &known;
@@ -75,14 +78,14 @@ Result<std::string> text_of(Json const& value) {
     return Error::of(EINVAL, "{} is no value for a setting", value.kind());
 }
 
-struct Said {
-    Known const* known;
+struct WrittenSetting {
+    KnownSetting const* known;
     std::string value, file;
 };
 
 // What one file says; nothing when it is not there.
-Result<std::vector<Said>> read_settings(HostPath const& file) {
-    std::vector<Said> said;
+Result<std::vector<WrittenSetting>> read_settings(HostPath const& file) {
+    std::vector<WrittenSetting> said;
     auto const text = TRY(find_file(file));
     auto const document = text ? TRY(parse_toml(*text, file.text())) : Json::object();
     for (auto const& [section, settings] : *document.find_object()) {
@@ -99,8 +102,8 @@ Result<std::vector<Said>> read_settings(HostPath const& file) {
 }
 
 // What comes later counts.
-Result<std::vector<Said>> read_all_settings() {
-    std::vector<Said> all;
+Result<std::vector<WrittenSetting>> read_all_settings() {
+    std::vector<WrittenSetting> all;
     bool const is_chosen = TRY(chosen_file()).has_value();
     if (!is_chosen) all = TRY(read_settings(TRY(HostPath::parse("/etc/bolt/config.toml"))));
     auto const own = own_file();
@@ -119,14 +122,14 @@ std::string toml_value(std::string_view text) {
 struct Position {
     std::size_t line = std::string::npos, section = std::string::npos;
 };
-Position find_position(std::vector<std::string> const& lines, Known const& known) {
+Position find_position(std::vector<std::string> const& lines, KnownSetting const& known) {
     Position found;
     bool inside = false;
     for (std::size_t i = 0; i < lines.size(); ++i) {
         auto const line = trim(lines[i]);
-        if (line.starts_with('[')) inside = trim(cut(line.substr(1), ']').before) == known.section;
+        if (line.starts_with('[')) inside = trim(cut(line.substr(1), ']').before) == known.section();
         if (inside && line.starts_with('[')) found.section = i;
-        if (inside && trim(cut(line, '=').before) == known.name) found.line = i;
+        if (inside && trim(cut(line, '=').before) == known.name()) found.line = i;
     }
     return found;
 }
@@ -150,11 +153,11 @@ Result<OwnFile> open_own_file() {
     return file;
 }
 // `expected`: what the changed lines must say about the setting; a table that is written in another way is not ours to take apart.
-Result<void> write_own_file(OwnFile const& file, Known const& known, std::optional<std::string_view> expected) {
+Result<void> write_own_file(OwnFile const& file, KnownSetting const& known, std::optional<std::string_view> expected) {
     auto const text = file.lines.empty() ? std::string() : join(file.lines, "\n") + "\n";
     auto const document = parse_toml(text, file.path.text());
-    auto const* const section = document ? document.value().find(known.section) : nullptr;
-    auto const* const value = section ? section->find(known.name) : nullptr;
+    auto const* const section = document ? document.value().find(known.section()) : nullptr;
+    auto const* const value = section ? section->find(known.name()) : nullptr;
     auto const said = value ? text_of(*value) : Result<std::string>(Error(ENOENT, ""));
     bool const is_right = document && (expected ? said && said.value() == *expected : !value);
     if (!is_right) return Error::of(EINVAL, "'{}' has '{}' in a way that is not changed from here; edit the file", file.path, known.key);
@@ -190,11 +193,11 @@ Result<void> set_setting(std::string_view key, std::string_view value) {
     TRY(known->set(checked, value).while_doing("{}", key));
     auto file = TRY(open_own_file());
     TRY(read_settings(file.path)); // one that cannot be understood is not made worse
-    auto const line = fmt::format("{} = {}", known->name, toml_value(value));
+    auto const line = fmt::format("{} = {}", known->name(), toml_value(value));
     auto const at = find_position(file.lines, *known);
     if (at.line != std::string::npos) file.lines[at.line] = line;
     else if (at.section != std::string::npos) file.lines.insert(file.lines.begin() + static_cast<std::ptrdiff_t>(at.section) + 1, line);
-    else file.lines.insert(file.lines.end(), {fmt::format("[{}]", known->section), line});
+    else file.lines.insert(file.lines.end(), {fmt::format("[{}]", known->section()), line});
     return write_own_file(file, *known, value == "true" ? "yes" : value == "false" ? "no" : value);
 }
 

@@ -9,13 +9,14 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "store/intake.h"
+#include "store/layer_archives.h"
 #include "sys/path.h"
 
 namespace bolt::engine {
 
 struct Settings {
     bool keeps_blobs = true;                              // store.keep_blobs: layers as they came, for a later push
-    Bytes blob_limit{4ull << 30};                         // store.blob_limit: for all of them together
+    Bytes blob_limit = store::default_blob_limit;         // store.blob_limit: for all of them together
     store::Sync sync = store::Sync::whole_file_system;    // store.sync
 };
 // EINVAL names the file and what is wrong in it, unknown settings too.

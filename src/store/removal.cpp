@@ -15,7 +15,8 @@ namespace bolt::store {
 
 namespace {
 
-// Image id -> a container that was made from it, or manifest -> an image index that has it. A record that cannot be read counts as using everything.
+// Image id -> a container that was made from it, or manifest -> an image index that has it; and what is mounted. A container's record that
+// cannot be read counts as using everything.
 struct Used {
     std::vector<std::pair<std::string, std::string>> containers, indexes;
     std::vector<ImageMount> mounts;

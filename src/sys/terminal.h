@@ -20,7 +20,8 @@ struct WindowSize {
 Result<WindowSize> window_size(FdRef terminal);
 Result<void> set_window_size(FdRef terminal, WindowSize size);
 
-// A line that is typed without being shown, without its end. `prompt` asks for it, when nothing is shown any more. ECANCELED when a signal with a handler came, EPIPE at the end of input.
+// A line that is typed without being shown, without its end. `prompt` asks for it, when nothing is shown any more. ECANCELED when a
+// signal with a handler came, EPIPE at the end of input.
 Result<std::string> read_secret(FdRef terminal, std::string_view prompt, FdRef prompt_output);
 
 // While this lives, every byte typed at the terminal is passed on as it is: no echo, no lines, no signals, output untouched.

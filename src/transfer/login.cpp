@@ -47,7 +47,6 @@ private:
     CredentialDocument document_;
 };
 
-LoginPlace place_of(std::string const& helper) { return "credential helper '" + helper + "'"; }
 // Where registries.conf says who keeps logins: a program that is asked before the files, "" for the files. One that is asked after them
 // gets no login, which the files would hide.
 std::string first_helper(CredentialHelpers const* helpers) {
@@ -55,6 +54,7 @@ std::string first_helper(CredentialHelpers const* helpers) {
     return names_one ? helpers->order().front() : std::string();
 }
 
+LoginPlace place_of(std::string const& helper) { return "credential helper '" + helper + "'"; }
 LoginPlace place_of(HostPath const& file) { return "'" + file.text() + "'"; }
 
 } // namespace
