@@ -47,7 +47,7 @@ namespace {
 // The caller's own cgroup in a tree: "controller" is one of v1's names, "" for v2.
 Result<std::string> own_cgroup(std::string_view controller) {
     for (auto& tree : TRY(own_cgroup_memberships()))
-        if (controller.empty() ? tree.is_unified() : std::ranges::any_of(tree.controllers, [&](auto const& name) { return name == controller || name == fmt::format("name={}", controller); })) return std::move(tree.path);
+        if (tree.is_in(controller)) return std::move(tree.path);
     return Error::of(ENOENT, "the caller has no cgroup for '{}'", controller);
 }
 } // namespace

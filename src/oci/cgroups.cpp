@@ -29,10 +29,7 @@ void add_systemds_trees(std::vector<std::string>& trees) {
 
 void add_all_trees(std::vector<std::string>& trees, std::vector<CgroupMembership> const& memberships) {
     for (auto const& membership : memberships) {
-        auto const is_its = [&](std::string const& tree) {
-            return membership.is_unified() ? tree.empty() : std::ranges::any_of(membership.controllers, [&](auto const& name) { return name == tree || name == "name=" + tree; });
-        };
-        if (std::ranges::any_of(trees, is_its)) continue;
+        if (std::ranges::any_of(trees, [&](std::string const& tree) { return membership.is_in(tree); })) continue;
         auto const name = membership.is_unified() ? std::string_view() : std::string_view(membership.controllers.front());
         auto const tree = std::string(name.starts_with("name=") ? name.substr(5) : name);
         if (exists(top_of(tree) / "cgroup.procs")) trees.push_back(tree);
@@ -153,10 +150,22 @@ Result<void> move_into(HostPath const& directory, pid_t pid) {
     auto const fd = TRY(open_file(directory / "cgroup.procs", O_WRONLY));
     return write_all(fd, fmt::format("{}", pid)).while_doing("move process {} into '{}'", pid, directory);
 }
+
+Result<void> move_oneself_into(HostPath const& directory) {
+    auto fd = open_file(directory / "tasks", O_WRONLY);
+    if (!fd && fd.error().is(ENOENT)) fd = open_file(directory / "cgroup.procs", O_WRONLY); // version 2
+    auto const members = TRY(std::move(fd));
+    return write_all(members, "0").while_doing("move into '{}'", directory);
+}
 } // namespace
 
 Result<void> Cgroup::add(pid_t pid) const {
     for (auto const& directory : directories_) TRY(move_into(directory, pid));
+    return {};
+}
+
+Result<void> Cgroup::enter() const {
+    for (auto const& directory : directories_) TRY(move_oneself_into(directory));
     return {};
 }
 
@@ -170,11 +179,11 @@ Result<void> Cgroup::give_to(uid_t user) const {
     return {};
 }
 
-Result<void> Cgroup::add_beside(pid_t pid, pid_t member) const {
-    auto const added = add(pid);
+Result<void> Cgroup::enter_beside(pid_t member) const {
+    auto const entered = enter();
     // v2: an init that divides its cgroup among its children (systemd, a nested engine) leaves none for processes but its own.
-    if (added || !added.error().is(EBUSY)) return added;
-    return move_into(TRY(HostPath::parse(fmt::format("{}{}", cgroup_top(), TRY(unified_cgroup_of(member))))), pid);
+    if (entered || !entered.error().is(EBUSY)) return entered;
+    return move_oneself_into(TRY(HostPath::parse(fmt::format("{}{}", cgroup_top(), TRY(unified_cgroup_of(member))))));
 }
 
 namespace {

@@ -177,13 +177,14 @@ Result<Mount> make_cgroup_tree(std::string_view controllers, std::uint64_t attri
     return Mount::make("cgroup", "cgroup", options, attributes);
 }
 
-// The container's own group in the tree at `top`; none when it has none there, and would see the host's.
-HostPath const* find_own_group(MountCgroup const& step, HostPath const& top) {
-    for (auto const& group : step.own) {
-        auto const below = group.text().substr(cgroup_top().text().size() + 1);
-        if (is_same_directory(cgroup_top() / below.substr(0, below.find('/')), top)) return &group;
-    }
-    return nullptr;
+// The container's own group in the tree of `membership`; none when it has none there, and would see the host's.
+HostPath const* find_own_group(MountCgroup const& step, CgroupMembership const& membership) {
+    auto const is_there = [&](HostPath const& group) {
+        auto const tree = cut(std::string_view(group.text()).substr(cgroup_top().text().size() + 1), '/').before;
+        return membership.is_in(tree == "unified" ? "" : tree);
+    };
+    auto const it = std::ranges::find_if(step.own, is_there);
+    return it == step.own.end() ? nullptr : &*it;
 }
 
 // Below a small tmpfs, as on the host; each tree begins at the container's own group.
@@ -194,7 +195,7 @@ Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
     for (auto const& membership : TRY(own_cgroup_memberships())) {
         auto const controllers = join(membership.controllers, ",");
         auto const name = membership.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
-        auto const* const group = find_own_group(step, cgroup_top() / name);
+        auto const* const group = find_own_group(step, membership);
         if (!group) continue;
         auto tree = TRY(step.own_namespace ? make_cgroup_tree(controllers, step.attributes.set) : Mount::copy(*group, Depth::top));
         if (!step.own_namespace) TRY(tree.set(step.attributes, Depth::top));

@@ -89,17 +89,32 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
 
 Result<void> enter_cgroup(TenantRequest const& request) {
     if (!request.cgroup || !request.cgroup->exists()) return {};
-    if (request.cgroup_is_exact) return request.cgroup->add(getpid());
-    auto entered = request.cgroup->add_beside(getpid(), request.init_pid);
+    if (request.cgroup_is_exact) return request.cgroup->enter();
+    auto entered = request.cgroup->enter_beside(request.init_pid);
     if (entered || !entered.error().is(EACCES) || !request.scope_program) return entered;
     auto const manager = TRY(own_systemd());
     return attach_to_scope({*request.scope_program, manager, request.scope_unit}, request.cgroup->directories().front().text(), getpid());
 }
 
+// Version 2: where a process can be born. To move it there later makes the kernel wait until no process of the host is being forked or
+// ended. Not open where it moves: version 1, or when processors are to be chosen before.
+UniqueFd birthplace_of(TenantRequest const& request, Identity const& identity) {
+    if (!request.cgroup || !request.cgroup->exists() || !identity.initial_cpus.empty() || cgroup_version() != CgroupVersion::v2) return {};
+    auto place = open_file(request.cgroup->directories().front(), O_PATH | O_DIRECTORY);
+    return place ? std::move(place).value() : UniqueFd();
+}
+
+// `body` hears whether it was born in the container's cgroup, which the kernel refuses where moving there, or beside it, may be allowed.
+Result<Process> clone_in_cgroup(TenantRequest const& request, Identity const& identity, std::function<int(bool is_inside)> const& body) {
+    if (auto const place = birthplace_of(request, identity); place.is_open())
+        if (auto made = clone_process({.cgroup = place}, [&] { return body(true); })) return made;
+    return clone_process({}, [&] { return body(false); });
+}
+
 // What needs the host's privileges or its trees; versions 1 and 2 of cgroups alike.
-Result<void> take_resources(TenantRequest const& request, Identity const& identity, Procfs const& proc) {
+Result<void> take_resources(TenantRequest const& request, Identity const& identity, Procfs const& proc, bool is_in_cgroup) {
     if (!identity.initial_cpus.empty()) TRY(set_cpu_affinity(identity.initial_cpus).while_doing("process.execCPUAffinity.initial"));
-    TRY(enter_cgroup(request).while_doing("enter the container's cgroup"));
+    if (!is_in_cgroup) TRY(enter_cgroup(request).while_doing("enter the container's cgroup"));
     TRY(enter_rdt_class(request.rdt_directories, getpid()).while_doing("linux.intelRdt"));
     if (!identity.final_cpus.empty()) TRY(set_cpu_affinity(identity.final_cpus).while_doing("process.execCPUAffinity.final"));
     return set_limits_and_score(identity, proc);
@@ -113,8 +128,9 @@ Result<void> join(TenantRequest const& request, Target const& target, unsigned l
 //               children.
 // Must:         take what needs the host's privileges, join everything, clone the tenant as the runtime's own child, and tell
 //               its pid as the runtime counts.
-Result<pid_t> join_and_clone(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, std::function<int()> const& body) {
-    TRY(take_resources(request, identity, proc)); // children are born in the cgroup
+Result<pid_t> join_and_clone(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, bool is_in_cgroup,
+                             std::function<int()> const& body) {
+    TRY(take_resources(request, identity, proc, is_in_cgroup)); // children are born in the cgroup
     // From the moment of joining the container's processes could trace this one, and through it reach the host's files.
     TRY(set_not_dumpable());
     TRY(join(request, target, flags_of(request.spec->linux_) & ~(target.own_user_namespace ? 0UL : namespace_flag::user)));
@@ -138,9 +154,9 @@ Result<Process> adopt_tenant(Channel const& stage_says, Process& stage) {
 
 Result<Process> make_in_two_steps(TenantRequest const& request, Identity const& identity, Target const& target, Procfs const& proc, std::function<int()> const& body) {
     auto [ours, theirs] = TRY(Channel::make_pair());
-    auto stage = TRY(clone_process({}, [&, &ours = ours, &theirs = theirs] {
+    auto stage = TRY(clone_in_cgroup(request, identity, [&, &ours = ours, &theirs = theirs](bool is_inside) {
         ours.close();
-        auto const pid = join_and_clone(request, identity, target, proc, [&] {
+        auto const pid = join_and_clone(request, identity, target, proc, is_inside, [&] {
             theirs.close();
             return body();
         });
@@ -171,8 +187,8 @@ Result<Process> make_at_once(TenantRequest const& request, Identity const& ident
     auto const own = TRY(open_file(TRY(HostPath::parse("/proc/self/ns/pid")), O_RDONLY));
     TRY(set_not_dumpable());
     TRY(join(request, target, flags & namespace_flag::pid));
-    auto made = clone_process({}, [&] {
-        auto joined = take_resources(request, identity, proc);
+    auto made = clone_in_cgroup(request, identity, [&](bool is_inside) {
+        auto joined = take_resources(request, identity, proc, is_inside);
         if (joined) joined = join(request, target, flags & ~namespace_flag::pid);
         if (joined) return body();
         (void)send_report(channel, explain_limit(without_command_codes(joined.error()), *request.process)).ok();

@@ -1,9 +1,16 @@
 #include "sys/cgroup_membership.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "sys/file.h"
 
 namespace bolt {
+
+bool CgroupMembership::is_in(std::string_view tree) const {
+    if (is_unified()) return tree.empty();
+    return std::ranges::any_of(controllers, [&](std::string_view name) { return name == tree || (name.starts_with("name=") && name.substr(5) == tree); });
+}
 
 std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view text) {
     std::vector<CgroupMembership> memberships;

@@ -17,6 +17,8 @@ struct CgroupMembership {
     std::vector<std::string> controllers; // version 1: "cpu" and "cpuacct", or "name=systemd"; none: version 2
     std::string path;                     // below the tree's root as the caller sees it: "/user.slice"
     bool is_unified() const { return controllers.empty(); }
+    // Whether this is the group in `tree`: a controller of version 1, "systemd" for "name=systemd", "" for version 2.
+    bool is_in(std::string_view tree) const;
 };
 
 std::vector<CgroupMembership> parse_cgroup_memberships(std::string_view text);
