@@ -66,7 +66,11 @@ Result<FileLock> ContainerDirectory::lock_for_change() const {
     return Error::of(EBUSY, "container '{}' is being changed by another process; try again when that has ended", id_);
 }
 
-Result<void> ContainerDirectory::remove() const { return remove_tree(path_); }
+Result<void> ContainerDirectory::remove() const {
+    // What is in one by now is known: it takes a third of the calls.
+    for (auto const* const name : {"state.json", "config.json", "document"}) unlink((path_ / name).c_str());
+    return rmdir(path_.c_str()) == 0 ? Result<void>() : remove_tree(path_);
+}
 
 namespace {
 Json to_json(std::vector<HostPath> const& paths) {

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -163,15 +164,23 @@ Result<void> inherit_cpuset(HostPath const& tree, HostPath const& directory) {
     return {};
 }
 
+namespace {
+bool is_cgroup_tree(HostPath const& top) {
+    struct statfs status {};
+    return statfs(top.c_str(), &status) == 0 && (status.f_type == CGROUP_SUPER_MAGIC || status.f_type == CGROUP2_SUPER_MAGIC);
+}
+} // namespace
+
 Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected) {
+    auto const tree_top = top_of(tree);
+    bool const is_tree = is_cgroup_tree(tree_top);
+    if (is_tree && mkdir(directory.c_str(), 0755) == 0) return {}; // a new one has nobody in it
     // Whoever removes a container kills what is in its cgroup.
     if (std::vector<pid_t> strangers; collect_processes(directory, strangers), std::erase(strangers, expected), !strangers.empty())
         return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
     auto const first = std::ranges::find_if(settings, [&](auto const& setting) { return belongs_to(setting, tree); });
     auto const field = first == settings.end() ? std::string("linux.cgroupsPath") : fmt::format("resources.{}", first->field);
-    struct statfs status {};
-    auto const tree_top = top_of(tree);
-    if (statfs(tree_top.c_str(), &status) < 0 || (status.f_type != CGROUP_SUPER_MAGIC && status.f_type != CGROUP2_SUPER_MAGIC))
+    if (!is_tree)
         return Error::of(ENOTSUP, "{}: this host has no cgroup tree of the controller '{}' at '{}'", field, tree, tree_top);
     return make_directories(directory, 0755).while_doing("{}", field);
 }

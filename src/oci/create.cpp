@@ -173,7 +173,7 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::op
     // Nobody can be born where no process may be made.
     if (spec.linux_.resources.pids_limit == 0) created.cgroup.use_no_birthplace();
     bool const is_born_outside = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
-    if (is_born_outside && !scope && cgroup_version() == CgroupVersion::v1) plan.entered = Cgroup::adopt(created.cgroup.directories());
+    if (is_born_outside && !scope) plan.entered = Cgroup::adopt(created.cgroup.directories());
     // Moving another process between cgroups takes the kernel long: init goes on meanwhile, unless its cgroup is what a namespace
     // begins at, or it starts processes.
     bool const is_moved = is_born_outside && !plan.entered.exists();

@@ -150,9 +150,8 @@ std::vector<std::string> warn_of_capabilities(spec::Process const& process, User
         for (auto const& name : *names)
             if (!parse_capability(name) && unknown.insert(name).second) warnings.push_back(fmt::format("process.capabilities: '{}' cannot be granted: it is not a capability", name));
     if (whose == UserNamespaceOf::container) return warnings;
-    auto const have = own_bounding_set();
     for (auto const& name : sets.permitted)
-        if (auto const number = parse_capability(name); number && (have >> number.value() & 1) == 0)
+        if (auto const number = parse_capability(name); number && own_bounding_set(CapabilitySet{1} << number.value()) == 0)
             warnings.push_back(fmt::format("process.capabilities: {} cannot be granted: this process does not have it", name));
     return warnings;
 }
@@ -162,7 +161,7 @@ namespace {
 // config.md: what cannot be granted is no failure.
 Result<CapabilitySets> grantable(CapabilitySets sets) {
     auto const have = TRY(own_capabilities());
-    sets.bounding &= have.bounding;
+    sets.bounding = own_bounding_set(sets.bounding);
     sets.permitted &= have.permitted;
     sets.effective &= sets.permitted;
     sets.inheritable &= have.permitted | have.inheritable;

@@ -69,7 +69,7 @@ Result<Root> set_up_mounts(InitPlan const& plan, Sources const& sources, Channel
     auto root = TRY(attach_rootfs(*plan.request, sources));
     // Masks and read-only paths come last in the plan: sysctls are written before /proc/sys becomes read-only.
     std::vector<std::string> warnings;
-    for (auto const& step : plan.mounts) TRY(perform(step, root, sources, warnings));
+    TRY(perform(plan.mounts, root, sources, warnings));
     for (auto const& warning : warnings) TRY(channel.send(fmt::format("{}{}", word_warning, warning)));
     return root;
 }

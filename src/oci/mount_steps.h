@@ -11,8 +11,8 @@
 
 namespace bolt::oci {
 
-// One mount, device, link or mask. Targets are made when they are missing.
+// Mounts, devices, links and masks, one after the other. Targets are made when they are missing.
 // What is given otherwise than it was asked for is said in `warnings`.
-Result<void> perform(MountStep const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings);
+Result<void> perform(std::vector<MountStep> const& steps, Root const& root, Sources const& sources, std::vector<std::string>& warnings);
 
 } // namespace bolt::oci

@@ -39,13 +39,10 @@ std::vector<std::string> capability_names() {
     return names;
 }
 
-CapabilitySet own_bounding_set() {
+CapabilitySet own_bounding_set(CapabilitySet asked) {
     CapabilitySet set = 0;
-    for (unsigned number = 0; number < 64; ++number) {
-        int const there = prctl(PR_CAPBSET_READ, number, 0, 0, 0);
-        if (there < 0) break; // beyond the kernel's last
-        if (there == 1) set |= CapabilitySet{1} << number;
-    }
+    for (unsigned number = 0; number < 64; ++number)
+        if ((asked >> number & 1) != 0 && prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1) set |= CapabilitySet{1} << number;
     return set;
 }
 
@@ -54,10 +51,7 @@ Result<CapabilitySets> own_capabilities() {
     std::array<__user_cap_data_struct, 2> words{};
     if (syscall(SYS_capget, &header, words.data()) < 0) return Error::from_errno("read the capabilities");
     auto const both = [&](auto member) { return words[0].*member | CapabilitySet{words[1].*member} << 32; };
-    return CapabilitySets{.bounding = own_bounding_set(),
-                          .effective = both(&__user_cap_data_struct::effective),
-                          .permitted = both(&__user_cap_data_struct::permitted),
-                          .inheritable = both(&__user_cap_data_struct::inheritable)};
+    return CapabilitySets{.effective = both(&__user_cap_data_struct::effective), .permitted = both(&__user_cap_data_struct::permitted), .inheritable = both(&__user_cap_data_struct::inheritable)};
 }
 
 Result<void> drop_bounding_capabilities_for_good(CapabilitySet kept) {

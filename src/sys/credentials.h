@@ -22,12 +22,13 @@ using CapabilitySet = std::uint64_t;
 // "CAP_NET_ADMIN" to its number; EINVAL names a text that is no capability.
 Result<unsigned> parse_capability(std::string_view name);
 std::vector<std::string> capability_names(); // all that are known, in order
-CapabilitySet own_bounding_set();
+// Those of `asked` that are in the calling thread's bounding set: each costs a system call.
+CapabilitySet own_bounding_set(CapabilitySet asked);
 
 struct CapabilitySets {
     CapabilitySet bounding = 0, effective = 0, permitted = 0, inheritable = 0, ambient = 0;
 };
-// The calling thread's own; the ambient set is left out.
+// The calling thread's own effective, permitted and inheritable ones.
 Result<CapabilitySets> own_capabilities();
 // Everything outside the set leaves the bounding set. EPERM without CAP_SETPCAP.
 Result<void> drop_bounding_capabilities_for_good(CapabilitySet kept);

@@ -81,6 +81,11 @@ Result<void> Mount::attach(FdRef target) const {
     return {};
 }
 
+Result<void> Mount::attach(FdRef directory, std::string const& name) const {
+    if (syscall(SYS_move_mount, top_.number(), "", directory.number(), name.c_str(), MOVE_MOUNT_F_EMPTY_PATH) < 0) return Error::from_errno("attach the mount");
+    return {};
+}
+
 Result<void> Mount::attach_over_root() const {
     if (syscall(SYS_move_mount, top_.number(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0) return Error::from_errno("attach the root file system");
     return {};
