@@ -8,6 +8,7 @@
 #include "oci/cgroups.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "sys/users.h"
 
 namespace bolt::cli {
 
@@ -113,7 +114,6 @@ Json to_json(ContainerRecord const& record) {
         .set("bundle", record.bundle.text())
         .set("rootfs", record.rootfs)
         .set("created", record.created)
-        .set("owner", record.owner)
         .set("cgroup_paths", to_json(record.cgroup))
         .set_unless_empty("systemd_unit", record.scope_unit)
         .set_unless_empty("resctrl_entered", to_json(record.rdt.entered))
@@ -145,7 +145,6 @@ Result<ContainerRecord> parse_container_record(std::string_view text) {
     record.bundle = TRY(HostPath::parse(TRY(document.string_or("bundle", "/"))));
     record.rootfs = TRY(document.string_or("rootfs", ""));
     record.created = TRY(document.string_or("created", ""));
-    record.owner = TRY(document.string_or("owner", ""));
     record.oci_version = TRY(document.string_or("ociVersion", ""));
     record.scope_unit = TRY(document.string_or("systemd_unit", ""));
     record.has_poststart_hooks = TRY(document.bool_or("poststart_hooks", true));
@@ -189,6 +188,7 @@ Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record) {
 
 Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord const& record) {
     auto const status = TRY(directory.status_of(record));
+    auto const kept = stat_file(directory.path());
     Json annotations = Json::object();
     for (auto const& [key, value] : record.annotations) annotations.set(key, value);
     Json shown;
@@ -200,7 +200,7 @@ Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord co
         .set("rootfs", record.rootfs)
         .set("created", record.created)
         .set_unless_empty("annotations", std::move(annotations))
-        .set("owner", record.owner);
+        .set("owner", kept ? TRY(name_of_user(kept.value().st_uid)) : std::string());
     return shown;
 }
 

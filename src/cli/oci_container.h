@@ -31,7 +31,7 @@ struct ContainerRecord {
     std::uint64_t start_time = 0; // of pid, in clock ticks: pids are used again
     std::string boot_id;          // pids and ticks of another boot mean nothing
     HostPath bundle;
-    std::string rootfs, created, owner, oci_version;
+    std::string rootfs, created, oci_version;
     std::vector<std::pair<std::string, std::string>> annotations;
     std::vector<HostPath> cgroup;
     std::string scope_unit; // systemd's name of it; "" when systemd did not make it

@@ -7,7 +7,6 @@
 #include "oci/own_cgroup.h"
 #include "sys/file.h"
 #include "sys/process.h"
-#include "sys/users.h"
 
 namespace bolt::cli::oci_command {
 
@@ -16,7 +15,6 @@ namespace {
 Result<ContainerRecord> record_of(Making const& making, oci::Created const& created) {
     auto const& spec = making.loaded.spec;
     auto const pid = created.init.pid();
-    auto user = calling_user();
     auto const started = TRY(start_time_of(pid));
     auto boot = TRY(boot_id());
     return ContainerRecord{.id = making.request.id,
@@ -26,7 +24,6 @@ Result<ContainerRecord> record_of(Making const& making, oci::Created const& crea
                            .bundle = making.request.bundle,
                            .rootfs = spec.root_path.starts_with('/') ? spec.root_path : (making.request.bundle / spec.root_path).text(),
                            .created = format_rfc3339(std::chrono::time_point_cast<std::chrono::nanoseconds>(Clock::now())),
-                           .owner = user ? user.value().name : "",
                            .oci_version = spec.oci_version,
                            .annotations = spec.annotations,
                            .cgroup = created.cgroup.directories(),

@@ -56,15 +56,23 @@ std::vector<SubordinateRange> parse_subordinate_ranges(std::string_view text, st
     return ranges;
 }
 
-Result<CallingUser> calling_user() {
-    CallingUser user{geteuid(), getegid(), fmt::format("{}", geteuid()), {}};
+namespace {
+Result<std::optional<PasswdEntry>> find_user(uid_t uid) {
     auto const passwd = TRY(find_file(TRY(HostPath::parse("/etc/passwd"))));
-    for (auto const& entry : parse_passwd(passwd.value_or(""))) {
-        if (entry.uid != user.uid) continue;
-        user.name = entry.name;
-        user.home = entry.home;
-        break;
-    }
+    for (auto& entry : parse_passwd(passwd.value_or("")))
+        if (entry.uid == uid) return std::optional(std::move(entry));
+    return std::optional<PasswdEntry>();
+}
+} // namespace
+
+Result<std::string> name_of_user(uid_t uid) {
+    auto found = TRY(find_user(uid));
+    return found ? std::move(found->name) : fmt::format("{}", uid);
+}
+
+Result<CallingUser> calling_user() {
+    auto const found = TRY(find_user(geteuid()));
+    CallingUser user{geteuid(), getegid(), found ? found->name : fmt::format("{}", geteuid()), found ? found->home : std::string()};
     if (char const* const home = getenv("HOME"); home && home[0] == '/') user.home = home;
     if (user.home.empty()) user.home = "/";
     return user;

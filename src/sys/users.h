@@ -42,5 +42,7 @@ struct CallingUser {
     std::string name, home;
 };
 Result<CallingUser> calling_user();
+// As /etc/passwd calls a user; the uid in decimal when it has none.
+Result<std::string> name_of_user(uid_t uid);
 
 } // namespace bolt

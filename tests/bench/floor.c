@@ -159,7 +159,7 @@ static void write_file(const char* path, const char* text) {
 int main(int count, char** words) {
     if (count != 2) return 2;
     // The device rules of the document, on a host with cgroup version 1.
-    char group[] = "/sys/fs/cgroup/devices/floor", file[256], text[32];
+    char group[] = "/sys/fs/cgroup/devices/floor", file[256];
     static const char* const allowed[] = {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm", "c 10:200 rwm"};
     int has_devices = mkdir(group, 0755) == 0;
     if (has_devices) {
@@ -171,11 +171,10 @@ int main(int count, char** words) {
     struct clone_args arguments = {.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS, .exit_signal = SIGCHLD};
     pid_t init = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     must(init, "clone3");
-    if (init == 0) _exit(become_init(words[1]));
-    if (has_devices) {
-        snprintf(file, sizeof file, "%s/cgroup.procs", group);
-        snprintf(text, sizeof text, "%d", init);
-        write_file(file, text);
+    if (init == 0) {
+        snprintf(file, sizeof file, "%s/tasks", group);
+        if (has_devices) write_file(file, "0");
+        _exit(become_init(words[1]));
     }
     int status = 0;
     waitpid(init, &status, 0);
