@@ -33,8 +33,8 @@ std::string text_member(Json const& document, std::string_view key) {
 
 std::string mounts_text(engine::Record const& record, Width width) {
     std::vector<std::string> names;
-    auto const* const mounts = record.options.find("Mounts");
-    for (auto const& mount : mounts && mounts->find_array() ? *mounts->find_array() : Json::Array{}) {
+    auto const* const mounts = record.mounts.find_array();
+    for (auto const& mount : mounts ? *mounts : Json::Array{}) {
         auto name = text_member(mount, "Name");
         if (name.empty()) name = text_member(mount, "Source");
         if (!name.empty()) names.push_back(width == Width::full ? name : shortened(name, longest_mount));

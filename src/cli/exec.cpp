@@ -2,11 +2,13 @@
 #include "cli/attached.h"
 
 #include <algorithm>
+
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/perform.h"
 #include "cli/run_options.h"
 #include "engine/environment.h"
+#include "engine/record.h"
 #include "sys/file.h"
 
 namespace bolt::cli {
@@ -22,7 +24,8 @@ struct ExecOptions {
 // The container's own variables, then the files', then those of -e.
 Result<std::vector<std::string>> variables_for(engine::Container const& container, ExecOptions const& options) {
     engine::Environment environment;
-    if (auto const* const config = container.record.options.find("Config"))
+    auto const shown = TRY(engine::options_of(container.record));
+    if (auto const* const config = shown.find("Config"))
         for (auto const& variable : TRY(config->strings("Env"))) environment.set(variable);
     if (options.terminal) environment.set_unless_there("TERM=xterm");
     for (auto const& file : options.environment_files) TRY(engine::add_given(environment, TRY(read_environment_file(file))));

@@ -30,8 +30,8 @@ bool is_made_from(Container const& container, std::string const& image) {
 }
 
 bool uses_volume(Container const& container, std::string const& wanted) {
-    auto const* const mounts = container.record.options.find("Mounts");
-    for (auto const& mount : mounts && mounts->find_array() ? *mounts->find_array() : Json::Array{})
+    auto const* const mounts = container.record.mounts.find_array();
+    for (auto const& mount : mounts ? *mounts : Json::Array{})
         for (std::string_view const member : {"Name", "Source", "Destination"})
             if (auto const* const text = mount.find(member); text && text->find_string() && *text->find_string() == wanted) return true;
     return false;

@@ -47,7 +47,8 @@ Result<void> set_pull(RunOptions& options, std::string_view text) {
     if (text == "missing" || text.empty()) options.pull = engine::PullPolicy::missing;
     else if (text == "always") options.pull = engine::PullPolicy::always;
     else if (text == "never") options.pull = engine::PullPolicy::never;
-    else return Error::of(EINVAL, "'{}' is none of missing, always, never", text);
+    else if (text == "newer") options.pull = engine::PullPolicy::newer;
+    else return Error::of(EINVAL, "'{}' is none of missing, always, never, newer", text);
     return {};
 }
 
@@ -104,7 +105,7 @@ constexpr Option run_table[] = {
     {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", set_run_options::by<set_process_limit>},
     {"platform", 0, "string", "Choose the image for this platform, such as linux/arm64", set_run_options::text<&RunOptions::platform>},
     {"publish", 'p', "list", "Publish a container's port(s) to the host", set_run_options::by<add_ports>},
-    {"pull", 0, "string", "Pull image before running: missing (default), always or never", set_run_options::by<set_pull>, "missing always never"},
+    {"pull", 0, "string", "Pull image before running: missing (default), always, never or newer", set_run_options::by<set_pull>, "missing always never newer"},
     {"read-only", 0, "", "Mount the container's root filesystem as read only", set_run_options::flag<&RunOptions::read_only>},
     {"restart", 0, "string", "Restart policy to apply when a container exits: no (default), on-failure[:N], always or unless-stopped", set_run_options::parsed<&RunOptions::restart, engine::parse_restart_option>,
      "no on-failure always unless-stopped"},

@@ -20,7 +20,7 @@ Result<std::string> pull(Installation const& here, ContainerOptions const& optio
     SpawnOptions spawned;
     spawned.arguments = {"bolt-transfer", "pull"};
     if (options.platform) spawned.arguments.insert(spawned.arguments.end(), {"--platform", *options.platform});
-    if (options.pull == PullPolicy::missing) spawned.arguments.insert(spawned.arguments.end(), {"--policy", "missing"});
+    if (options.pull != PullPolicy::always) spawned.arguments.insert(spawned.arguments.end(), {"--policy", options.pull == PullPolicy::newer ? "newer" : "missing"});
     constexpr int report_number = 3;
     spawned.arguments.insert(spawned.arguments.end(), {"--report-fd", fmt::format("{}", report_number), "--", options.image});
     auto reports = TRY(make_pipe());
@@ -39,7 +39,7 @@ Result<std::string> pull(Installation const& here, ContainerOptions const& optio
 } // namespace
 
 Result<store::Image> get_image(Installation const& here, ContainerOptions const& options) {
-    if (options.pull != PullPolicy::always) {
+    if (options.pull != PullPolicy::always && options.pull != PullPolicy::newer) {
         if (auto found = TRY(store::find_image_by_text(here.layout, options.image)); found && TRY(has_wanted_platform(*found, options.platform)))
             return std::move(*found);
         if (options.pull == PullPolicy::never)
@@ -49,6 +49,12 @@ Result<store::Image> get_image(Installation const& here, ContainerOptions const&
     auto const name = TRY(pull(here, options));
     if (auto found = TRY(store::find_image_by_text(here.layout, name))) return std::move(*found);
     return Error::of(ENOENT, "image '{}' was pulled, but is not in the local store; it may have been removed at the same time: try again", options.image);
+}
+
+std::vector<std::string> warn_of_platform(store::Image const& image, std::string_view name) {
+    auto const ours = image::platform_of_host();
+    if (image.platform.architecture.empty() || image::distance(ours, image::normalised(image.platform))) return {};
+    return {fmt::format("image '{}' is for {} and this machine is {}: its programs may not run here (--platform {} says that it is meant)", name, image.platform.text(), ours.text(), image.platform.text())};
 }
 
 } // namespace bolt::engine

@@ -29,13 +29,14 @@ struct Record {
     Time created;
     std::vector<std::string> command;  // entrypoint and arguments as run
     std::vector<std::pair<std::string, std::string>> labels;
-    std::string request;          // monitor/request.h as JSON's text, complete: `start` needs nothing else, and a list of many needs none of it
+    std::string request;          // monitor/request.h as JSON's text, complete: `start` needs nothing else, and lists need none of it
     std::string run_directory, network; // of the request, for lists
     std::vector<std::string> volumes;           // all that it uses, by name
     std::vector<std::string> anonymous_volumes; // those of them that were made for it and go with it
     bool remove = false, terminal = false, interactive = false;
     bool default_seccomp = false; // the built-in program goes with the request when it is started
-    Json options;                 // what inspect shows under HostConfig and Config
+    Json mounts;                  // what inspect shows under Mounts
+    std::string options;          // and under HostConfig and Config, as JSON's text: for lists as little as the request
 };
 
 struct Container {

@@ -243,6 +243,13 @@ void add_files(SpecPlan& plan, std::vector<PlannedMount> files) {
         if (std::ranges::find(own, mount.destination, &PlannedMount::destination) == own.end()) plan.mounts.insert(plan.mounts.begin(), std::move(mount));
 }
 
+Result<void> keep_options(ContainerOptions const& options, Sources const& from, SpecPlan const& plan, Record& record) {
+    auto const shown = shown_options(options, from.image.config, plan);
+    record.labels = TRY(shown.find("Config")->string_map("Labels"));
+    record.options = shown.dump();
+    return {};
+}
+
 Result<void> keep_request(monitor::Request const& request, Record& record) {
     auto const document = to_json(request);
     record.run_directory = request.run_directory.text();
@@ -281,8 +288,8 @@ Result<Record> make_record(Installation const& here, ContainerOptions const& opt
     if (options.init) TRY(add_init(here, plan));
     TRY(make_writable_layer(here, container.directory(), from.tree, from.ids));
 
-    record.options = shown_options(options, from.image.config, plan, std::move(mounts.shown));
-    if (auto const labels = record.options.find("Config")->string_map("Labels")) record.labels = labels.value();
+    TRY(keep_options(options, from, plan, record));
+    record.mounts = std::move(mounts.shown);
     request.spec = container_spec(plan);
     if (options.remove) {
         request.remove_at_exit = paths_to_remove(here, record);
@@ -309,8 +316,9 @@ Result<Made> create_container(Installation const& here, ContainerOptions const& 
     TRY(here.layout.prepare());
     auto image = TRY(get_image(here, options));
     auto const hold = TRY(store::LayerHold::acquire(here.layout, image));
+    auto warnings = options.platform ? std::vector<std::string>() : warn_of_platform(image, options.image);
     auto record = TRY(store::explain_full(write_down(here, options, std::move(image), std::move(security)), here.layout));
-    return Made{std::move(record), {}};
+    return Made{std::move(record), std::move(warnings)};
 }
 
 } // namespace bolt::engine

@@ -79,6 +79,7 @@ Json member_or(Json const& document, std::string_view key, Json fallback) {
 Result<Json> inspect_container(Installation const& here, Container const& container) {
     auto const& record = container.record;
     auto const run_directory = run_directory_of(here, container);
+    auto const options = TRY(options_of(record));
     Json document;
     document.set("Id", record.id).set("Created", format_rfc3339(record.created)).set("Path", record.command.empty() ? "" : record.command.front());
     document.set("Args", arguments_of(record).empty() ? Json::array() : Json(arguments_of(record))).set("State", state_json(container.state)).set("Image", record.image_id);
@@ -86,10 +87,10 @@ Result<Json> inspect_container(Installation const& here, Container const& contai
         document.set(key, (run_directory / file).text());
     document.set("LogPath", (here.layout.containers() / record.id / "log").text()).set("Name", "/" + record.name).set("RestartCount", container.state.restart_count);
     document.set("Driver", "overlay").set("Platform", "linux").set("MountLabel", "").set("ProcessLabel", "").set("AppArmorProfile", "").set("ExecIDs", Json());
-    document.set("HostConfig", member_or(record.options, "HostConfig", Json::object()));
+    document.set("HostConfig", member_or(options, "HostConfig", Json::object()));
     document.set("GraphDriver", Json().set("Name", "overlay").set("Data", overlay_json(TRY(request_of(record)))));
-    document.set("Mounts", member_or(record.options, "Mounts", Json::array())).set("Config", member_or(record.options, "Config", Json::object()));
-    document.set("NetworkSettings", network_json(container, record.options.find("Config")));
+    document.set("Mounts", record.mounts.find_array() ? record.mounts : Json::array()).set("Config", member_or(options, "Config", Json::object()));
+    document.set("NetworkSettings", network_json(container, options.find("Config")));
     return document;
 }
 

@@ -31,7 +31,7 @@ Result<MountOption> parse_volume_option(std::string_view text);
 Result<MountOption> parse_mount_option(std::string_view text);
 Result<MountOption> parse_tmpfs_option(std::string_view text);
 
-enum class PullPolicy { missing, always, never };
+enum class PullPolicy { missing, always, never, newer };
 enum class UserNamespaceMode { host, keep_id, automatic };
 
 struct Limits {

@@ -1,5 +1,6 @@
 #include "engine/record.h"
 
+#include "base/text.h"
 #include "sys/file.h"
 
 namespace bolt::engine {
@@ -16,9 +17,9 @@ Json to_json(Record const& record) {
     Json document;
     document.set("id", record.id).set("name", record.name).set("image", record.image).set("image_id", record.image_id);
     document.set("created", format_rfc3339(record.created)).set("command", record.command).set("labels", map_json(record.labels));
-    document.set_unless_empty("volumes", record.volumes).set_unless_empty("anonymous_volumes", record.anonymous_volumes);
+    document.set_unless_empty("mounts", record.mounts).set_unless_empty("volumes", record.volumes).set_unless_empty("anonymous_volumes", record.anonymous_volumes);
     document.set("remove", record.remove).set("terminal", record.terminal).set("interactive", record.interactive);
-    document.set("default_seccomp", record.default_seccomp).set("options", record.options).set("run_directory", record.run_directory).set("network", record.network);
+    document.set("default_seccomp", record.default_seccomp).set("run_directory", record.run_directory).set("network", record.network);
     return document;
 }
 
@@ -37,7 +38,7 @@ Result<Record> parse_record(Json const& document) {
     record.terminal = TRY(document.bool_or("terminal", false));
     record.interactive = TRY(document.bool_or("interactive", false));
     record.default_seccomp = TRY(document.bool_or("default_seccomp", false));
-    if (auto const* const options = document.find("options")) record.options = *options;
+    if (auto const* const mounts = document.find("mounts")) record.mounts = *mounts;
     record.run_directory = TRY(document.string_or("run_directory", ""));
     record.network = TRY(document.string_or("network", ""));
     return record;
@@ -50,7 +51,7 @@ HostPath run_directory_of(store::Layout const& layout, Record const& record) {
 
 Result<void> write_record(store::Layout const& layout, Record const& record) {
     auto const file = layout.containers() / record.id / "config.json";
-    auto const text = to_json(record).dump() + "\n" + record.request;
+    auto const text = fmt::format("{}\n{}\n{}", to_json(record).dump(), record.options, record.request);
     if (!is_utf8(text)) return Error(EINVAL, "an environment variable or a label of the container is not valid UTF-8");
     return write_file(file, text, 0600, record.remove ? Durability::none : Durability::synced);
 }
@@ -62,17 +63,12 @@ Error damaged(std::string_view id, std::string_view how) {
 }
 
 Result<Record> parse_file(std::string_view text) {
-    auto const line = store::record_line(text);
-    auto const document = TRY(Json::parse(line));
-    auto record = TRY(parse_record(document));
-    if (line.size() < text.size()) record.request = text.substr(line.size() + 1);
-    // Containers that were made before lists of them left it out.
-    else if (auto const* const request = document.find("request")) {
-        record.request = request->dump();
-        record.network = TRY(request->string_or("network", ""));
-        record.run_directory = TRY(request->string_or("run_directory", ""));
-    }
-    if (record.request.empty()) return Error::of(EINVAL, "what its monitor is told is missing");
+    auto const [line, rest, has_options] = cut(text, '\n');
+    auto const [options, request, has_request] = cut(rest, '\n');
+    auto record = TRY(parse_record(TRY(Json::parse(line))));
+    if (!has_request || request.empty()) return Error::of(EINVAL, "what its monitor is told is missing");
+    record.options = options;
+    record.request = request;
     return record;
 }
 
@@ -86,9 +82,14 @@ Result<std::optional<Record>> find_record(store::Layout const& layout, std::stri
     return parsed ? Result<std::optional<Record>>(std::move(parsed).value()) : damaged(id, fmt::format("'{}': {}", file, parsed.error().text()));
 }
 
-Result<Json> request_of(Record const& record) {
-    auto document = Json::parse(record.request);
+namespace {
+Result<Json> parse_line(std::string const& line, Record const& record) {
+    auto document = Json::parse(line);
     return document ? std::move(document) : damaged(record.id, document.error().text());
 }
+} // namespace
+
+Result<Json> options_of(Record const& record) { return parse_line(record.options, record); }
+Result<Json> request_of(Record const& record) { return parse_line(record.request, record); }
 
 } // namespace bolt::engine

@@ -9,7 +9,7 @@
 
 namespace bolt::engine {
 
-// Without its request, which is the file's second line.
+// Without its options and its request, which are the file's second and third line.
 Json to_json(Record const& record);
 Result<Record> parse_record(Json const& document);
 
@@ -19,7 +19,8 @@ HostPath run_directory_of(store::Layout const& layout, Record const& record);
 Result<void> write_record(store::Layout const& layout, Record const& record);
 // None when there is no such container (any more). EBADMSG for a damaged record, naming the file.
 Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id);
-// What its monitor is told, monitor/request.h. EBADMSG as above.
+// Its options, and what its monitor is told (monitor/request.h). EBADMSG as above.
+Result<Json> options_of(Record const& record);
 Result<Json> request_of(Record const& record);
 
 } // namespace bolt::engine

@@ -113,9 +113,9 @@ Json config(ContainerOptions const& options, spec::ImageConfig const& image, Spe
 
 } // namespace
 
-Json shown_options(ContainerOptions const& options, spec::ImageConfig const& image, SpecPlan const& plan, Json mounts) {
+Json shown_options(ContainerOptions const& options, spec::ImageConfig const& image, SpecPlan const& plan) {
     Json document;
-    document.set("HostConfig", host_config(options, plan)).set("Config", config(options, image, plan)).set("Mounts", std::move(mounts));
+    document.set("HostConfig", host_config(options, plan)).set("Config", config(options, image, plan));
     return document;
 }
 

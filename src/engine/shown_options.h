@@ -1,4 +1,4 @@
-// What `inspect` shows of how a container was asked for: docker's HostConfig, Config and Mounts, kept in the record.
+// What `inspect` shows of how a container was asked for: docker's HostConfig and Config, kept in the record.
 #pragma once
 
 #include "base/json.h"
@@ -8,7 +8,7 @@
 
 namespace bolt::engine {
 
-// {"HostConfig": …, "Config": …, "Mounts": …}
-Json shown_options(ContainerOptions const& options, spec::ImageConfig const& image, SpecPlan const& plan, Json mounts);
+// {"HostConfig": …, "Config": …}
+Json shown_options(ContainerOptions const& options, spec::ImageConfig const& image, SpecPlan const& plan);
 
 } // namespace bolt::engine

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "image/tar_reader.h"
@@ -155,7 +156,35 @@ private:
         // What every file system can hold.
         bool const is_usual = entry.modified.tv_sec >= 0 && entry.modified.tv_sec <= INT32_MAX;
         if (is_usual && look.st_mtim.tv_sec != entry.modified.tv_sec) return Difference(fmt::format("'{}' was modified at {}, not {}", shown, look.st_mtim.tv_sec, entry.modified.tv_sec));
+        return entry.type == TarEntry::Type::file ? difference_of_extended_attributes(entry, found) : Difference();
+    }
+
+    static constexpr auto file_capabilities = "security.capability"; // capabilities(7)
+
+    // ACLs are left out: what the mode says as well the kernel does not keep.
+    static Result<std::optional<std::string>> difference_of_extended_attributes(TarEntry const& entry, Found const& found) {
+        using Difference = std::optional<std::string>;
+        auto const file = fmt::format("/proc/self/fd/{}/{}", found.parent.number(), found.leaf);
+        bool may_have_capabilities = false;
+        for (auto const& [name, expected] : entry.attributes) {
+            may_have_capabilities = may_have_capabilities || name == file_capabilities;
+            if (name != file_capabilities && (!name.starts_with("user.") || name.starts_with("user.overlay."))) continue;
+            auto const value = find_attribute(file, name);
+            // That the file system does not take them was told when it was unpacked.
+            if (!value && errno != ENODATA) continue;
+            if (value != expected) return Difference(fmt::format("'{}' has {} the extended attribute {}", found.shown, value ? "another value of" : "lost", name));
+        }
+        // EOVERFLOW: they are another user namespace's.
+        if (!may_have_capabilities && (lgetxattr(file.c_str(), file_capabilities, nullptr, 0) >= 0 || errno == EOVERFLOW)) return Difference(fmt::format("'{}' has capabilities that it should not have", found.shown));
         return Difference();
+    }
+
+    // None, with errno, when it cannot be read.
+    static std::optional<std::string> find_attribute(std::string const& file, std::string const& name) {
+        auto const size = lgetxattr(file.c_str(), name.c_str(), nullptr, 0);
+        if (size < 0) return std::nullopt;
+        std::string value(static_cast<std::size_t>(size), '\0');
+        return lgetxattr(file.c_str(), name.c_str(), value.data(), value.size()) == size ? std::optional(std::move(value)) : std::nullopt;
     }
 
     static Result<std::string> link_target(Found const& found) {

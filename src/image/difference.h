@@ -18,8 +18,8 @@ namespace bolt::image {
 enum class ArchiveContents { from_files, of_its_own };
 
 // One sentence about the first file that is another, is missing or is too much; none when all are there. Names, kinds, sizes, contents,
-// targets of links, names of one file, numbers of devices, modes, owners (with `give_to_user` those of the user are right) and times by the
-// second are compared; extended attributes are not. Reads the archive to its end, whose failures are ours.
+// targets of links, names of one file, numbers of devices, modes, owners (with `give_to_user` those of the user are right), times by the second
+// and the extended attributes user.* and security.capability of regular files are compared. Reads the archive to its end, whose failures are ours.
 Result<std::optional<std::string>> find_difference(ByteSource& archive, Root const& files, ArchiveContents contents, UnmappedIds unmapped_ids);
 
 } // namespace bolt::image

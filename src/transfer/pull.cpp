@@ -139,6 +139,10 @@ std::optional<store::Image> find_local(store::Layout const& layout, std::vector<
     return std::nullopt;
 }
 
+Result<Pulled> as_pulled(store::Image const& local) {
+    return Pulled{TRY(image::Reference::parse(local.references.front())), local.id, local.manifest, local.repository_digest.value_or(local.manifest), Pulled::Status::up_to_date};
+}
+
 } // namespace
 
 Result<Pulled> pull(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
@@ -147,12 +151,16 @@ Result<Pulled> pull(store::Layout const& layout, image::Reference const& referen
     auto const source = TRY(choose_source(layout, reference, options));
     auto const registries = source.shipped ? Registries() : TRY(Registries::load(source.reference));
     auto const names = source.shipped ? std::vector{reference} : TRY(registries.meanings_of(source.reference));
-    if (auto const local = options.policy == PullPolicy::missing ? find_local(layout, names, wanted) : std::nullopt)
-        return Pulled{TRY(image::Reference::parse(local->references.front())), local->id, local->manifest, local->repository_digest.value_or(local->manifest), Pulled::Status::up_to_date};
+    auto const local = options.policy == PullPolicy::always ? std::nullopt : find_local(layout, names, wanted);
+    if (local && options.policy != PullPolicy::newer) return as_pulled(*local);
+    if (options.policy == PullPolicy::never) return Error::of(ENOENT, "image '{}' is not in the local store, and the pull policy 'never' forbids to get it; pull it (bolt pull {})", reference.text(), reference.text());
     for (auto const& error : store::sweep(layout, store::Layers::stay)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
     if (source.shipped) return store::explain_full(take_shipped(layout, source, options, wanted, progress), layout);
     auto const policy = TRY(Policy::load(options.policy_file));
-    return store::explain_full(pull_any(layout, reference, names, {registries, policy, options, wanted, progress}), layout);
+    auto pulled = pull_any(layout, reference, names, {registries, policy, options, wanted, progress});
+    if (pulled || !local || pulled.error().is(ECANCELED)) return store::explain_full(std::move(pulled), layout);
+    progress.warn(fmt::format("{}; the image that is here serves", pulled.error().text()));
+    return as_pulled(*local);
 }
 
 } // namespace bolt::transfer

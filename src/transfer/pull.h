@@ -20,7 +20,12 @@
 
 namespace bolt::transfer {
 
-enum class PullPolicy { always, missing };
+enum class PullPolicy {
+    always,
+    missing, // here
+    never,   // ENOENT when it is not here
+    newer,   // as always, but what is here serves when no registry answers
+};
 
 struct PullOptions {
     std::optional<spec::ImagePlatform> platform;   // absent: this machine's

@@ -26,9 +26,10 @@ def quiet(command, **options):
 
 
 class Cost:
-    """What a command and the processes that it waited for took."""
+    """What a command and the processes that it waited for took. What others have left to be written is not waited for."""
 
     def __init__(self, command):
+        os.sync()
         before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         quiet(command)
         self.wall = (time.perf_counter() - begin) * 1000
@@ -110,7 +111,7 @@ class ImageBench:
     def floor(self, name, how):
         """The layers decompressed and unpacked by the plain programs, as many at once as there are processors."""
         unpack = {"gzip": "igzip -dc", "zstd": "zstd -qdc"}[how]
-        place = f"{self.work}/floor"
+        place = f"{self.work}/unpacked"
         os.mkdir(place)
         script = f'd={place}/${{1##*/}}; mkdir $d; {unpack} "$1" | tar -x -C $d'
         try:

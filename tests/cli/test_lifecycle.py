@@ -398,29 +398,19 @@ def test_a_damaged_record_can_be_removed(bolt):
     container = bolt.inspect("damaged", "{{.Id}}")
     path = f"{bolt.store}/containers/{container}/config.json"
     with open(path, encoding="ascii") as file:
-        record, request = file.read().split("\n")
-    for text in (f"{record}\n{request[:-9]}", f"{record}\n", record, "{"):
+        record, options, request = file.read().split("\n")
+    for text in (f"{record}\n{options}\n{request[:-9]}", f"{record}\n{options}\n", f"{record}\n", record, "{"):
         with open(path, "w", encoding="ascii") as file:
             file.write(text)
         for words in (["start", "damaged"], ["inspect", "damaged"]):
             done = bolt(*words)
             assert done.code == 1 and f"remove it (bolt rm -f {container[:12]})" in done.err, done
     assert bolt("rm", "damaged").code == 1
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"{record}\n{options[:-9]}\n{request}")
+    assert f"remove it (bolt rm -f {container[:12]})" in bolt("inspect", "damaged").err
     assert bolt.ok("rm", "-f", "damaged") == "damaged"
     assert bolt.entries("containers") == [] and bolt.entries("names") == []
-
-
-def test_a_record_of_before_is_read(bolt):
-    """In one line, with all of it."""
-    bolt.ok("create", "--name", "old", "--network", "none", IMAGE, "echo", "runs")
-    path = f"{bolt.store}/containers/{bolt.inspect('old', '{{.Id}}')}/config.json"
-    with open(path, encoding="ascii") as file:
-        record, request = map(json.loads, file.read().split("\n"))
-    del record["run_directory"], record["network"]
-    with open(path, "w", encoding="ascii") as file:
-        json.dump({**record, "request": request}, file)
-    assert bolt.ok("start", "-a", "old") == "runs" and bolt.ok("ps", "-a", "--format", "{{.Names}} {{.Networks}}") == "old none"
-    bolt.ok("rm", "old")
 
 
 def test_a_pull_ends_with_the_run_that_wants_it(bolt):

@@ -154,6 +154,22 @@ def test_an_export_is_imported(bolt, changed):
         bolt("rmi", "-f", "flat:1")
 
 
+def test_an_image_for_another_machine_is_said(bolt, changed):
+    """And tried: the host may have an interpreter."""
+    target = f"{bolt.top}/home/files.tar"
+    with open(target, "wb") as file:
+        file.write(exported(bolt, changed))
+    os.chmod(target, 0o644)
+    bolt.ok("import", "--platform", "linux/s390x", target, "foreign:1")
+    try:
+        done = bolt("run", "--rm", "--network", "none", "foreign:1", "echo", "runs")
+        assert (done.code, done.out) == (0, "runs\n") and "image 'foreign:1' is for linux/s390x and this machine is linux/" in done.err and "--platform linux/s390x" in done.err, done
+        done = bolt("run", "--rm", "--network", "none", "--platform", "linux/s390x", "foreign:1", "echo", "runs")
+        assert (done.code, done.out, done.err) == (0, "runs\n", ""), done
+    finally:
+        bolt("rmi", "-f", "foreign:1")
+
+
 def test_files_of_mapped_users_keep_their_owners(bolt):
     if not bolt.user:
         pytest.skip("root's containers with mapped ids are made by --userns=auto, which the next test has")

@@ -58,6 +58,29 @@ def test_missing_does_not_ask_the_registry_again(puller, registry):
     assert len(registry.requests) == before
 
 
+def test_never_asks_no_registry(puller, registry):
+    registry.add(simple_image(), "1")
+    puller.fails("--policy", "never", f"{registry.host}/app:1", says="is not in the local store, and the pull policy 'never' forbids to get it; pull it (bolt pull ")
+    assert not registry.requests and puller.names("images") == []
+    puller.works(f"{registry.host}/app:1")
+    before = len(registry.requests)
+    puller.works("--policy", "never", f"{registry.host}/app:1")
+    assert len(registry.requests) == before
+
+
+def test_newer_takes_the_registrys_image_or_the_one_that_is_here(puller, registry):
+    old, new = simple_image(), simple_image(config={"Cmd": ["/bin/false"]})
+    name = f"{registry.host}/app:1"
+    digest = lambda done: done.stdout.splitlines()[0]
+    for image in (old, new):
+        registry.add(image, "1")
+        assert digest(puller.works("--policy", "newer", name)) == f"Digest: {image.digest}"
+    registry.script = lambda request: request.answer(500, Retry_After="0") if "/manifests/" in request.path else None
+    done = puller.works("--policy", "newer", name)
+    assert "failed (500)" in done.stderr and "the image that is here serves" in done.stderr and digest(done) == f"Digest: {new.digest}", done.stderr
+    puller.fails("--policy", "newer", f"{registry.host}/other:1", says="failed (500)")
+
+
 def test_a_short_name_is_completed_and_said(puller, registry):
     registry.add(simple_image(), "latest")
     done = puller.works("app", BOLT_DEFAULT_REGISTRY=registry.host)

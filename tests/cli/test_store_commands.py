@@ -182,6 +182,32 @@ def test_check_sees_what_no_digest_tells(bolt):
         assert bolt.ok("store", "check").endswith("0 damaged, 0 mended"), what
 
 
+def test_check_compares_extended_attributes(bolt):
+    """Of those that a layer has, and capabilities that it does not have."""
+    archive = f"{bolt.top}/home/attributes.tar"
+    ping = "\x01\0\0\x02\0\x20\0\0" + "\0" * 12  # cap_net_raw, VFS_CAP_REVISION_2
+    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, attributes in (("tool", {"SCHILY.xattr.user.colour": "blue", "SCHILY.xattr.security.capability": ping}), ("plain", {})):
+            member = tarfile.TarInfo(name)
+            member.mode, member.pax_headers = 0o755, attributes
+            tar.addfile(member)
+    bolt.ok("import", archive, "attributes")
+    os.unlink(archive)
+    tool, plain = (layer_files(bolt, f"fs/{name}")[0] for name in ("tool", "plain"))
+    assert {"user.colour", "security.capability"} <= set(os.listxattr(tool)) and bolt.ok("store", "check").endswith("0 damaged, 0 mended")
+    kept = os.getxattr(tool, "security.capability")
+    for change, says, undo in ((lambda: os.setxattr(tool, "user.colour", b"red"), "'/tool' has another value of the extended attribute user.colour", lambda: os.setxattr(tool, "user.colour", b"blue")),
+                               (lambda: os.removexattr(tool, "user.colour"), "'/tool' has lost the extended attribute user.colour", lambda: os.setxattr(tool, "user.colour", b"blue")),
+                               (lambda: os.removexattr(tool, "security.capability"), "'/tool' has lost the extended attribute security.capability", lambda: os.setxattr(tool, "security.capability", kept)),
+                               (lambda: os.setxattr(plain, "security.capability", ping.encode()), "'/plain' has capabilities that it should not have", lambda: os.removexattr(plain, "security.capability"))):
+        change()
+        done = bolt("store", "check")
+        assert done.code == 1 and says in done.out, done
+        undo()
+        assert bolt.ok("store", "check").endswith("0 damaged, 0 mended"), says
+    bolt.ok("rmi", "attributes")
+
+
 @pytest.mark.parametrize("number, says", [("99", "is of version 99, this bolt knows versions up to 1; use the newer bolt"), ("0", "is of version 0, which this bolt does not know and leaves as it is")])
 def test_a_store_of_another_version_is_left_alone(bolt, number, says):
     bolt.ok("pull", IMAGE)

@@ -59,7 +59,7 @@ TEST_CASE("wrong values name the option and the value") {
     CHECK(refusal({"-m", "x", "nginx"}).find("option '-m': 'x' is not a size") == 0);
     CHECK(refusal({"--cpus", "-1", "nginx"}) == "option '--cpus': '-1' is not a number of CPUs such as 1.5");
     CHECK(refusal({"--pids-limit=many", "nginx"}).find("option '--pids-limit': ") == 0);
-    CHECK(refusal({"--pull", "sometimes", "nginx"}) == "option '--pull': 'sometimes' is none of missing, always, never");
+    CHECK(refusal({"--pull", "sometimes", "nginx"}) == "option '--pull': 'sometimes' is none of missing, always, never, newer");
     CHECK(refusal({"--userns=root", "nginx"}).find("'root' is none of host, keep-id, auto") != std::string::npos);
     CHECK(refusal({"-p", "99999:80", "nginx"}).find("option '-p': ") == 0);
     CHECK(refusal({"--network", "bogus", "nginx"}).find("option '--network': ") == 0);
