@@ -189,6 +189,7 @@ Result<std::optional<UniqueFd>> find_init(ContainerRecord const& record) {
 Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord const& record) {
     auto const status = TRY(directory.status_of(record));
     auto const kept = stat_file(directory.path());
+    auto const owner = kept ? name_of_user(kept.value().st_uid) : Result<std::string>(kept.error());
     Json annotations = Json::object();
     for (auto const& [key, value] : record.annotations) annotations.set(key, value);
     Json shown;
@@ -200,7 +201,7 @@ Result<Json> shown_state(ContainerDirectory const& directory, ContainerRecord co
         .set("rootfs", record.rootfs)
         .set("created", record.created)
         .set_unless_empty("annotations", std::move(annotations))
-        .set("owner", kept ? TRY(name_of_user(kept.value().st_uid)) : std::string());
+        .set("owner", owner ? owner.value() : std::string());
     return shown;
 }
 

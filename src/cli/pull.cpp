@@ -18,7 +18,7 @@ constexpr Option pull_table[] = {
     {"authfile", 0, "file", "Read the registry's login from this file", set_pull::text<&PullOptions::credentials_file>, offers_files},
     {"creds", 0, "user:password", "Log in so, for this once", set_pull::parsed<&PullOptions::credentials, parse_credentials>},
     {"platform", 0, "string", "Pull the image for this platform, such as linux/arm64", set_pull::text<&PullOptions::platform>},
-    {"policy", 0, "string", "When to ask the registry: always (default), when the image is missing here, never, or newer (what is here serves when none answers)", set_pull::text<&PullOptions::policy>,
+    {"policy", 0, "string", "When to ask the registry: always (default), when the image is missing here, never, or newer (what is here serves when it cannot be had)", set_pull::text<&PullOptions::policy>,
      "always missing never newer"},
     {"quiet", 'q', "", "Suppress verbose output", set_pull::flag<&PullOptions::quiet>},
     {"signature-policy", 0, "file", "The policy that says what is taken, instead of policy.json", set_pull::text<&PullOptions::policy_file>, offers_files},

@@ -55,7 +55,7 @@ constexpr Option pull_options[] = {
     {"authfile", 0, "file", "Read the login from this file", ToPull::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
     {"creds", 0, "user:password", "Log in so, for this once", ToPull::parsed<&PullWords::credentials, parse_credentials>},
     {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", ToPull::parsed<&PullWords::platform, image::parse_platform>},
-    {"policy", 0, "string", "When to ask the registry: always (default), when the image is missing here, never, or newer (what is here serves when none answers)", ToPull::parsed<&PullWords::policy, parse_policy>, "always missing never newer"},
+    {"policy", 0, "string", "When to ask the registry: always (default), when the image is missing here, never, or newer (what is here serves when it cannot be had)", ToPull::parsed<&PullWords::policy, parse_policy>, "always missing never newer"},
     {"quiet", 'q', "", "Print only the image's name", ToPull::flag<&PullWords::quiet>},
     {"report-fd", 0, "number", "Write the image's name to this descriptor, or why it failed, for a caller who tells it", ToPull::parsed<&PullWords::report_fd, parse_descriptor>},
     {"signature-policy", 0, "file", "The policy that says what is taken, instead of policy.json", ToPull::parsed<&PullWords::policy_file, HostPath::absolute>, offers_files},

@@ -46,14 +46,18 @@ Result<store::Image> get_image(Installation const& here, ContainerOptions const&
             return Error::of(ENOENT, "image '{}' is not in the local store, and --pull=never forbids to get it; pull it (bolt pull {})", options.image, options.image);
     }
     (void)TRY(image::Reference::parse(options.image)); // a bad name is told before a program is started for it
-    auto const name = TRY(pull(here, options));
+    auto const pulled = pull(here, options);
+    // An image that is here and goes by its id has no name to ask for.
+    if (!pulled && options.pull == PullPolicy::newer)
+        if (auto found = TRY(store::find_image_by_text(here.layout, options.image)); found && TRY(has_wanted_platform(*found, options.platform))) return std::move(*found);
+    auto const name = TRY(pulled);
     if (auto found = TRY(store::find_image_by_text(here.layout, name))) return std::move(*found);
     return Error::of(ENOENT, "image '{}' was pulled, but is not in the local store; it may have been removed at the same time: try again", options.image);
 }
 
 std::vector<std::string> warn_of_platform(store::Image const& image, std::string_view name) {
     auto const ours = image::platform_of_host();
-    if (image.platform.architecture.empty() || image::distance(ours, image::normalised(image.platform))) return {};
+    if (image.platform.architecture.empty() || image::normalised(image.platform).architecture == ours.architecture) return {};
     return {fmt::format("image '{}' is for {} and this machine is {}: its programs may not run here (--platform {} says that it is meant)", name, image.platform.text(), ours.text(), image.platform.text())};
 }
 

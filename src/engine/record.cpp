@@ -63,11 +63,19 @@ Error damaged(std::string_view id, std::string_view how) {
 }
 
 Result<Record> parse_file(std::string_view text) {
-    auto const [line, rest, has_options] = cut(text, '\n');
-    auto const [options, request, has_request] = cut(rest, '\n');
-    auto record = TRY(parse_record(TRY(Json::parse(line))));
-    if (!has_request || request.empty()) return Error::of(EINVAL, "what its monitor is told is missing");
-    record.options = options;
+    auto const [line, rest, has_rest] = cut(text, '\n');
+    auto const document = TRY(Json::parse(line));
+    auto record = TRY(parse_record(document));
+    auto [options, request, has_request] = cut(rest, '\n');
+    // Containers that were made before the options had a line of their own.
+    if (auto const* const within = document.find("options")) {
+        record.options = within->dump();
+        if (auto const* const mounts = within->find("Mounts")) record.mounts = *mounts;
+        request = rest;
+    } else {
+        record.options = options;
+    }
+    if (request.empty()) return Error::of(EINVAL, "what its monitor is told is missing");
     record.request = request;
     return record;
 }

@@ -60,10 +60,10 @@ public:
     // Moves the calling process, which has one thread. On version 1 it costs a tenth of add(): the kernel lets a thread move itself
     // through "tasks" without waiting until no process of the host is being forked or ended.
     Result<void> enter() const;
-    // Version 2: lets a user divide it, cgroups(7), delegation.
-    Result<void> give_to(uid_t user) const;
     // The same, where only the part of it that `member` is in takes processes.
     Result<void> enter_beside(pid_t member) const;
+    // Version 2: lets a user divide it, cgroups(7), delegation.
+    Result<void> give_to(uid_t user) const;
     std::vector<pid_t> members() const; // of the first tree, sub-cgroups included
     // Stops every process of it, and lets them go on: cgroup.freeze, or on v1 the freezer's tree, which the members enter when they
     // are frozen first. ETIMEDOUT when one cannot be stopped. ENOTSUP when the container has no cgroup of its own.

@@ -100,7 +100,7 @@ Result<void> move_interfaces(spec::Linux const& section, pid_t init) {
 // What init may need from outside before it goes on.
 Result<void> place_init(CreateRequest const& request, Created const& created, InitPlan const& plan) {
     if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings"));
-    if (created.cgroup.exists() && !created.cgroup.birthplace().is_open() && !plan.entered.exists()) TRY(enter_cgroup(request, created));
+    if (created.cgroup.exists() && !created.cgroup.birthplace().is_open() && !plan.cgroup_to_enter.exists()) TRY(enter_cgroup(request, created));
     TRY(enter_rdt_class(created.rdt.entered, created.init.pid()).while_doing("linux.intelRdt"));
     TRY(move_interfaces(request.spec->linux_, created.init.pid()).while_doing("linux.netDevices"));
     return plan.waits_to_be_placed ? created.start.send(word_go) : Result<void>();
@@ -173,10 +173,11 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::op
     // Nobody can be born where no process may be made.
     if (spec.linux_.resources.pids_limit == 0) created.cgroup.use_no_birthplace();
     bool const is_born_outside = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
-    if (is_born_outside && !scope) plan.entered = Cgroup::adopt(created.cgroup.directories());
+    // By itself it is quick, but in a user namespace it has no privilege over the group's files.
+    if (is_born_outside && !scope && !plan.has_user_namespace) plan.cgroup_to_enter = Cgroup::adopt(created.cgroup.directories());
     // Moving another process between cgroups takes the kernel long: init goes on meanwhile, unless its cgroup is what a namespace
     // begins at, or it starts processes.
-    bool const is_moved = is_born_outside && !plan.entered.exists();
+    bool const is_moved = is_born_outside && !plan.cgroup_to_enter.exists();
     plan.waits_to_be_placed = plan.namespaces.makes(namespace_flag::user) || !spec.linux_.net_devices.empty() || spec.linux_.intel_rdt ||
                               (is_moved && (plan.namespaces.makes(namespace_flag::cgroup) || !spec.hooks.create_container.empty()));
     return plan;

@@ -197,7 +197,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     if (request.dies_with_parent) TRY(set_parent_death_signal(SIGKILL));
     // Who is in the container already, or comes before the exec, could reach the host's files through this process (CVE-2016-9962).
     if (!plan.has_user_namespace) TRY(set_not_dumpable());
-    TRY(plan.entered.enter());
+    TRY(plan.cgroup_to_enter.enter().while_doing("enter the container's cgroup"));
     if (plan.waits_to_be_placed) TRY(await_word(channel, word_go));
     TRY(join_namespaces(plan, proc));
     // Not before: of a process that is not dumpable its own user may not write /proc/self/timens_offsets.

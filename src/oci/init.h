@@ -32,7 +32,7 @@ struct InitPlan {
     std::vector<Join> joined;    // namespaces that exist already
     UniqueFd start_listener;     // the start socket
     HookOutput hook_output;      // of hooks that init runs: the files are the host's
-    Cgroup entered; // what init moves itself into, if it exists
+    Cgroup cgroup_to_enter; // by init itself, if it exists
     bool waits_to_be_placed = false;
     bool has_user_namespace = false;
     bool limited_from_outside = false; // the runtime has privileges that the new user namespace has not

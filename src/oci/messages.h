@@ -3,8 +3,8 @@
 //     runtime                      init                                      tenant (exec)
 //       │ clone                       │                                         │
 //       ├──────────────────────────►  │                                         │
-//       │ go ──────────────────────►  │ (when ids must be mapped or a cgroup    │
-//       │                             │  of version 1 entered first)            │
+//       │ go ──────────────────────►  │ (when ids must be mapped, or others     │
+//       │                             │  move it: a systemd scope, resctrl)     │
 //       │                             │ mounts                                  │
 //       │ ◄──────── runtime hooks ──  │ (with prestart, createRuntime hooks)    │
 //       │ hooks                       │                                         │

@@ -197,14 +197,16 @@ Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
         auto const name = membership.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
         auto const* const group = find_own_group(step, membership);
         if (!group) continue;
-        trees.emplace_back(name, TRY(step.own_namespace ? make_cgroup_tree(controllers, step.attributes.set) : Mount::copy(*group, Depth::top)));
+        auto tree = TRY(step.own_namespace ? make_cgroup_tree(controllers, step.attributes.set) : Mount::copy(*group, Depth::top));
+        if (!step.own_namespace) TRY(tree.set(step.attributes, Depth::top)); // before anything is attached: it may be refused
+        trees.emplace_back(name, std::move(tree));
     }
     TRY(place.attach(target));
     for (auto const& [name, tree] : trees) {
         if (mkdirat(place.top().number(), name.c_str(), 0755) < 0) return Error::from_errno("make the mount point '{}'", name);
         TRY(tree.attach(place.top(), name));
     }
-    return place.set(step.attributes, step.own_namespace ? Depth::top : Depth::recursive);
+    return place.set(step.attributes, Depth::top);
 }
 
 Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
@@ -248,7 +250,7 @@ Result<void> bind_device(MakeDevice const& step, Root const& root, std::vector<s
 }
 
 // Of devices and links, which come in rows: the same directory is looked up once in a row.
-class Parent {
+class LastDirectory {
 public:
     Result<FdRef> of(RootPath const& path, Root const& root) {
         auto parent = path.parent();
@@ -264,9 +266,9 @@ private:
     UniqueFd directory_;
 };
 
-Result<void> make_device(MakeDevice const& step, Root const& root, Parent& parents, std::vector<std::string>& warnings) {
+Result<void> make_device(MakeDevice const& step, Root const& root, LastDirectory& last, std::vector<std::string>& warnings) {
     if (step.target.is_top()) return Error::of(EINVAL, "device '{}' has no name", step.device.path);
-    auto const parent = TRY(parents.of(step.target, root));
+    auto const parent = TRY(last.of(step.target, root));
     std::string const name(step.target.name());
     mode_t const mode = step.device.file_mode.value_or(0666);
     auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
@@ -285,8 +287,8 @@ Result<void> make_device(MakeDevice const& step, Root const& root, Parent& paren
     return {};
 }
 
-Result<void> make_link(MakeLink const& step, Root const& root, Parent& parents) {
-    auto const parent = TRY(parents.of(step.path, root));
+Result<void> make_link(MakeLink const& step, Root const& root, LastDirectory& last) {
+    auto const parent = TRY(last.of(step.path, root));
     std::string const name(step.path.name());
     if (symlinkat(step.target.c_str(), parent.number(), name.c_str()) == 0) return {};
     if (errno != EEXIST) return Error::from_errno("make link '{}'", step.path);
@@ -340,12 +342,12 @@ struct Perform {
     Root const& root;
     Sources const& sources;
     std::vector<std::string>& warnings;
-    Parent& parents;
+    LastDirectory& last;
     Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root, warnings).while_doing("mount {} on '{}'", step.type, step.target); }
     Result<void> operator()(BindMount const& step) const { return bind(step, root, sources, warnings).while_doing("bind '{}' on '{}'", step.source, step.target); }
     Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
-    Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, parents, warnings); }
-    Result<void> operator()(MakeLink const& step) const { return make_link(step, root, parents); }
+    Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, last, warnings); }
+    Result<void> operator()(MakeLink const& step) const { return make_link(step, root, last); }
     Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
     Result<void> operator()(SealFilesystem const& step) const { return seal(step, root).while_doing("make '{}' read-only", step.path); }
     Result<void> operator()(Remount const& step) const { return remount(step, root, warnings).while_doing("remount '{}'", step.target); }
@@ -355,12 +357,12 @@ struct Perform {
 } // namespace
 
 Result<void> perform(std::vector<MountStep> const& steps, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
-    Parent parents;
+    LastDirectory last;
     for (auto const& step : steps) {
         // What is mounted may hide the directory that is known.
         bool const mounts = !std::holds_alternative<MakeDevice>(step) && !std::holds_alternative<MakeLink>(step);
-        if (mounts) parents = Parent();
-        TRY(std::visit(Perform{root, sources, warnings, parents}, step));
+        if (mounts) last = LastDirectory();
+        TRY(std::visit(Perform{root, sources, warnings, last}, step));
     }
     return {};
 }

@@ -59,8 +59,8 @@ template <class Value> Result<Value> explain_full(Result<Value> outcome, Layout 
 // To the trash by one rename, so that nobody sees half of it, and deleted there. What is not there is no error.
 Result<void> remove_by_rename(Layout const& layout, HostPath const& what);
 
-// Of containers/ID/config.json the record, a JSON object in the first line. The second is what the container's monitor is told: it is
-// the larger one, and a list of many containers needs none of it.
+// Of containers/ID/config.json the record, a JSON object in the first line. The others are how it was asked for and what its monitor is
+// told: they are the larger ones, and a list of many containers needs none of them.
 std::string_view record_line(std::string_view contents);
 
 // What VERSION says.

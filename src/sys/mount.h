@@ -48,7 +48,7 @@ public:
     Result<void> map_ids(FdRef user_namespace, Depth depth) const;
     // Onto what `target` (O_PATH) refers to.
     Result<void> attach(FdRef target) const;
-    // Onto a name in a directory that nobody else can change: a link is followed.
+    // Onto a name in a directory; a link is not followed.
     Result<void> attach(FdRef directory, std::string const& name) const;
     // Onto the root directory of the calling process, whose look-ups go on below it: no directory is needed to mount on, and
     // only enter_root_for_good makes it visible.

@@ -155,9 +155,12 @@ Result<Pulled> pull(store::Layout const& layout, image::Reference const& referen
     if (local && options.policy != PullPolicy::newer) return as_pulled(*local);
     if (options.policy == PullPolicy::never) return Error::of(ENOENT, "image '{}' is not in the local store, and the pull policy 'never' forbids to get it; pull it (bolt pull {})", reference.text(), reference.text());
     for (auto const& error : store::sweep(layout, store::Layers::stay)) progress.warn(fmt::format("clean up the store: {}, ignoring", error.text()));
-    if (source.shipped) return store::explain_full(take_shipped(layout, source, options, wanted, progress), layout);
-    auto const policy = TRY(Policy::load(options.policy_file));
-    auto pulled = pull_any(layout, reference, names, {registries, policy, options, wanted, progress});
+    auto const take_asked = [&]() -> Result<Pulled> {
+        if (source.shipped) return take_shipped(layout, source, options, wanted, progress);
+        auto const policy = TRY(Policy::load(options.policy_file));
+        return pull_any(layout, reference, names, {registries, policy, options, wanted, progress});
+    };
+    auto pulled = take_asked();
     if (pulled || !local || pulled.error().is(ECANCELED)) return store::explain_full(std::move(pulled), layout);
     progress.warn(fmt::format("{}; the image that is here serves", pulled.error().text()));
     return as_pulled(*local);

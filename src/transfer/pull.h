@@ -24,7 +24,7 @@ enum class PullPolicy {
     always,
     missing, // here
     never,   // ENOENT when it is not here
-    newer,   // as always, but what is here serves when no registry answers
+    newer,   // as always, but what is here serves when it cannot be had
 };
 
 struct PullOptions {

@@ -413,6 +413,21 @@ def test_a_damaged_record_can_be_removed(bolt):
     assert bolt.entries("containers") == [] and bolt.entries("names") == []
 
 
+def test_a_record_of_before_is_read(bolt):
+    """Its options were in its first line."""
+    bolt.ok("create", "--name", "old", "--network", "none", "-v", "/srv:/srv", IMAGE, "echo", "runs")
+    path = f"{bolt.store}/containers/{bolt.inspect('old', '{{.Id}}')}/config.json"
+    with open(path, encoding="ascii") as file:
+        record, options, request = file.read().split("\n")
+    first = json.loads(record)
+    first["options"] = {**json.loads(options), "Mounts": first.pop("mounts")}
+    with open(path, "w", encoding="ascii") as file:
+        file.write(f"{json.dumps(first)}\n{request}")
+    assert bolt.ok("ps", "-a", "--filter", "volume=/srv", "--format", "{{.Names}} {{.Mounts}}") == "old /srv"
+    assert json.loads(bolt.inspect("old", "{{json .Config.Cmd}}")) == ["echo", "runs"] and bolt.ok("start", "-a", "old") == "runs"
+    bolt.ok("rm", "old")
+
+
 def test_a_pull_ends_with_the_run_that_wants_it(bolt):
     """Nobody is left who waits for the image, and a pipe that it holds would keep its reader waiting."""
     registry = ScriptedRegistry()

@@ -163,6 +163,18 @@ def test_pull_policy_never(bolt):
     assert done.code == 125 and "localhost:1/nothing" in done.err and "--pull" in done.err
 
 
+def test_pull_policy_newer_takes_what_is_here_when_nobody_answers(bolt):
+    identity = bolt.ok("images", "-q", "--no-trunc", IMAGE)
+    bolt.ok("tag", IMAGE, "localhost:1/own:1")
+    try:
+        done = bolt("run", "--rm", "--pull", "newer", "--network", "none", "localhost:1/own:1", "echo", "runs")
+        assert (done.code, done.out) == (0, "runs\n") and "the image that is here serves" in done.err, done
+        assert bolt.ok("run", "--rm", "--pull", "newer", "--network", "none", identity, "echo", "runs").endswith("runs")
+        assert bolt("run", "--rm", "--pull", "newer", "--network", "none", "localhost:1/other:1", "true").code == 125
+    finally:
+        bolt.ok("rmi", "localhost:1/own:1")
+
+
 def test_a_name_is_taken_once(bolt):
     bolt.ok("create", "--name", "single", IMAGE, "true")
     holder = bolt.inspect("single", "{{.Id}}")
