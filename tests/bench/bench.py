@@ -122,12 +122,12 @@ for turn in range(turns):
 
     def beside(self, name, peer, words, target):
         """`words` makes the commands of a turn from a runtime's own. Each turn after a rest, then one right after the other."""
-        for how, wanted, rest in (("", target, self.REST), (", without rest", "-", 0)):
+        for how, rest in (("", self.REST), (", without rest", 0)):
             ours, theirs = [], []
             for _ in range(5):
                 ours += self.turns(words(self.oci_words()), rest=rest)
                 theirs += self.turns(words([shutil.which(peer), "--root", os.path.join(self.state, peer)]), rest=rest)
-            self.row(name + how, ours, theirs, wanted)
+            self.row(name + how, ours, theirs, target)
 
     def floor(self, bundle):
         """bolt-oci against a C program that makes the same kernel calls and nothing else."""
