@@ -5,9 +5,10 @@
 namespace bolt {
 
 Error Error::from_code(int code, std::string message) {
-    char buffer[128];
+    // Not strerror(3), which looks for a translation each time.
+    char const* const words = strerrordesc_np(code);
     message += ": ";
-    message += strerror_r(code, buffer, sizeof buffer);
+    message += words ? words : fmt::format("error {}", code);
     return Error(code, std::move(message));
 }
 

@@ -14,9 +14,9 @@ constexpr std::size_t deepest = 64;
 
 // Builds the tree from yajl's events. `open` holds the containers that are not closed yet, innermost last.
 struct Builder {
+    static constexpr std::size_t few = 4; // what most objects and arrays have at most
     Json root;
     std::vector<Json> open;
-    std::vector<std::string> keys;
     int failure = 0;
     std::string reason;
 
@@ -25,20 +25,19 @@ struct Builder {
         reason = std::move(why);
         return false;
     }
-    bool add(Json value) {
+    bool add(Json&& value) {
         if (open.empty()) {
             root = std::move(value);
-            return true;
-        }
-        if (auto* const object = open.back().find_object()) {
-            object->emplace_back(std::move(keys.back()), std::move(value));
-            keys.pop_back();
+        } else if (auto* const object = open.back().find_object()) {
+            object->back().second = std::move(value);
         } else {
-            open.back().find_array()->push_back(std::move(value));
+            auto& array = *open.back().find_array();
+            if (array.empty()) array.reserve(few);
+            array.push_back(std::move(value));
         }
         return true;
     }
-    bool begin(Json container) {
+    bool begin(Json&& container) {
         if (open.size() == deepest) return refuse(ELOOP, fmt::format("nested deeper than {} levels", deepest));
         open.push_back(std::move(container));
         return true;
@@ -50,11 +49,15 @@ struct Builder {
         return add(std::move(done));
     }
     bool key(std::string_view name) {
-        keys.emplace_back(name);
+        auto& object = *open.back().find_object();
+        if (object.empty()) object.reserve(few);
+        object.emplace_back(name, Json());
         return true;
     }
-    // At the end of an object, sorted: a hostile one may have a hundred thousand.
     bool has_each_key_once(Json::Object const& object) {
+        auto const is_twice = [&](auto const& member) { return std::ranges::count(object, member.first, &Json::Member::first) > 1; };
+        if (object.size() <= few && std::ranges::none_of(object, is_twice)) return true;
+        // Sorted: a hostile one may have a hundred thousand.
         std::vector<std::string_view> names;
         names.reserve(object.size());
         for (auto const& [name, value] : object) names.emplace_back(name);

@@ -20,22 +20,22 @@ public:
 
     // Captures errno before it formats: "{message}: {strerror}".
     template <typename... Args>
-    static Error from_errno(fmt::format_string<Args...> message, Args&&... args) {
+    [[gnu::cold]] static Error from_errno(fmt::format_string<Args...> message, Args&&... args) {
         int const code = errno;
         return from_code(code, fmt::format(message, std::forward<Args>(args)...));
     }
     // The same for a code that is held already, as a positive errno value.
-    static Error from_code(int code, std::string message);
+    [[gnu::cold]] static Error from_code(int code, std::string message);
 
     template <typename... Args>
-    static Error of(int code, fmt::format_string<Args...> message, Args&&... args) {
+    [[gnu::cold]] static Error of(int code, fmt::format_string<Args...> message, Args&&... args) {
         return Error(code, fmt::format(message, std::forward<Args>(args)...));
     }
 
     int code() const { return code_; }
     bool is(int code) const { return code_ == code; }
     std::string const& text() const { return text_; }
-    void prefix(std::string_view context);
+    [[gnu::cold]] void prefix(std::string_view context);
 
 private:
     int code_;

@@ -24,6 +24,7 @@ bool is_utf8(std::string_view text) {
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
     if (text.empty()) return parts;
+    parts.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), separator)) + 1);
     for (;;) {
         auto const at = text.find(separator);
         parts.push_back(text.substr(0, at));

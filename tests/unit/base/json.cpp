@@ -19,6 +19,8 @@ TEST_CASE("syntax errors name line and column") {
 
 TEST_CASE("a key given twice is refused: two readers would disagree on which holds") {
     CHECK(Json::parse(R"({"a":1,"a":2})").error().text() == "not usable JSON: key 'a' is there twice");
+    CHECK(Json::parse(R"({"a":1,"b":2,"c":3,"d":4,"e":{"b":1},"b":6})").error().text() == "not usable JSON: key 'b' is there twice");
+    CHECK(Json::parse(R"({"a":{"a":[{"a":1},{"a":2}]},"b":{"a":1}})").ok());
 }
 
 TEST_CASE("nesting is limited") { CHECK(Json::parse(std::string(1000, '[')).error().is(ELOOP)); }
