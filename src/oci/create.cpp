@@ -131,12 +131,8 @@ Result<void> follow_init(CreateRequest const& request, Created& created) {
             created.warnings.push_back(message->bytes.substr(word_warning.size()));
         } else if (message->bytes == word_console && message->descriptors.size() == 1) {
             created.console = std::move(message->descriptors.front());
-        } else if (message->bytes.size() == sizeof(Report)) {
-            Report report{};
-            std::memcpy(&report, message->bytes.data(), sizeof report);
-            report.text[sizeof report.text - 1] = '\0';
-            if (report.verdict == Report::Verdict::failure) return Error(report.code, report.text);
-            return {};
+        } else if (auto reported = parse_report(message->bytes)) {
+            return *std::move(reported);
         } else {
             return Error::of(EPROTO, "init said something that is not in the protocol");
         }

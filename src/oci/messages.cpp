@@ -12,12 +12,8 @@ Result<void> await_word(Channel const& channel, std::string_view word) {
 }
 
 Result<void> read_report(std::string_view message) {
-    Report report{};
-    if (message.size() != sizeof report) return Error::of(EPROTO, "the container's process said something that is not in the protocol");
-    std::memcpy(&report, message.data(), sizeof report);
-    report.text[sizeof report.text - 1] = '\0';
-    if (report.verdict == Report::Verdict::failure) return Error(report.code, report.text);
-    return {};
+    auto const reported = parse_report(message);
+    return reported ? *reported : Error::of(EPROTO, "the container's process said something that is not in the protocol");
 }
 
 Result<void> await_execution(Channel const& channel) {

@@ -1,6 +1,8 @@
 #include "sys/channel.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -80,18 +82,37 @@ Result<std::optional<Channel::Message>> Channel::receive() const {
     return std::optional(std::move(received));
 }
 
+namespace {
+// Begins with what no other message does.
+struct Report {
+    std::uint64_t mark;
+    int failed, code; // errno space
+    char text[2048];
+};
+constexpr std::uint64_t report_mark = 0x74726f7065720a00; // not text
+constexpr std::size_t report_head = offsetof(Report, text);
+} // namespace
+
 Result<void> send_report(Channel const& channel, Result<void> const& outcome) {
-    Report report{};
-    if (!outcome) {
-        report.verdict = Report::Verdict::failure;
-        report.code = outcome.error().code();
-        auto const& text = outcome.error().text();
-        std::memcpy(report.text, text.data(), std::min(text.size(), sizeof report.text - 1));
-    }
-    std::string_view const bytes{reinterpret_cast<char const*>(&report), sizeof report};
+    Report report; // NOLINT(cppcoreguidelines-pro-type-member-init): only what is written is sent
+    report.mark = report_mark;
+    report.failed = outcome ? 0 : 1;
+    report.code = outcome ? 0 : outcome.error().code();
+    std::size_t length = report_head;
+    if (!outcome) length += outcome.error().text().copy(report.text, sizeof report.text);
+    std::string_view const bytes{reinterpret_cast<char const*>(&report), length};
     auto sent = channel.send(bytes);
     // The container's filter may have taken sendmsg(2) away by now.
     return sent || sent.error().is(EPIPE) ? std::move(sent) : write_all(channel.fd(), bytes);
+}
+
+std::optional<Result<void>> parse_report(std::string_view message) {
+    Report report{};
+    if (message.size() < report_head) return std::nullopt;
+    std::memcpy(&report, message.data(), report_head);
+    if (report.mark != report_mark) return std::nullopt;
+    if (report.failed == 0) return Result<void>();
+    return Result<void>(Error(report.code, std::string(message.substr(report_head))));
 }
 
 Result<void> receive_report(Channel const& channel, Process& child, std::string_view doing) {
@@ -100,12 +121,8 @@ Result<void> receive_report(Channel const& channel, Process& child, std::string_
         auto const ended = TRY(child.wait());
         return Error::of(ECHILD, "the child {} while it was to {}", ended.text(), doing);
     }
-    Report report{};
-    if (message->bytes.size() != sizeof report) return Error::of(EPROTO, "a malformed report from a child that was to {}", doing);
-    std::memcpy(&report, message->bytes.data(), sizeof report);
-    report.text[sizeof report.text - 1] = '\0';
-    if (report.verdict == Report::Verdict::failure) return Error(report.code, report.text);
-    return {};
+    auto const reported = parse_report(message->bytes);
+    return reported ? *reported : Error::of(EPROTO, "a malformed report from a child that was to {}", doing);
 }
 
 int run_child(Channel const& channel, std::function<Result<void>()> const& work) noexcept {

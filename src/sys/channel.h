@@ -41,14 +41,11 @@ private:
     UniqueFd socket_;
 };
 
-// What a child says about a stage of its work. Plain bytes: the child may be between fork and exec.
-struct Report {
-    enum class Verdict : int { success, failure };
-    Verdict verdict;
-    int code;        // errno space, with failure
-    char text[2048]; // NUL-terminated, with failure
-};
+// What a child says about a stage of its work: that it is done, or the error, its text cut after 2 KiB. Allocates nothing: the
+// child may be under a filter that forbids it.
 Result<void> send_report(Channel const& channel, Result<void> const& outcome);
+// The outcome that a message reports; none for any other message.
+std::optional<Result<void>> parse_report(std::string_view message);
 // Waits for a report. The child's failure is this call's error. Silence is one too: the child is reaped and the error
 // says how it ended ("the child was killed by SIGABRT while {doing}").
 Result<void> receive_report(Channel const& channel, Process& child, std::string_view doing);

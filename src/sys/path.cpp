@@ -1,5 +1,6 @@
 #include "sys/path.h"
 
+#include <algorithm>
 #include <climits>
 
 #include <unistd.h>
@@ -8,11 +9,24 @@
 
 namespace bolt {
 
+namespace {
+// The next component that says something, taken off the text; "" after the last. Without a list of all of them: paths are read for
+// every mount of a container and every entry of an archive.
+std::string_view take_component(std::string_view& text) {
+    while (!text.empty()) {
+        auto const component = text.substr(0, text.find('/'));
+        text.remove_prefix(std::min(component.size() + 1, text.size()));
+        if (!component.empty() && component != ".") return component;
+    }
+    return {};
+}
+} // namespace
+
 Result<HostPath> HostPath::parse(std::string_view text) {
     if (!text.starts_with('/') || text.find('\0') != text.npos) return Error::of(EINVAL, "'{}' is not an absolute path", text);
     std::string clean;
-    for (auto const component : split(text, '/')) {
-        if (component.empty() || component == ".") continue;
+    clean.reserve(text.size());
+    for (auto component = take_component(text); !component.empty(); component = take_component(text)) {
         clean += '/';
         clean += component;
     }
@@ -46,12 +60,13 @@ enum class DotDot { refuse, climb };
 Result<std::vector<std::string>> split_components(std::string_view text, DotDot dot_dot) {
     if (text.find('\0') != text.npos) return Error::of(EINVAL, "a path with a NUL character in it");
     std::vector<std::string> components;
-    for (auto const component : split(text, '/')) {
-        if (component.empty() || component == ".") continue;
+    components.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '/')) + 1);
+    auto const whole = text;
+    for (auto component = take_component(text); !component.empty(); component = take_component(text)) {
         if (component != "..")
             components.emplace_back(component);
         else if (dot_dot == DotDot::refuse)
-            return Error::of(EINVAL, "path '{}' has '..' in it", text);
+            return Error::of(EINVAL, "path '{}' has '..' in it", whole);
         else if (!components.empty())
             components.pop_back();
     }
