@@ -15,7 +15,10 @@
 
 namespace bolt::oci {
 
-HostPath cgroup_top() { return HostPath::parse("/sys/fs/cgroup").value(); }
+HostPath const& cgroup_top() {
+    static auto const top = HostPath::parse("/sys/fs/cgroup").value();
+    return top;
+}
 
 CgroupVersion cgroup_version() {
     struct statfs status {};
@@ -171,18 +174,22 @@ bool is_cgroup_tree(HostPath const& top) {
 }
 } // namespace
 
-Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected) {
+Result<bool> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected) {
     auto const tree_top = top_of(tree);
-    bool const is_tree = is_cgroup_tree(tree_top);
-    if (is_tree && mkdir(directory.c_str(), 0755) == 0) return {}; // a new one has nobody in it
+    // Below its top there are directories only where a tree is.
+    bool is_tree = directory.parent() != tree_top || is_cgroup_tree(tree_top);
+    if (is_tree && mkdir(directory.c_str(), 0755) == 0) return true; // a new one has nobody in it
+    is_tree = is_tree && is_cgroup_tree(tree_top);
     // Whoever removes a container kills what is in its cgroup.
     if (std::vector<pid_t> strangers; collect_processes(directory, strangers), std::erase(strangers, expected), !strangers.empty())
         return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
     auto const first = std::ranges::find_if(settings, [&](auto const& setting) { return belongs_to(setting, tree); });
+    if (!is_tree && first == settings.end()) return false;
     auto const field = first == settings.end() ? std::string("linux.cgroupsPath") : fmt::format("resources.{}", first->field);
     if (!is_tree)
         return Error::of(ENOTSUP, "{}: this host has no cgroup tree of the controller '{}' at '{}'", field, tree, tree_top);
-    return make_directories(directory, 0755).while_doing("{}", field);
+    TRY(make_directories(directory, 0755).while_doing("{}", field));
+    return true;
 }
 
 namespace {

@@ -14,7 +14,7 @@
 
 namespace bolt::oci {
 
-HostPath cgroup_top(); // where all of them are mounted
+HostPath const& cgroup_top(); // where all of them are mounted
 CgroupTrees trees_of_host();
 // A tree is named by its controller of version 1, or "" for version 2's only one.
 HostPath top_of(std::string_view tree);
@@ -27,8 +27,9 @@ std::vector<std::string> trees_for(std::vector<CgroupSetting> const& settings, C
 enum class Caller { host_root, ordinary_user };
 Result<std::string> place(std::string_view wanted, std::string_view id, std::string_view tree, Caller caller);
 
-// Makes it, when nobody but `expected` is in it. EBUSY and ENOTSUP name the field.
-Result<void> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected = 0);
+// Makes it, when nobody but `expected` is in it; whether it was made: a tree that the host does not have is passed over where no
+// setting needs it. EBUSY and ENOTSUP name the field.
+Result<bool> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected = 0);
 // A new cpuset of v1 has neither CPUs nor memory nodes, and nobody can enter it: takes the parent's, all the way down.
 Result<void> inherit_cpuset(HostPath const& tree_top, HostPath const& directory);
 // v2: a controller's files appear in a cgroup when all its ancestors enable it for their children.

@@ -18,7 +18,7 @@ namespace {
 
 void add_counting_trees(std::vector<std::string>& trees) {
     for (std::string_view const name : {"memory", "cpu", "cpuacct", "blkio", "pids", "freezer"})
-        if (std::ranges::find(trees, name) == trees.end() && exists(top_of(name) / "cgroup.procs")) trees.emplace_back(name);
+        if (std::ranges::find(trees, name) == trees.end()) trees.emplace_back(name);
 }
 
 // Where systemd looks for the scope's processes: version 1's name=systemd, and on a hybrid host version 2's as well.
@@ -31,8 +31,7 @@ void add_all_trees(std::vector<std::string>& trees, std::vector<CgroupMembership
     for (auto const& membership : memberships) {
         if (std::ranges::any_of(trees, [&](std::string const& tree) { return membership.is_in(tree); })) continue;
         auto const name = membership.is_unified() ? std::string_view() : std::string_view(membership.controllers.front());
-        auto const tree = std::string(name.starts_with("name=") ? name.substr(5) : name);
-        if (exists(top_of(tree) / "cgroup.procs")) trees.push_back(tree);
+        trees.emplace_back(name.starts_with("name=") ? name.substr(5) : name);
     }
 }
 
@@ -67,17 +66,20 @@ Result<HostPlan> host_plan(CgroupRequest const& request) {
     if (plan.caller == Caller::ordinary_user) resources.devices.clear();
     plan.settings = TRY(plan_cgroup(resources, host));
     plan.device_rules = std::move(resources.devices);
-    auto trees = trees_for(plan.settings, plan.version);
+    auto const needed = trees_for(plan.settings, plan.version);
+    auto trees = needed;
     if (request.scope_holder && plan.version == CgroupVersion::v1) add_systemds_trees(trees);
     bool const is_host_root = plan.caller == Caller::host_root;
     if (plan.version == CgroupVersion::v1) {
         if (request.use == CgroupUse::counted || request.use == CgroupUse::in_every_tree) add_counting_trees(trees);
         if (request.use == CgroupUse::in_every_tree && is_host_root) add_all_trees(trees, TRY(own_cgroup_memberships()));
         // By which its processes are known.
-        if (trees.empty() && is_host_root && exists(top_of("freezer") / "cgroup.procs")) trees.emplace_back("freezer");
+        if (trees.empty() && is_host_root) trees.emplace_back("freezer");
     }
     for (auto& tree : trees) {
-        auto directory = TRY(HostPath::parse(top_of(tree).text() + TRY(place(request.path, request.id, tree, plan.caller))));
+        auto const path = place(request.path, request.id, tree, plan.caller);
+        if (!path && path.error().is(ENOENT) && std::ranges::find(needed, tree) == needed.end()) continue; // this host has no such tree
+        auto directory = TRY(HostPath::parse(top_of(tree).text() + TRY(path)));
         plan.directories.emplace_back(std::move(tree), std::move(directory));
     }
     return plan;
@@ -100,7 +102,7 @@ Result<void> write_device_rules(HostPlan const& plan) {
 Result<void> Cgroup::make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<CgroupSetting> const& settings) {
     auto const ancestors = request.scope_holder ? Ancestors::systemds : Ancestors::ours;
     for (auto const& [tree, directory] : wanted) {
-        TRY(make_directory_of_group(directory, tree, settings, request.scope_holder));
+        if (!TRY(make_directory_of_group(directory, tree, settings, request.scope_holder))) continue;
         directories_.push_back(directory);
         if (tree == "cpuset") TRY(inherit_cpuset(top_of(tree), directory));
         TRY(write_settings(directory, tree, settings, ancestors));

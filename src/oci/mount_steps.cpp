@@ -295,6 +295,35 @@ Result<void> make_link(MakeLink const& step, Root const& root, LastDirectory& la
     return {}; // the image brought its own
 }
 
+// What hides a masked path: an empty read-only directory, or the host's null device. Each is made when the first path needs it.
+class Masks {
+public:
+    Result<void> cover(FdRef there) {
+        if (S_ISDIR(TRY(stat_fd(there)).st_mode)) return cover_directory(there);
+        if (!null_.is_open()) null_ = TRY(open_null_device());
+        return TRY(Mount::copy(null_, Depth::top)).attach(there);
+    }
+
+private:
+    // One file system under all of them: nothing can be made in it, so a container moves nothing from one to another.
+    Result<void> cover_directory(FdRef there) {
+        if (empty_) return TRY(Mount::copy(empty_->top(), Depth::top)).attach(there);
+        empty_ = TRY(Mount::make("tmpfs", "tmpfs", {{"size", "0"}, {"nr_inodes", "1"}, {"mode", "555"}}, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+        return empty_->attach(there);
+    }
+
+    // Opened before anything of the container's could be in its place, and checked.
+    static Result<UniqueFd> open_null_device() {
+        auto null = TRY(open_file(TRY(HostPath::parse("/dev/null")), O_PATH));
+        auto const status = TRY(stat_fd(null));
+        if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3)) return Error::of(ENODEV, "/dev/null of the host is not the null device");
+        return null;
+    }
+
+    std::optional<Mount> empty_;
+    UniqueFd null_;
+};
+
 // Masked and read-only paths that do not exist are passed over, as the specification's users expect.
 Result<std::optional<UniqueFd>> find_path(Root const& root, RootPath const& path) {
     auto fd = root.open_path(path, O_PATH);
@@ -303,17 +332,9 @@ Result<std::optional<UniqueFd>> find_path(Root const& root, RootPath const& path
     return std::move(fd).error();
 }
 
-Result<void> mask(MaskPath const& step, Root const& root) {
+Result<void> mask(MaskPath const& step, Root const& root, Masks& masks) {
     auto const there = TRY(find_path(root, step.path));
-    if (!there) return {};
-    // One empty read-only tmpfs each: a shared one would let a container move things between them.
-    if (S_ISDIR(TRY(stat_fd(*there)).st_mode))
-        return TRY(Mount::make("tmpfs", "tmpfs", {{"size", "0"}, {"nr_inodes", "1"}, {"mode", "555"}}, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)).attach(*there);
-    // The host's own null device, opened before anything of the container's could be in its place, and checked.
-    auto const null = TRY(open_file(TRY(HostPath::parse("/dev/null")), O_PATH));
-    auto const status = TRY(stat_fd(null));
-    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3)) return Error::of(ENODEV, "/dev/null of the host is not the null device");
-    return TRY(Mount::copy(null, Depth::top)).attach(*there);
+    return there ? masks.cover(*there) : Result<void>();
 }
 
 Result<void> make_read_only(MakeReadOnly const& step, Root const& root) {
@@ -343,12 +364,13 @@ struct Perform {
     Sources const& sources;
     std::vector<std::string>& warnings;
     LastDirectory& last;
+    Masks& masks;
     Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root, warnings).while_doing("mount {} on '{}'", step.type, step.target); }
     Result<void> operator()(BindMount const& step) const { return bind(step, root, sources, warnings).while_doing("bind '{}' on '{}'", step.source, step.target); }
     Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
     Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, last, warnings); }
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root, last); }
-    Result<void> operator()(MaskPath const& step) const { return mask(step, root).while_doing("mask '{}'", step.path); }
+    Result<void> operator()(MaskPath const& step) const { return mask(step, root, masks).while_doing("mask '{}'", step.path); }
     Result<void> operator()(SealFilesystem const& step) const { return seal(step, root).while_doing("make '{}' read-only", step.path); }
     Result<void> operator()(Remount const& step) const { return remount(step, root, warnings).while_doing("remount '{}'", step.target); }
     Result<void> operator()(MakeReadOnly const& step) const { return make_read_only(step, root).while_doing("make '{}' read-only", step.path); }
@@ -358,11 +380,12 @@ struct Perform {
 
 Result<void> perform(std::vector<MountStep> const& steps, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
     LastDirectory last;
+    Masks masks;
     for (auto const& step : steps) {
         // What is mounted may hide the directory that is known.
         bool const mounts = !std::holds_alternative<MakeDevice>(step) && !std::holds_alternative<MakeLink>(step);
         if (mounts) last = LastDirectory();
-        TRY(std::visit(Perform{root, sources, warnings, last}, step));
+        TRY(std::visit(Perform{root, sources, warnings, last, masks}, step));
     }
     return {};
 }

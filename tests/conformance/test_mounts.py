@@ -187,6 +187,19 @@ def test_masked_paths_must_be_unreadable_and_read_only_paths_unwritable(bundle):
     assert done.stderr.count("Read-only file system") >= 2
 
 
+def test_every_masked_directory_is_empty_and_nothing_can_be_made_in_it(bundle):
+    for name in ("one", "two", "three"):
+        os.makedirs(f"{bundle.place}/rootfs/{name}/below")
+
+    def change(spec):
+        spec["root"]["readonly"] = False
+        spec["linux"]["maskedPaths"] = ["/one", "/two", "/three"]
+
+    done = bundle.run("sh", "-c", "for d in one two three; do ls -A /$d; mkdir /$d/x; stat -c %a /$d; done", change=change)
+    assert done.stdout == "555\n" * 3, done
+    assert done.stderr.count("Read-only file system") == 3, done
+
+
 def test_root_readonly_makes_the_root_read_only(bundle):
     assert "Read-only file system" in bundle.run("touch", "/data/x", change=lambda spec: spec["root"].update(readonly=True)).stderr
     assert bundle.run("touch", "/data/x", change=lambda spec: spec["root"].update(readonly=False)).returncode == 0
