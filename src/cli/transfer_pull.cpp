@@ -88,20 +88,24 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     auto options = TRY(options_from_settings());
     options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
     options.policy_file = words.policy_file ? words.policy_file : transfer::find_policy_file(); // whose home it is, is known out here
-    auto const entry = TRY(prepare_transfer(layout));
     options.platform = words.platform;
     options.policy = words.policy;
     options.registry.verify = words.verify;
     options.registry.credentials_file = words.credentials_file;
     options.registry.credentials = words.credentials;
     options.registry.stall_timeout = words.stall_timeout;
-    options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
     options.shipped_images = shipped;
     options.cancelled = is_interrupted;
     TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
-    auto const pulled = TRY(transfer::pull(layout, reference, options, progress));
-    if (words.report_fd) TRY(write_all(FdRef(*words.report_fd), pulled.reference.text()));
-    return print_outcome(pulled, words.quiet);
+    expect_interrupts();
+    auto pulled = transfer::find_unchanged(layout, reference, options, progress);
+    if (!pulled) {
+        auto const entry = TRY(prepare_transfer(layout));
+        options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
+        pulled = TRY(transfer::pull(layout, reference, options, progress));
+    }
+    if (words.report_fd) TRY(write_all(FdRef(*words.report_fd), pulled->reference.text()));
+    return print_outcome(*pulled, words.quiet);
 }
 
 int perform_pull(Command const& command, Words const& arguments) {

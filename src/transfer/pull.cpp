@@ -1,7 +1,10 @@
 #include "transfer/pull.h"
 
+#include <algorithm>
+
 #include "image/platform.h"
 #include "store/sweep.h"
+#include "sys/file.h"
 #include "transfer/commit.h"
 #include "transfer/oci_layout.h"
 #include "transfer/policy.h"
@@ -52,10 +55,12 @@ struct Answer {
     ResolvedImage image;
 };
 
+std::string tag_or_digest(image::Reference const& name) { return name.digest() ? name.digest()->text() : name.tag(); }
+
 Result<ResolvedImage> resolve_shipped(Source const& source, spec::ImagePlatform const& wanted) {
     auto const& name = source.reference;
     LayoutDocuments documents(*source.shipped, name.repository());
-    return resolve(documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted);
+    return resolve(documents, tag_or_digest(name), name.text(), wanted);
 }
 
 // How a name without a registry, and one with, comes to an image: what is the same for all that are tried.
@@ -67,16 +72,21 @@ struct Asking {
     Progress& progress;
 };
 
-Result<Answer> ask(Registries::Place const& place, image::Reference const& meant, Asking const& asking) {
-    auto const& [registries, policy, options, wanted, progress] = asking;
+RegistryOptions settings_for(Registries::Place const& place, PullOptions const& options, Progress& progress) {
     auto settings = options.registry;
     settings.cancelled = options.cancelled;
-    settings.say = [&said = progress](std::string const& text) { said.note(text); };
+    settings.say = [&progress](std::string const& text) { progress.note(text); };
     if (place.is_insecure) settings.verify = TlsVerify::no;
+    return settings;
+}
+
+Result<Answer> ask(Registries::Place const& place, image::Reference const& meant, Asking const& asking) {
+    auto const& [registries, policy, options, wanted, progress] = asking;
+    auto settings = settings_for(place, options, progress);
     auto registry = std::make_unique<Registry>(place.reference, Access::pull, std::move(settings));
     RegistryDocuments documents(*registry);
     auto const& name = place.reference;
-    auto resolved = TRY(resolve(documents, name.digest() ? name.digest()->text() : name.tag(), name.text(), wanted));
+    auto resolved = TRY(resolve(documents, tag_or_digest(name), name.text(), wanted));
     // Whoever has signed the index has signed every manifest that it names.
     image::Digest const digests[] = {resolved.repository, resolved.manifest};
     TRY(policy.admit(*registry, meant, std::span(digests).first(resolved.repository == resolved.manifest ? 1 : 2)));
@@ -120,17 +130,48 @@ Result<Pulled> take_shipped(store::Layout const& layout, Source const& source, P
     return take(layout, source, Answer{nullptr, std::move(resolved)}, options, progress);
 }
 
+void note_meaning(image::Reference const& asked, image::Reference const& name, Progress& progress) {
+    if (asked.was_short() || asked.is_shipped()) progress.note(fmt::format("the name has no registry: taking '{}'", name.text()));
+}
+
 // A name without a registry may mean several images: the first that is there.
 Result<Pulled> pull_any(store::Layout const& layout, image::Reference const& asked, std::vector<image::Reference> const& names, Asking const& asking) {
     ErrorList errors;
     for (auto const& name : names) {
-        if (asked.was_short() || asked.is_shipped()) asking.progress.note(fmt::format("the name has no registry: taking '{}'", name.text()));
+        note_meaning(asked, name, asking.progress);
         auto answer = ask_all(name, asking);
         if (answer) return take(layout, {name, std::nullopt}, answer.value(), asking.options, asking.progress);
         if (answer.error().is(ECANCELED)) return answer.error();
         errors.push_back(std::move(answer).error());
     }
     return Error::of(errors.front().code(), "{}", join_texts(errors));
+}
+
+// Whether a pull for this platform would choose just this image, and find all of it here.
+bool is_all_there(store::Layout const& layout, store::Image const& local, image::Reference const& name, spec::ImagePlatform const& wanted) {
+    if (local.references.empty() || local.references.front() != name.text() || !local.repository_digest) return false;
+    auto const distance = image::distance(wanted, local.platform);
+    // Of an index's images only the one that is for this platform itself is sure to be chosen again.
+    if (!distance || (*local.repository_digest != local.manifest && *distance != 0)) return false;
+    return std::ranges::all_of(local.layer_keys, [&](auto const& key) { return exists(layout.layer(key) / "fs") && exists(layout.layer(key) / "durable"); });
+}
+
+Result<std::optional<Pulled>> compare_with_registry(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
+    TRY(layout.require_known_version());
+    auto const source = TRY(choose_source(layout, reference, options));
+    if (source.shipped) return std::optional<Pulled>();
+    auto const registries = TRY(Registries::load(source.reference));
+    auto const name = TRY(registries.meanings_of(source.reference)).front();
+    auto const local = TRY(store::find_image(layout, name));
+    if (!local || !is_all_there(layout, *local, name, options.platform.value_or(image::platform_of_host()))) return std::optional<Pulled>();
+    auto const policy = TRY(Policy::load(options.policy_file));
+    auto const accepts = [](PolicyRequirement const& requirement) { return requirement.kind == PolicyRequirement::Kind::accept; };
+    if (!std::ranges::all_of(*policy.find(name).requirements, accepts)) return std::optional<Pulled>(); // a signature may have gone
+    auto const place = TRY(registries.places_of(name, Registries::Use::pull)).front();
+    Registry registry(place.reference, Access::pull, settings_for(place, options, progress));
+    if (TRY(registry.manifest_digest(tag_or_digest(place.reference))) != local->repository_digest) return std::optional<Pulled>();
+    note_meaning(reference, name, progress);
+    return std::optional(Pulled{name, local->id, local->manifest, *local->repository_digest, Pulled::Status::up_to_date});
 }
 
 std::optional<store::Image> find_local(store::Layout const& layout, std::vector<image::Reference> const& names, spec::ImagePlatform const& wanted) {
@@ -144,6 +185,12 @@ Result<Pulled> as_pulled(store::Image const& local) {
 }
 
 } // namespace
+
+std::optional<Pulled> find_unchanged(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
+    if (options.policy != PullPolicy::always && options.policy != PullPolicy::newer) return std::nullopt;
+    auto found = compare_with_registry(layout, reference, options, progress);
+    return found ? std::move(found).value() : std::nullopt; // what is wrong, pull() meets again
+}
 
 Result<Pulled> pull(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
     TRY(layout.prepare());

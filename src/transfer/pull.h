@@ -47,6 +47,10 @@ struct Pulled {
     enum class Status { downloaded, up_to_date } status;
 };
 
+// What pull() would say of an image that is here as the registry has it, from one request that is no download. Outside the user's
+// user namespace too; nothing changes in the store. None whenever there is more to do or to say: that is pull()'s.
+std::optional<Pulled> find_unchanged(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress);
+
 // ECANCELED when `cancelled` said so.
 Result<Pulled> pull(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress);
 

@@ -150,21 +150,42 @@ Result<void> Registry::authenticate(HttpHead const& refusal) {
     return explain(401, "", fmt::format("'{}'", reference_.text()));
 }
 
-Result<HttpResponse> Registry::get_once(std::string const& path, std::vector<std::string> const& accept, std::size_t limit) {
-    HttpRequest request{base_url() + path, {}, {}};
+Result<HttpResponse> Registry::find_scheme(std::function<Result<HttpResponse>()> const& ask) {
+    auto const by = [&](char const* scheme) {
+        scheme_ = scheme;
+        auto response = ask();
+        if (!response) scheme_.clear();
+        return response;
+    };
+    auto const may_be_the_other = [](Result<HttpResponse> const& response) {
+        return !response && (response.error().is(EPROTO) || response.error().is(ECONNRESET) || response.error().is(ECONNREFUSED));
+    };
+    if (!is_loopback(host())) {
+        auto encrypted = by("https");
+        // A registry without TLS breaks the handshake off at once.
+        return options_.verify == TlsVerify::no && may_be_the_other(encrypted) ? by("http") : std::move(encrypted);
+    }
+    // Nobody listens in there and most registries go without TLS: to read the certificates would take longer than the answer. One
+    // with TLS says 400, or hangs up.
+    auto plain = by("http");
+    if (!may_be_the_other(plain) && (!plain || plain.value().head.status != 400)) return plain;
+    auto encrypted = by("https");
+    if (!may_be_the_other(encrypted)) return encrypted;
+    if (plain) scheme_ = "http";
+    return plain;
+}
+
+Result<HttpResponse> Registry::get_once(std::string const& path, std::vector<std::string> const& accept, std::size_t limit, std::string const& method) {
+    HttpRequest request;
+    request.method = method;
     for (auto const& type : accept) request.headers.push_back("Accept: " + type);
     if (!authorization_.empty()) request.headers.push_back("Authorization: " + authorization_);
-    auto response = client_->fetch(request, limit);
-    if (!scheme_.empty()) return response;
-    // The first answer tells the scheme. A registry without TLS breaks the handshake off at once.
-    bool const plain_allowed = options_.verify == TlsVerify::no || is_loopback(host());
-    if (!response && plain_allowed && (response.error().is(EPROTO) || response.error().is(ECONNRESET) || response.error().is(ECONNREFUSED))) {
-        scheme_ = "http";
+    // The first answer tells the scheme.
+    auto const ask = [&] {
         request.url = base_url() + path;
         return client_->fetch(request, limit);
-    }
-    if (response) scheme_ = "https";
-    return response;
+    };
+    return scheme_.empty() ? find_scheme(ask) : ask();
 }
 
 Result<HttpResponse> Registry::get(std::string const& path, std::vector<std::string> const& accept, std::size_t limit, std::string const& what) {
@@ -256,11 +277,29 @@ Result<HttpResponse> Registry::send(HttpRequest request) {
     }
 }
 
-Result<Registry::Document> Registry::manifest(std::string const& tag_or_digest) {
+namespace {
+std::vector<std::string> accepted_manifests() {
     std::vector<std::string> accept;
     for (auto const type : {spec::media_type::oci_index, spec::media_type::oci_manifest, spec::media_type::docker_list, spec::media_type::docker_manifest})
         accept.emplace_back(type);
-    auto answer = get("/manifests/" + tag_or_digest, accept, longest_manifest, fmt::format("'{}'", reference_.text()));
+    return accept;
+}
+} // namespace
+
+Result<std::optional<image::Digest>> Registry::manifest_digest(std::string const& tag_or_digest) {
+    auto const ask = [&] { return get_once("/manifests/" + tag_or_digest, accepted_manifests(), longest_manifest, "HEAD"); };
+    auto response = TRY(ask());
+    if (response.head.status == 401) {
+        TRY(authenticate(response.head));
+        response = TRY(ask());
+    }
+    if (response.head.status != 200) return explain(response.head.status, response.body, fmt::format("'{}'", reference_.text()));
+    auto digest = image::Digest::parse(response.head.header("docker-content-digest"));
+    return digest ? std::optional(std::move(digest).value()) : std::nullopt;
+}
+
+Result<Registry::Document> Registry::manifest(std::string const& tag_or_digest) {
+    auto answer = get("/manifests/" + tag_or_digest, accepted_manifests(), longest_manifest, fmt::format("'{}'", reference_.text()));
     if (!answer && answer.error().is(EFBIG)) return Error::of(EFBIG, "the manifest of '{}' has more than the {} bytes that one may have", reference_.text(), longest_manifest);
     auto response = TRY(std::move(answer));
     auto const stated = image::Digest::parse(response.head.header("docker-content-digest"));

@@ -40,6 +40,8 @@ public:
         image::Digest digest;
     };
     Result<Document> manifest(std::string const& tag_or_digest);
+    // Only its digest, as the registry states it, tried once: nothing of it counts as a download. None when it states none.
+    Result<std::optional<image::Digest>> manifest_digest(std::string const& tag_or_digest);
     // The first page of what is about a manifest, or the page at `address`; none when the registry does not know referrers.
     struct Referrers {
         std::string index;
@@ -84,7 +86,8 @@ public:
 
 private:
     Result<HttpResponse> get(std::string const& path, std::vector<std::string> const& accept, std::size_t limit, std::string const& what);
-    Result<HttpResponse> get_once(std::string const& path, std::vector<std::string> const& accept, std::size_t limit);
+    Result<HttpResponse> get_once(std::string const& path, std::vector<std::string> const& accept, std::size_t limit, std::string const& method = "");
+    Result<HttpResponse> find_scheme(std::function<Result<HttpResponse>()> const& ask);
     Result<void> fetch_token(std::string const& realm, std::string const& service, std::string scope);
     Result<HttpResponse> ask_for_token(std::string const& realm, std::string const& query);
     std::string base_url() const;

@@ -62,7 +62,7 @@ class ScriptedRegistry:
     """`script` is called with each request; what it returns other than None is the answer: it has written that itself."""
 
     def __init__(self):
-        self.manifests, self.blobs, self.requests = {}, {}, []
+        self.manifests, self.blobs, self.requests, self.heads = {}, {}, [], []
         self.script = lambda request: None
         self.ranges = True
         registry = self
@@ -79,7 +79,8 @@ class ScriptedRegistry:
                     self.send_header(name.replace("_", "-"), value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
                 return True
 
             def cut(self, body, at, status=200):
@@ -97,8 +98,15 @@ class ScriptedRegistry:
                 time.sleep(seconds)
                 return True
 
+            def do_HEAD(self):
+                registry.heads.append(self.path)
+                self.respond()
+
             def do_GET(self):
                 registry.requests.append((self.path, dict(self.headers)))
+                self.respond()
+
+            def respond(self):
                 if registry.script(self) is not None:
                     return
                 parts = self.path.split("/")

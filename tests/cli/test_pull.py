@@ -97,6 +97,46 @@ def test_an_index_gives_this_machines_image(puller, registry):
     assert len(puller.names("images")) == 2
 
 
+def test_an_image_that_is_here_unchanged_costs_one_request(puller, registry):
+    registry.add(simple_image(), "1")
+    puller.works(f"{registry.host}/app:1")
+    assert registry.heads == []
+    before = len(registry.requests)
+    for _ in range(2):
+        assert "Image is up to date" in puller.works(f"{registry.host}/app:1").stdout
+    assert registry.heads == ["/v2/app/manifests/1"] * 2 and len(registry.requests) == before
+    other = Image([tar_of([("other", b"2")])])
+    registry.add(other, "1")
+    assert f"Digest: {other.digest}\nStatus: Downloaded newer image" in puller.works(f"{registry.host}/app:1").stdout
+
+
+def test_another_platform_of_an_unchanged_index_is_brought(puller, registry):
+    other = "arm64" if ARCHITECTURE != "arm64" else "amd64"
+    ours, theirs = simple_image(), simple_image(architecture=other)
+    registry.add_index("1", [(theirs, {"os": "linux", "architecture": other}), (ours, {"os": "linux", "architecture": ARCHITECTURE})])
+    puller.works("--platform", f"linux/{other}", f"{registry.host}/app:1")
+    assert "Downloaded newer image" in puller.works(f"{registry.host}/app:1").stdout
+    before = len(registry.requests)
+    assert "Image is up to date" in puller.works(f"{registry.host}/app:1").stdout
+    assert len(registry.requests) == before
+
+
+def test_a_layer_that_is_gone_is_brought_again(puller, registry):
+    registry.add(simple_image(), "1")
+    puller.works(f"{registry.host}/app:1")
+    shutil.rmtree(os.path.dirname(puller.layer(1)))
+    puller.works(f"{registry.host}/app:1")
+    assert os.path.isfile(puller.layer(1) + "/top")
+
+
+def test_what_the_policy_no_longer_admits_is_refused_though_it_is_here(puller, registry):
+    registry.add(simple_image(), "1")
+    puller.works(f"{registry.host}/app:1")
+    with open(f"{puller.home}/policy.json", "w") as policy:
+        json.dump({"default": [{"type": "reject"}]}, policy)
+    puller.fails("--signature-policy", f"{puller.home}/policy.json", f"{registry.host}/app:1", says="policy")
+
+
 def test_by_digest(puller, registry):
     image = simple_image()
     registry.add(image)
@@ -127,11 +167,11 @@ def test_whiteouts_are_overlays(puller, registry):
 
 def test_implied_directories_have_the_attributes_of_the_layer_below(puller, registry):
     image = Image([tar_of([("tmp", {"type": b"5", "mode": 0o1777, "uid": 0})]), tar_of([("tmp/file", b"x")])])
-    registry.add(image, "1")
+    registry.add(image, "1", "2")
     puller.works(f"{registry.host}/app:1")
     assert stat.S_IMODE(os.stat(puller.layer(1) + "/tmp").st_mode) == 0o1777
     assert puller.image()["layers"][1]["key"] != puller.image()["layers"][1]["diffID"][7:]
-    assert "already there" in puller.works(f"{registry.host}/app:1").stderr
+    assert "already there" in puller.works(f"{registry.host}/app:2").stderr
 
 
 def test_owners_are_mapped(puller, registry):
@@ -172,6 +212,9 @@ def test_anonymous_token(puller, registry):
     registry.add(simple_image(), "1")
     require_token(registry)
     puller.works(f"{registry.host}/app:1")
+    before = len(registry.requests)
+    assert "Image is up to date" in puller.works(f"{registry.host}/app:1").stdout
+    assert len(registry.heads) == 2 and len(registry.requests) == before + 1 # refused, a token, and once more
 
 
 @pytest.mark.parametrize("kind", ["token", "basic"])
