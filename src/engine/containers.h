@@ -48,7 +48,8 @@ struct Container {
 // damaged.
 Result<Container> find_container(Installation const& here, std::string_view name);
 Result<std::string> find_container_id(Installation const& here, std::string_view name);
-// All, newest first. One that vanishes meanwhile is left out; a damaged record is left out with a warning text.
+// All, newest first, their records without `request` and `options`. One that vanishes meanwhile is left out; a damaged record is left
+// out with a warning text.
 struct Listing {
     std::vector<Container> containers;
     std::vector<std::string> warnings;

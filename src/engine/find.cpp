@@ -18,8 +18,8 @@ Result<monitor::State> find_current_state(store::Layout const& layout, Record co
     return monitor::State{};
 }
 
-Result<std::optional<Container>> find_by_id(Installation const& here, std::string const& id) {
-    auto record = TRY(find_record(here.layout, id));
+Result<std::optional<Container>> find_by_id(Installation const& here, std::string const& id, RecordPart part = RecordPart::whole) {
+    auto record = TRY(find_record(here.layout, id, part));
     if (!record) return std::optional<Container>();
     auto state = TRY(find_current_state(here.layout, *record));
     return std::optional(Container{std::move(*record), std::move(state)});
@@ -70,7 +70,7 @@ Result<Listing> list_containers(Installation const& here) {
     if (!ids) return ids.error().is(ENOENT) ? Result<Listing>(std::move(listing)) : ids.error();
     listing.containers.reserve(ids.value().size());
     for (auto const& id : ids.value()) {
-        auto found = find_by_id(here, id);
+        auto found = find_by_id(here, id, RecordPart::summary);
         if (!found) listing.warnings.push_back(fmt::format("container {} is left out: {}", id.substr(0, 12), found.error().text()));
         else if (found.value()) listing.containers.push_back(std::move(*found.value()));
     }

@@ -17,7 +17,7 @@ namespace {
 
 // The lock's holder, if that is this container's monitor.
 Result<std::optional<UniqueFd>> find_holder(store::Layout const& layout, std::string const& id, pid_t& pid) {
-    auto const text = TRY(find_file(layout.containers() / id / "lock"));
+    auto const text = TRY(find_first_line(layout.containers() / id / "lock"));
     auto const number = text ? parse_unsigned(trim(*text)) : Result<std::uint64_t>(Error(ENOENT, ""));
     if (!number || number.value() == 0 || number.value() > INT_MAX) return std::optional<UniqueFd>();
     pid = static_cast<pid_t>(number.value());
@@ -26,6 +26,14 @@ Result<std::optional<UniqueFd>> find_holder(store::Layout const& layout, std::st
     auto const words = find_file(TRY(HostPath::parse(fmt::format("/proc/{}/cmdline", pid))));
     bool const is_monitor = words && words.value() && words.value()->starts_with("bolt-monitor") && words.value()->find(id.substr(0, 12)) != std::string::npos;
     return is_monitor ? std::optional(std::move(holder).value()) : std::nullopt;
+}
+
+// The record may be a summary.
+bool make_run_directory_again(store::Layout const& layout, std::string const& id, HostPath const& run_directory) {
+    auto const record = find_record(layout, id);
+    if (!record || !record.value()) return false;
+    auto const request = request_of(*record.value());
+    return request && monitor::prepare_run_directory(run_directory, request.value()).ok();
 }
 
 } // namespace
@@ -40,7 +48,7 @@ Result<std::optional<monitor::State>> find_run(store::Layout const& layout, Reco
     constexpr std::chrono::seconds patience{2};
     auto const end = std::chrono::steady_clock::now() + patience;
     for (Backoff backoff; !state && std::chrono::steady_clock::now() < end; state = TRY(monitor::find_state(run_directory))) {
-        bool const has_files = exists(run_directory / "hosts") || monitor::prepare_run_directory(run_directory, TRY(request_of(record))).ok();
+        bool const has_files = exists(run_directory / "hosts") || make_run_directory_again(layout, record.id, run_directory);
         // One that ends meanwhile says so before it takes its files away.
         if (!has_files || !TRY(find_holder(layout, record.id, pid)) || !signal_pidfd(*holder, SIGUSR1)) break;
         backoff.wait();

@@ -62,19 +62,21 @@ Error damaged(std::string_view id, std::string_view how) {
     return Error::of(EBADMSG, "the record of container {} is damaged ({}); remove it (bolt rm -f {})", id.substr(0, 12), how, id.substr(0, 12));
 }
 
-Result<Record> parse_file(std::string_view text) {
+Result<Record> parse_file(std::string_view text, RecordPart part) {
     auto const [line, rest, has_rest] = cut(text, '\n');
     auto const document = TRY(Json::parse(line));
     auto record = TRY(parse_record(document));
+    if (!has_rest) return Error::of(EINVAL, "what its monitor is told is missing");
     auto [options, request, has_request] = cut(rest, '\n');
     // Containers that were made before the options had a line of their own.
     if (auto const* const within = document.find("options")) {
-        record.options = within->dump();
+        if (part == RecordPart::whole) record.options = within->dump();
         if (auto const* const mounts = within->find("Mounts")) record.mounts = *mounts;
         request = rest;
-    } else {
+    } else if (part == RecordPart::whole) {
         record.options = options;
     }
+    if (part == RecordPart::summary) return record;
     if (request.empty()) return Error::of(EINVAL, "what its monitor is told is missing");
     record.request = request;
     return record;
@@ -82,11 +84,11 @@ Result<Record> parse_file(std::string_view text) {
 
 } // namespace
 
-Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id) {
+Result<std::optional<Record>> find_record(store::Layout const& layout, std::string_view id, RecordPart part) {
     auto const file = layout.containers() / id / "config.json";
-    auto const text = TRY(find_file(file));
+    auto const text = TRY(part == RecordPart::summary ? find_first_line(file) : find_file(file));
     if (!text || text->empty()) return std::optional<Record>(); // empty: the host went down before it was written
-    auto parsed = parse_file(*text);
+    auto parsed = parse_file(*text, part);
     return parsed ? Result<std::optional<Record>>(std::move(parsed).value()) : damaged(id, fmt::format("'{}': {}", file, parsed.error().text()));
 }
 

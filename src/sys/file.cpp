@@ -45,6 +45,16 @@ Result<std::optional<std::string>> find_file(HostPath const& path) {
     return std::move(contents).error();
 }
 
+Result<std::optional<std::string>> find_first_line(HostPath const& path) {
+    auto const fd = open_file(path, O_RDONLY);
+    if (!fd) return fd.error().is(ENOENT) ? Result<std::optional<std::string>>(std::nullopt) : fd.error();
+    char head[4096];
+    auto const begun = TRY(read_some(fd.value(), head).while_doing("read '{}'", path));
+    std::string text(head, begun);
+    if (begun == 0 || text.find('\n') != text.npos) return std::optional(std::move(text));
+    return std::optional(text + TRY(read_to_end(fd.value()).while_doing("read '{}'", path)));
+}
+
 namespace {
 
 // A file beside `path` that a rename makes to `path`. The lock on it tells remove_dead_staging() that its writer lives.
