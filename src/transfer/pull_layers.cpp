@@ -274,12 +274,19 @@ Result<void> LayerPulls::keep_blob(Task& task, FinishedLayer const& finished) {
     return {};
 }
 
-Result<void> LayerPulls::commit(Task& task, FinishedLayer finished) {
-    auto const& unpacked = finished.unpacked;
+// Once for the image, not for each layer.
+void LayerPulls::warn_of_changes(image::Unpacked const& unpacked) {
     if (unpacked.ids_given_to_user > 0 && !std::exchange(warned_ids_, true))
         progress_.warn("some files belong to users that have no ids here; they are yours instead (ranges in /etc/subuid and /etc/subgid, and newuidmap, would keep them apart)");
     if (unpacked.devices_left_out > 0 && !std::exchange(warned_devices_, true))
         progress_.warn(fmt::format("{} device nodes of the image were left out, which only root can make", unpacked.devices_left_out));
+    if (unpacked.attributes_left_out > 0 && !std::exchange(warned_attributes_, true))
+        progress_.warn(fmt::format("{} extended attributes of the image were left out, which the store's file system or this kernel does not take", unpacked.attributes_left_out));
+}
+
+Result<void> LayerPulls::commit(Task& task, FinishedLayer finished) {
+    auto const& unpacked = finished.unpacked;
+    warn_of_changes(unpacked);
     end_download(task); // a server that sends more than it should
     task.file.reset();
     task.state = Progress::LayerState::done;

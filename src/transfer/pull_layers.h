@@ -50,6 +50,7 @@ private:
     Result<void> download_ended(Task& task);
     Result<void> unpacking_ended(Task& task);
     Result<void> keep_blob(Task& task, FinishedLayer const& finished);
+    void warn_of_changes(image::Unpacked const& unpacked);
     Result<void> commit(Task& task, FinishedLayer finished);
     Result<void> discard_download(Task& task);
     Result<void> commit_implied();
@@ -68,7 +69,7 @@ private:
     std::list<Task> tasks_;       // lowest layer first
     std::size_t active_ = 0;
     bool fetched_anything_ = false;
-    bool warned_ids_ = false, warned_devices_ = false;
+    bool warned_ids_ = false, warned_devices_ = false, warned_attributes_ = false;
 };
 
 } // namespace bolt::transfer

@@ -541,6 +541,27 @@ def test_a_full_disk(registry):
         shutil.rmtree(puller.home, ignore_errors=True)
 
 
+def test_attributes_that_the_file_system_does_not_take_are_told(registry):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a file system without extended attributes")
+    marked = {"pax_headers": {"SCHILY.xattr.user.note": "x"}}
+    registry.add(Image([tar_of([("one", marked), ("two", marked)]), tar_of([("three", marked)])]), "1")
+    puller = Puller(False)
+    os.mkdir(puller.data)
+    subprocess.run(["mount", "-t", "ramfs", "ramfs", puller.data], check=True)
+    try:
+        done = puller.works(f"{registry.host}/app:1")
+        assert done.stderr.count("extended attributes of the image were left out, which the store's file system or this kernel does not take") == 1, done.stderr
+    finally:
+        subprocess.run(["umount", puller.data], check=True)
+        shutil.rmtree(puller.home, ignore_errors=True)
+    puller = Puller(False)
+    try:
+        assert "left out" not in puller.works(f"{registry.host}/app:1").stderr and os.getxattr(puller.layer(0) + "/two", "user.note") == b"x"
+    finally:
+        shutil.rmtree(puller.home, ignore_errors=True)
+
+
 def test_plain_http_is_for_loopback_only(puller):
     name = os.uname().nodename
     done = puller.pull("--stall-timeout", "2", f"{name}:1/app")
