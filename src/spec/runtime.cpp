@@ -77,6 +77,8 @@ Result<void> check(Runtime const& spec) {
     bool const new_user_namespace = spec.linux_.find(NamespaceType::user) && spec.linux_.find(NamespaceType::user)->path.empty();
     if (new_user_namespace && (spec.linux_.uid_mappings.empty() || spec.linux_.gid_mappings.empty()))
         return Error::of(EINVAL, "linux: a new user namespace needs 'uidMappings' and 'gidMappings'");
+    for (auto const& [field, mappings] : {std::pair("uidMappings", &spec.linux_.uid_mappings), std::pair("gidMappings", &spec.linux_.gid_mappings)})
+        if (!mappings->empty() && !spec.linux_.find(NamespaceType::user)) return Error::of(EINVAL, "linux.{} needs a user namespace in linux.namespaces", field);
     if (!spec.hostname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'hostname' needs a uts namespace");
     if (!spec.domainname.empty() && !spec.linux_.find(NamespaceType::uts)) return Error::of(EINVAL, "field 'domainname' needs a uts namespace");
     // The same place twice: which of the two is meant, nobody can know.

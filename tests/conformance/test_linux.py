@@ -88,6 +88,12 @@ def test_user_mappings_by_the_programs_of_shadow(user_bundle):
     assert done.stdout.split() == ["1000", "1001", "1001", "7", "0", "2000", "1", "1", str(users), "65536"], done.stderr
 
 
+@pytest.mark.parametrize("field", ["uidMappings", "gidMappings"])
+def test_mappings_without_a_user_namespace_are_refused(root_bundle, field):
+    done = root_bundle.run("true", change=lambda spec: spec["linux"].update({field: [{"containerID": 0, "hostID": 200000, "size": 65536}]}))
+    assert done.returncode == 1 and f"linux.{field} needs a user namespace in linux.namespaces" in done.stderr, done
+
+
 def test_a_user_namespace_made_by_root(root_bundle):
     def change(spec):
         spec["linux"]["namespaces"].append({"type": "user"})
