@@ -30,14 +30,18 @@ void Monitor::read_signals() {
     else if (is_alive()) begin_stop(request_.stop_signal, request_.stop_timeout);
 }
 
+void Monitor::listen_again() {
+    if (exists(request_.run_directory / "control.sock")) return;
+    auto listener = listen_for_clients(request_.run_directory);
+    if (!listener) return;
+    clients_.stop_listening();
+    (void)clients_.listen(std::move(listener).value()).ok();
+}
+
 // What cannot be made is missed by whoever asked, who says so.
 void Monitor::make_files_again() {
     if (!state_.started_at || phase_ == Phase::ended || !make_directories(request_.run_directory, 0700)) return;
-    if (!exists(request_.run_directory / "control.sock"))
-        if (auto listener = listen_for_clients(request_.run_directory)) {
-            clients_.stop_listening();
-            (void)clients_.listen(std::move(listener).value()).ok();
-        }
+    listen_again();
     if (!exists(request_.run_directory / "state.json")) (void)write_state(request_.run_directory, state_).ok(); // last: readers look for it first
 }
 

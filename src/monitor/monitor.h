@@ -82,6 +82,7 @@ private:
     Result<void> watch_signals();
     void read_signals();
     void make_files_again();
+    void listen_again();
     void reap();
     void tenant_ended(std::size_t index, ExitStatus ended);
     void pasta_ended();

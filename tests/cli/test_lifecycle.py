@@ -1,5 +1,6 @@
 """Start, stop, restart, kill, wait, rm, logs, inspect: a container's life from outside."""
 import glob
+import glob
 import json
 import os
 import shutil
@@ -483,7 +484,8 @@ def test_a_terminal_that_nobody_has_open_for_a_while(bolt):
     bolt.ok("rm", "-f", "reopened")
 
 
-def test_a_container_starts_again_though_its_runtime_directory_was_removed(bolt):
+@pytest.mark.parametrize("looked_at", [True, False], ids=["looked-at", "unseen"])
+def test_a_container_starts_again_though_its_runtime_directory_was_removed(bolt, looked_at):
     begin(bolt, "again", "sh", "-c", "while ! [ -e /end ]; do sleep 0.1; done; rm /end; exit 1", options=["--restart", "always"])
     shutil.rmtree(f"{bolt.top}/run/bolt")
     bolt.ok("exec", "again", "true")
@@ -491,5 +493,7 @@ def test_a_container_starts_again_though_its_runtime_directory_was_removed(bolt)
     pid = int(subprocess.run(["pgrep", "-f", "bolt-monitor.* again$"], capture_output=True, text=True, check=True).stdout.split()[0])
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         os.kill(int(file.read().split()[0]), signal.SIGKILL)
+    if not looked_at: # whoever asks for its state lets the monitor make what is missing
+        wait_until(lambda: glob.glob(f"{bolt.top}/run/bolt/containers/*/state.json"), "the state of the next run")
     wait_until(lambda: bolt.inspect("again", "{{.State.Status}} {{.RestartCount}}") == "running 1", "the restart")
     bolt.ok("rm", "-f", "again")
