@@ -14,7 +14,10 @@ constexpr std::size_t deepest = 64;
 
 // Builds the tree from yajl's events. `open` holds the containers that are not closed yet, innermost last.
 struct Builder {
-    static constexpr std::size_t few = 4; // what most objects and arrays have at most
+    // Most objects of our documents have no more, and need not grow one by one. Not where a long text of small ones would take
+    // several times its memory.
+    static constexpr std::size_t few = 4;
+    std::size_t at_first = few;
     Json root;
     std::vector<Json> open;
     int failure = 0;
@@ -32,7 +35,7 @@ struct Builder {
             object->back().second = std::move(value);
         } else {
             auto& array = *open.back().find_array();
-            if (array.empty()) array.reserve(few);
+            if (array.empty()) array.reserve(at_first);
             array.push_back(std::move(value));
         }
         return true;
@@ -50,7 +53,7 @@ struct Builder {
     }
     bool key(std::string_view name) {
         auto& object = *open.back().find_object();
-        if (object.empty()) object.reserve(few);
+        if (object.empty()) object.reserve(at_first);
         object.emplace_back(name, Json());
         return true;
     }
@@ -116,6 +119,7 @@ std::string first_line(yajl_handle parser) {
 
 Result<Json> Json::parse(std::string_view text) {
     Builder building;
+    if (text.size() > 256 << 10) building.at_first = 1;
     auto const parser = std::unique_ptr<yajl_handle_t, decltype(&yajl_free)>(yajl_alloc(&callbacks, nullptr, &building), yajl_free);
     auto status = yajl_parse(parser.get(), reinterpret_cast<unsigned char const*>(text.data()), text.size());
     auto const offset = yajl_get_bytes_consumed(parser.get());

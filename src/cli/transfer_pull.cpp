@@ -6,6 +6,7 @@
 #include "cli/transfer_progress.h"
 #include "image/platform.h"
 #include "sys/own_program.h"
+#include "sys/process.h"
 #include "transfer/oci_layout.h"
 #include "transfer/policy.h"
 #include "transfer/pull.h"
@@ -98,8 +99,9 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     options.cancelled = is_interrupted;
     TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
     expect_interrupts();
-    auto pulled = transfer::find_unchanged(layout, reference, options, progress);
+    auto pulled = TRY(transfer::find_unchanged(layout, reference, options, progress));
     if (!pulled) {
+        await_last_thread(); // only a process of one thread can enter a user namespace
         auto const entry = TRY(prepare_transfer(layout));
         options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
         pulled = TRY(transfer::pull(layout, reference, options, progress));

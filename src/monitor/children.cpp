@@ -30,18 +30,17 @@ void Monitor::read_signals() {
     else if (is_alive()) begin_stop(request_.stop_signal, request_.stop_timeout);
 }
 
-void Monitor::listen_again() {
-    if (exists(request_.run_directory / "control.sock")) return;
-    auto listener = listen_for_clients(request_.run_directory);
-    if (!listener) return;
+Result<void> Monitor::listen_if_the_socket_is_gone() {
+    if (exists(request_.run_directory / "control.sock")) return {};
+    auto listener = TRY(listen_for_clients(request_.run_directory));
     clients_.stop_listening();
-    (void)clients_.listen(std::move(listener).value()).ok();
+    return clients_.listen(std::move(listener));
 }
 
 // What cannot be made is missed by whoever asked, who says so.
 void Monitor::make_files_again() {
     if (!state_.started_at || phase_ == Phase::ended || !make_directories(request_.run_directory, 0700)) return;
-    listen_again();
+    (void)listen_if_the_socket_is_gone().ok();
     if (!exists(request_.run_directory / "state.json")) (void)write_state(request_.run_directory, state_).ok(); // last: readers look for it first
 }
 

@@ -208,7 +208,7 @@ void Monitor::restart_now() {
     auto restarted = [&]() -> Result<void> {
         auto const request = TRY(read_request(document_));
         if (!exists(request.run_directory / "hosts")) TRY(prepare_run_directory(request));
-        listen_again(); // before the state is written: who finds that, asks for nothing more
+        TRY(listen_if_the_socket_is_gone()); // before the state is written: who finds that, asks for nothing more
         TRY(make_container(request));
         // Docker counts the restarts of the policy, not those that were asked for.
         state_.restart_count = asked ? 0 : state_.restart_count + 1;

@@ -82,7 +82,7 @@ private:
     Result<void> watch_signals();
     void read_signals();
     void make_files_again();
-    void listen_again();
+    Result<void> listen_if_the_socket_is_gone();
     void reap();
     void tenant_ended(std::size_t index, ExitStatus ended);
     void pasta_ended();

@@ -53,7 +53,7 @@ Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupS
     // Two controllers may be in one tree, which then has two names.
     for (auto const& own : directories_)
         if (is_same_directory(own, directory)) return own;
-    TRY(make_directory_of_group(directory, tree, settings));
+    TRY(make_directory_of_group(directory, tree, settings, TreeUse::needed));
     auto const before = adopt(directories_);
     directories_.push_back(directory);
     if (tree == "cpuset") TRY(inherit_cpuset(tree_top, directory));

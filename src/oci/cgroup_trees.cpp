@@ -174,7 +174,7 @@ bool is_cgroup_tree(HostPath const& top) {
 }
 } // namespace
 
-Result<bool> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected) {
+Result<bool> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, TreeUse use, pid_t expected) {
     auto const tree_top = top_of(tree);
     // Below its top there are directories only where a tree is.
     bool is_tree = directory.parent() != tree_top || is_cgroup_tree(tree_top);
@@ -184,7 +184,7 @@ Result<bool> make_directory_of_group(HostPath const& directory, std::string_view
     if (std::vector<pid_t> strangers; collect_processes(directory, strangers), std::erase(strangers, expected), !strangers.empty())
         return Error::of(EBUSY, "linux.cgroupsPath: process {} is in '{}' already; choose a cgroup of the container's own", strangers.front(), directory);
     auto const first = std::ranges::find_if(settings, [&](auto const& setting) { return belongs_to(setting, tree); });
-    if (!is_tree && first == settings.end()) return false;
+    if (!is_tree && use == TreeUse::when_there) return false;
     auto const field = first == settings.end() ? std::string("linux.cgroupsPath") : fmt::format("resources.{}", first->field);
     if (!is_tree)
         return Error::of(ENOTSUP, "{}: this host has no cgroup tree of the controller '{}' at '{}'", field, tree, tree_top);

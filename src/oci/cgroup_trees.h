@@ -29,7 +29,8 @@ Result<std::string> place(std::string_view wanted, std::string_view id, std::str
 
 // Makes it, when nobody but `expected` is in it; whether it was made: a tree that the host does not have is passed over where no
 // setting needs it. EBUSY and ENOTSUP name the field.
-Result<bool> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, pid_t expected = 0);
+enum class TreeUse { needed, when_there };
+Result<bool> make_directory_of_group(HostPath const& directory, std::string_view tree, std::vector<CgroupSetting> const& settings, TreeUse use, pid_t expected = 0);
 // A new cpuset of v1 has neither CPUs nor memory nodes, and nobody can enter it: takes the parent's, all the way down.
 Result<void> inherit_cpuset(HostPath const& tree_top, HostPath const& directory);
 // v2: a controller's files appear in a cgroup when all its ancestors enable it for their children.

@@ -99,10 +99,11 @@ Result<void> write_device_rules(HostPlan const& plan) {
 
 } // namespace
 
-Result<void> Cgroup::make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<CgroupSetting> const& settings) {
+Result<void> Cgroup::make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<std::string> const& needed, std::vector<CgroupSetting> const& settings) {
     auto const ancestors = request.scope_holder ? Ancestors::systemds : Ancestors::ours;
     for (auto const& [tree, directory] : wanted) {
-        if (!TRY(make_directory_of_group(directory, tree, settings, request.scope_holder))) continue;
+        auto const use = std::ranges::find(needed, tree) == needed.end() ? TreeUse::when_there : TreeUse::needed;
+        if (!TRY(make_directory_of_group(directory, tree, settings, use, request.scope_holder))) continue;
         directories_.push_back(directory);
         if (tree == "cpuset") TRY(inherit_cpuset(top_of(tree), directory));
         TRY(write_settings(directory, tree, settings, ancestors));
@@ -116,7 +117,7 @@ Result<Cgroup> Cgroup::make(CgroupRequest const& request) {
     if (planned.directories.empty()) return cgroup;
     auto at_once = planned.settings;
     std::erase_if(at_once, is_for_devices);
-    auto made = cgroup.make_directories(request, planned.directories, at_once);
+    auto made = cgroup.make_directories(request, planned.directories, trees_for(planned.settings, planned.version), at_once);
     if (made && !request.devices_later) made = write_device_rules(planned);
     if (made && planned.version == CgroupVersion::v2) made = cgroup.make_birthplace(request);
     if (made) return cgroup;

@@ -82,7 +82,7 @@ public:
     ErrorList remove();
 
 private:
-    Result<void> make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<CgroupSetting> const& settings);
+    Result<void> make_directories(CgroupRequest const& request, std::vector<std::pair<std::string, HostPath>> const& wanted, std::vector<std::string> const& needed, std::vector<CgroupSetting> const& settings);
     Result<void> make_birthplace(CgroupRequest const& request);
     // The container's directory in a tree, made and entered by all members when there is none yet.
     Result<HostPath> directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings);

@@ -29,7 +29,7 @@ Result<Scope> make_scope(CreateRequest const& request) {
 bool writes_to_cgroups(spec::Runtime const& spec) {
     bool is_there = false, is_writable = false;
     for (auto const& mount : spec.mounts) {
-        if (mount.destination.find("cgroup") == std::string::npos) continue;
+        if (mount.destination.find("cgroup") == std::string::npos) continue; // no '..' makes the word, and few mounts have it
         auto const target = RootPath::parse_clamped(mount.destination);
         if (!target || target.value().text() != "sys/fs/cgroup") continue;
         bool const is_remount = std::ranges::find(mount.options, "remount") != mount.options.end();

@@ -22,7 +22,7 @@ Result<std::string> layer_key(Json const& document) {
 Json to_json(ReferenceRecord const& record) {
     auto document = Json::object();
     document.set("image", record.image.text()).set("manifest", record.manifest.text()).set("repository", record.repository.text());
-    return document.set_unless_empty("source", record.source).set_unless_empty("sourceStamp", record.source_stamp);
+    return document.set_unless_empty("source", record.source).set_unless_empty("sourceStamp", record.source_stamp).set_unless_empty("platform", record.platform);
 }
 
 Result<ReferenceRecord> parse_reference_record(std::string_view text) {
@@ -33,6 +33,7 @@ Result<ReferenceRecord> parse_reference_record(std::string_view text) {
     ReferenceRecord record{std::move(image), std::move(manifest), std::move(repository), "", ""};
     record.source = TRY(document.string_or("source", ""));
     record.source_stamp = TRY(document.string_or("sourceStamp", ""));
+    record.platform = TRY(document.string_or("platform", ""));
     return record;
 }
 

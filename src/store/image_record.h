@@ -24,6 +24,7 @@ struct ReferenceRecord {
     image::Digest repository; // what the registry answered to the name: an index's digest or the manifest's
     // For shipped images: the index they were taken from and its time, so that a newer install is noticed.
     std::string source, source_stamp;
+    std::string platform; // for which it was chosen, "OS/ARCHITECTURE[/VARIANT]"; "" when nobody said
 };
 Json to_json(ReferenceRecord const& record);
 Result<ReferenceRecord> parse_reference_record(std::string_view text);

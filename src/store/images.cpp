@@ -62,6 +62,7 @@ Result<std::optional<Image>> find_exactly(Layout const& layout, image::Reference
     if (image) {
         image->manifest = record->manifest;
         image->repository_digest = record->repository;
+        image->chosen_for = record->platform;
         image->references.push_back(reference.text());
     }
     return image;

@@ -31,6 +31,7 @@ struct Image {
     spec::ImagePlatform platform;
     Time created;                          // the epoch when the image does not say
     Bytes size;                            // of the unpacked layers
+    std::string chosen_for;                // the platform for which the name was pulled; "" when nobody said, and in lists
 };
 
 // One reference file and one image file are read. A short name or bolt://NAME also finds a shipped image that was taken in

@@ -129,14 +129,25 @@ Result<FileLock> StagedLayer::commit(Layout const& layout, std::string const& ke
     return Error::of(EBUSY, "layer '{}' comes and goes; is another bolt removing it?", key);
 }
 
+namespace {
+// What vanished and what another boot did not finish is an error.
+Result<LayerFile> read_trusted(Layout const& layout, std::string const& key) {
+    auto const text = TRY(find_file(layout.layer(key) / "meta.json"));
+    if (!text) return Error(ENOENT, "no meta.json");
+    auto file = TRY(parse_layer_file(*text));
+    if (!exists(layout.layer(key) / "fs")) return Error(ENOENT, "no files");
+    if (!exists(layout.layer(key) / "durable") && file.boot != TRY(boot_id())) return Error(ESTALE, "of another boot");
+    return file;
+}
+} // namespace
+
+bool is_whole_layer(Layout const& layout, std::string const& key) { return read_trusted(layout, key).ok(); }
+
 Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string const& key) {
     auto lock = FileLock::acquire(layout.layer_lock(key), LockMode::shared, patience);
     if (!lock && lock.error().is(ENOENT)) return std::optional<HeldLayer>();
     if (!lock) return lock.error();
-    auto const text = TRY(find_file(layout.layer(key) / "meta.json"));
-    auto file = text ? parse_layer_file(*text) : Result<LayerFile>(Error(ENOENT, "no meta.json"));
-    bool const trusted = file && exists(layout.layer(key) / "fs") && (exists(layout.layer(key) / "durable") || file.value().boot == TRY(boot_id()));
-    if (trusted) return std::optional(HeldLayer{std::move(lock).value(), std::move(file).value().record});
+    if (auto file = read_trusted(layout, key)) return std::optional(HeldLayer{std::move(lock).value(), std::move(file).value().record});
     lock.value().release();
     auto const exclusive = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
     if (exclusive && exclusive.value()) TRY(remove_by_rename(layout, layout.layer(key)));

@@ -94,6 +94,8 @@ struct HeldLayer {
     LayerRecord record;
 };
 Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string const& key);
+// Whether it is there and can be trusted at this moment; nothing is held or removed.
+bool is_whole_layer(Layout const& layout, std::string const& key);
 // The keys of all layers that some image file names.
 Result<std::set<std::string>> layers_of_images(Layout const& layout);
 // Takes a layer out that no image names and nobody holds: what it was in size; none when it stays.

@@ -41,8 +41,8 @@ private:
     UniqueFd socket_;
 };
 
-// What a child says about a stage of its work: that it is done, or the error, its text cut after 2 KiB. Allocates nothing: the
-// child may be under a filter that forbids it.
+// What a child says about a stage of its work: that it is done, or the error, its text cut after 2 KiB. By write(2)
+// when the child is under a filter that forbids sendmsg(2).
 Result<void> send_report(Channel const& channel, Result<void> const& outcome);
 // The outcome that a message reports; none for any other message.
 std::optional<Result<void>> parse_report(std::string_view message);

@@ -100,19 +100,20 @@ Result<std::size_t> read_some(FdRef fd, std::span<char> buffer) {
 Result<std::string> read_to_end(FdRef fd, std::size_t limit) {
     char piece[4096];
     std::string all;
-    for (;;) {
-        auto const filled = all.size();
+    for (std::size_t filled = 0;;) {
         std::size_t count = 0;
         if (filled < sizeof piece) { // most files are small: no page is touched that they do not fill
             count = TRY(read_some(fd, piece));
             all.append(piece, count);
         } else {
-            all.resize(filled + std::min(filled, std::size_t{256} << 10));
+            if (all.size() - filled < sizeof piece) all.resize(filled * 2);
             count = TRY(read_some(fd, {all.data() + filled, all.size() - filled}));
-            all.resize(filled + count);
         }
-        if (all.size() > limit) return Error::of(EFBIG, "larger than {} bytes", limit);
-        if (count == 0) return all;
+        filled += count;
+        if (filled > limit) return Error::of(EFBIG, "larger than {} bytes", limit);
+        if (count != 0) continue;
+        all.resize(filled);
+        return all;
     }
 }
 

@@ -27,7 +27,7 @@ Result<std::string> read_file(HostPath const& path);
 Result<std::string> read_file_at(FdRef directory, std::string_view name);
 // None when it does not exist.
 Result<std::optional<std::string>> find_file(HostPath const& path);
-// The first line with its '\n', and perhaps some of what follows: of a file with long lines after it, without reading those.
+// The first line with its '\n', and perhaps some of what follows, which is not read when the line has less than 4 KiB.
 Result<std::optional<std::string>> find_first_line(HostPath const& path);
 // What must have reached the disk when the call returns.
 enum class Durability {

@@ -60,7 +60,7 @@ enum class DotDot { refuse, climb };
 Result<std::vector<std::string>> split_components(std::string_view text, DotDot dot_dot) {
     if (text.find('\0') != text.npos) return Error::of(EINVAL, "a path with a NUL character in it");
     std::vector<std::string> components;
-    components.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), '/')) + 1);
+    components.reserve(std::min<std::size_t>(static_cast<std::size_t>(std::count(text.begin(), text.end(), '/')), 15) + 1);
     auto const whole = text;
     for (auto component = take_component(text); !component.empty(); component = take_component(text)) {
         if (component != "..")

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -255,6 +256,13 @@ void kill_with_children(Process const& child) {
             if (auto const pid = parse_unsigned(word)) ::kill(static_cast<pid_t>(pid.value()), SIGKILL);
     }
     (void)child.kill(SIGKILL).ok();
+}
+
+void await_last_thread() {
+    struct stat status {};
+    // A link for each thread, and two more.
+    Backoff backoff;
+    for (int tries = 0; tries < 20 && stat("/proc/self/task", &status) == 0 && status.st_nlink > 3; ++tries) backoff.wait();
 }
 
 Result<void> set_subreaper() {

@@ -96,6 +96,8 @@ Result<std::vector<pid_t>> processes_in_pid_namespace_of(pid_t pid);
 void kill_with_children(Process const& child);
 
 // prctl(2)'s settings of the calling process.
+// Waits, a second at most, until the caller has no other thread: a joined one may be about to end still.
+void await_last_thread();
 Result<void> set_subreaper();                 // orphaned descendants become our children
 Result<void> set_parent_death_signal(int signal);
 Result<void> set_not_dumpable();

@@ -238,6 +238,12 @@ template <typename Transfer> void send_file(Transfer& transfer) {
 
 namespace {
 
+bool is_encrypted(CURL* handle) {
+    char const* url = nullptr;
+    curl_easy_getinfo(handle, CURLINFO_EFFECTIVE_URL, &url);
+    return url && std::string_view(url).starts_with("https://");
+}
+
 // A registry on loopback may speak plain HTTP; what it redirects to may not be anywhere else.
 int refuse_plain_elsewhere(void* handle, char* address, char*, int, int) {
     char const* url = nullptr;
@@ -297,6 +303,7 @@ bool HttpClient::collect_finished() {
         Transfer* raw = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &raw);
         curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &raw->head.status);
+        raw->head.was_encrypted = is_encrypted(message->easy_handle);
         // Another host, to which we were sent, may not ask for this one's login.
         char const* last = nullptr;
         curl_easy_getinfo(message->easy_handle, CURLINFO_EFFECTIVE_URL, &last);

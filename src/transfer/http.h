@@ -43,6 +43,7 @@ struct HttpRequest {
 struct HttpHead {
     long status = 0;
     std::map<std::string, std::string, std::less<>> headers; // names in lower case; of the last response, after redirects
+    bool was_encrypted = false; // after redirects
     std::string header(std::string_view lowercase_name) const;
 };
 struct HttpResponse {

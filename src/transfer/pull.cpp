@@ -4,7 +4,6 @@
 
 #include "image/platform.h"
 #include "store/sweep.h"
-#include "sys/file.h"
 #include "transfer/commit.h"
 #include "transfer/oci_layout.h"
 #include "transfer/policy.h"
@@ -48,6 +47,8 @@ bool is_same(std::optional<store::Image> const& known, ResolvedImage const& reso
     return known && known->id == resolved.config && known->manifest == resolved.manifest && known->repository_digest == resolved.repository &&
            !known->references.empty() && known->references.front() == reference.text();
 }
+
+std::string asked_text(spec::ImagePlatform const& wanted) { return image::normalised(wanted).text(); }
 
 // What answered for a name: documents, and for a registry's image the registry.
 struct Answer {
@@ -113,9 +114,12 @@ Result<Pulled> take(store::Layout const& layout, Source const& source, Answer co
     LayerPulls pulls(layout, resolved, answer.registry.get(), source.shipped ? &*source.shipped : nullptr, options, progress);
     auto const layers = TRY(pulls.run());
     Pulled pulled{source.reference, resolved.config, resolved.manifest, resolved.repository, Pulled::Status::up_to_date};
-    if (!pulls.fetched_anything() && is_same(known, resolved, source.reference)) return pulled;
+    store::ReferenceRecord record{resolved.config, resolved.manifest, resolved.repository, "", "", asked_text(options.platform.value_or(image::platform_of_host()))};
+    if (!pulls.fetched_anything() && is_same(known, resolved, source.reference)) {
+        if (!source.shipped && known->chosen_for != record.platform) TRY(store::set_reference(layout, source.reference, record));
+        return pulled;
+    }
     pulled.status = Pulled::Status::downloaded;
-    store::ReferenceRecord record{resolved.config, resolved.manifest, resolved.repository, "", ""};
     if (source.shipped) {
         record.source = (*options.shipped_images / "index.json").text();
         record.source_stamp = store::stamp_of(record.source);
@@ -150,10 +154,10 @@ Result<Pulled> pull_any(store::Layout const& layout, image::Reference const& ask
 // Whether a pull for this platform would choose just this image, and find all of it here.
 bool is_all_there(store::Layout const& layout, store::Image const& local, image::Reference const& name, spec::ImagePlatform const& wanted) {
     if (local.references.empty() || local.references.front() != name.text() || !local.repository_digest) return false;
-    auto const distance = image::distance(wanted, local.platform);
-    // Of an index's images only the one that is for this platform itself is sure to be chosen again.
-    if (!distance || (*local.repository_digest != local.manifest && *distance != 0)) return false;
-    return std::ranges::all_of(local.layer_keys, [&](auto const& key) { return exists(layout.layer(key) / "fs") && exists(layout.layer(key) / "durable"); });
+    // Which of an index's images is chosen, its descriptors say, and they may be more exact than the configuration.
+    bool const is_from_index = *local.repository_digest != local.manifest;
+    if (is_from_index ? local.chosen_for != asked_text(wanted) : !image::distance(wanted, local.platform)) return false;
+    return std::ranges::all_of(local.layer_keys, [&](auto const& key) { return store::is_whole_layer(layout, key); });
 }
 
 Result<std::optional<Pulled>> compare_with_registry(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
@@ -186,10 +190,11 @@ Result<Pulled> as_pulled(store::Image const& local) {
 
 } // namespace
 
-std::optional<Pulled> find_unchanged(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
-    if (options.policy != PullPolicy::always && options.policy != PullPolicy::newer) return std::nullopt;
+Result<std::optional<Pulled>> find_unchanged(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
+    if (options.policy != PullPolicy::always && options.policy != PullPolicy::newer) return std::optional<Pulled>();
     auto found = compare_with_registry(layout, reference, options, progress);
-    return found ? std::move(found).value() : std::nullopt; // what is wrong, pull() meets again
+    if (options.cancelled && options.cancelled()) return Error::of(ECANCELED, "interrupted");
+    return found ? std::move(found) : std::optional<Pulled>(); // what is wrong, pull() meets again
 }
 
 Result<Pulled> pull(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {

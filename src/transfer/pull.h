@@ -48,8 +48,9 @@ struct Pulled {
 };
 
 // What pull() would say of an image that is here as the registry has it, from one request that is no download. Outside the user's
-// user namespace too; nothing changes in the store. None whenever there is more to do or to say: that is pull()'s.
-std::optional<Pulled> find_unchanged(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress);
+// user namespace too; nothing changes in the store. None whenever there is more to do or to say: that is pull()'s. ECANCELED as there.
+// libcurl may have had a thread for a name's address, which may still be about to end.
+Result<std::optional<Pulled>> find_unchanged(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress);
 
 // ECANCELED when `cancelled` said so.
 Result<Pulled> pull(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress);

@@ -68,8 +68,18 @@ void LayerPulls::stop_all() {
     for (auto& task : tasks_) task.unpacking.reset(); // joins
 }
 
+// Once for the image, not for each layer.
+void LayerPulls::warn_of_changes() {
+    if (ids_given_to_user_ > 0)
+        progress_.warn("some files belong to users that have no ids here; they are yours instead (ranges in /etc/subuid and /etc/subgid, and newuidmap, would keep them apart)");
+    if (devices_left_out_ > 0) progress_.warn(fmt::format("{} device nodes of the image were left out, which only root can make", devices_left_out_));
+    if (attributes_left_out_ > 0)
+        progress_.warn(fmt::format("{} extended attributes of the image were left out, which the store's file system, this kernel or the user namespace does not take", attributes_left_out_));
+}
+
 Result<std::vector<PulledLayer>> LayerPulls::run() {
     auto const outcome = run_until_over();
+    warn_of_changes();
     if (!outcome) {
         stop_all();
         if (!is_resumable(outcome.error())) take_back();
@@ -274,19 +284,11 @@ Result<void> LayerPulls::keep_blob(Task& task, FinishedLayer const& finished) {
     return {};
 }
 
-// Once for the image, not for each layer.
-void LayerPulls::warn_of_changes(image::Unpacked const& unpacked) {
-    if (unpacked.ids_given_to_user > 0 && !std::exchange(warned_ids_, true))
-        progress_.warn("some files belong to users that have no ids here; they are yours instead (ranges in /etc/subuid and /etc/subgid, and newuidmap, would keep them apart)");
-    if (unpacked.devices_left_out > 0 && !std::exchange(warned_devices_, true))
-        progress_.warn(fmt::format("{} device nodes of the image were left out, which only root can make", unpacked.devices_left_out));
-    if (unpacked.attributes_left_out > 0 && !std::exchange(warned_attributes_, true))
-        progress_.warn(fmt::format("{} extended attributes of the image were left out, which the store's file system or this kernel does not take", unpacked.attributes_left_out));
-}
-
 Result<void> LayerPulls::commit(Task& task, FinishedLayer finished) {
     auto const& unpacked = finished.unpacked;
-    warn_of_changes(unpacked);
+    ids_given_to_user_ += unpacked.ids_given_to_user;
+    devices_left_out_ += unpacked.devices_left_out;
+    attributes_left_out_ += unpacked.attributes_left_out;
     end_download(task); // a server that sends more than it should
     task.file.reset();
     task.state = Progress::LayerState::done;

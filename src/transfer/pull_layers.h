@@ -50,7 +50,7 @@ private:
     Result<void> download_ended(Task& task);
     Result<void> unpacking_ended(Task& task);
     Result<void> keep_blob(Task& task, FinishedLayer const& finished);
-    void warn_of_changes(image::Unpacked const& unpacked);
+    void warn_of_changes();
     Result<void> commit(Task& task, FinishedLayer finished);
     Result<void> discard_download(Task& task);
     Result<void> commit_implied();
@@ -69,7 +69,7 @@ private:
     std::list<Task> tasks_;       // lowest layer first
     std::size_t active_ = 0;
     bool fetched_anything_ = false;
-    bool warned_ids_ = false, warned_devices_ = false, warned_attributes_ = false;
+    std::uint64_t ids_given_to_user_ = 0, devices_left_out_ = 0, attributes_left_out_ = 0;
 };
 
 } // namespace bolt::transfer

@@ -150,6 +150,13 @@ Result<void> Registry::authenticate(HttpHead const& refusal) {
     return explain(401, "", fmt::format("'{}'", reference_.text()));
 }
 
+namespace {
+bool has_port_of_its_own(std::string_view host) {
+    auto const colon = host.rfind(':');
+    return colon != host.npos && host.find(']', colon) == host.npos && host.substr(colon + 1) != "443";
+}
+} // namespace
+
 Result<HttpResponse> Registry::find_scheme(std::function<Result<HttpResponse>()> const& ask) {
     auto const by = [&](char const* scheme) {
         scheme_ = scheme;
@@ -160,15 +167,16 @@ Result<HttpResponse> Registry::find_scheme(std::function<Result<HttpResponse>()>
     auto const may_be_the_other = [](Result<HttpResponse> const& response) {
         return !response && (response.error().is(EPROTO) || response.error().is(ECONNRESET) || response.error().is(ECONNREFUSED));
     };
-    if (!is_loopback(host())) {
+    if (!is_loopback(host()) || !has_port_of_its_own(host())) {
         auto encrypted = by("https");
         // A registry without TLS breaks the handshake off at once.
-        return options_.verify == TlsVerify::no && may_be_the_other(encrypted) ? by("http") : std::move(encrypted);
+        bool const plain_allowed = options_.verify == TlsVerify::no || is_loopback(host());
+        return plain_allowed && may_be_the_other(encrypted) ? by("http") : std::move(encrypted);
     }
     // Nobody listens in there and most registries go without TLS: to read the certificates would take longer than the answer. One
-    // with TLS says 400, or hangs up.
+    // with TLS says 400, hangs up, or sends us on. Without a port the two would be different servers.
     auto plain = by("http");
-    if (!may_be_the_other(plain) && (!plain || plain.value().head.status != 400)) return plain;
+    if (!may_be_the_other(plain) && (!plain || (plain.value().head.status != 400 && !plain.value().head.was_encrypted))) return plain;
     auto encrypted = by("https");
     if (!may_be_the_other(encrypted)) return encrypted;
     if (plain) scheme_ = "http";

@@ -40,7 +40,7 @@ public:
         image::Digest digest;
     };
     Result<Document> manifest(std::string const& tag_or_digest);
-    // Only its digest, as the registry states it, tried once: nothing of it counts as a download. None when it states none.
+    // Only its digest, as the registry states it, tried once: most registries do not count it as a download. None when it states none.
     Result<std::optional<image::Digest>> manifest_digest(std::string const& tag_or_digest);
     // The first page of what is about a manifest, or the page at `address`; none when the registry does not know referrers.
     struct Referrers {

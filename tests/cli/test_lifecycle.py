@@ -1,6 +1,5 @@
 """Start, stop, restart, kill, wait, rm, logs, inspect: a container's life from outside."""
 import glob
-import glob
 import json
 import os
 import shutil
