@@ -1,9 +1,11 @@
 #include "transfer/pull.h"
 
 #include <algorithm>
+#include <array>
 
 #include "image/platform.h"
 #include "store/sweep.h"
+#include "sys/file.h"
 #include "transfer/commit.h"
 #include "transfer/oci_layout.h"
 #include "transfer/policy.h"
@@ -160,8 +162,17 @@ bool is_all_there(store::Layout const& layout, store::Image const& local, image:
     return std::ranges::all_of(local.layer_keys, [&](auto const& key) { return store::is_whole_layer(layout, key); });
 }
 
+// A pull that was killed leaves its unfinished work, which the next one sweeps away.
+bool has_remains(store::Layout const& layout) {
+    return std::ranges::any_of(std::array{layout.tmp(), layout.ingest(), layout.trash()}, [](HostPath const& directory) {
+        auto const names = list_directory(directory);
+        return !names || !names.value().empty();
+    });
+}
+
 Result<std::optional<Pulled>> compare_with_registry(store::Layout const& layout, image::Reference const& reference, PullOptions const& options, Progress& progress) {
     TRY(layout.require_known_version());
+    if (has_remains(layout)) return std::optional<Pulled>();
     auto const source = TRY(choose_source(layout, reference, options));
     if (source.shipped) return std::optional<Pulled>();
     auto const registries = TRY(Registries::load(source.reference));
