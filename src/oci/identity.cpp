@@ -202,6 +202,19 @@ Result<void> enter_working_directory(std::string const& path) {
     return {};
 }
 
+Result<void> become(Identity const& identity, uid_t uid, gid_t gid, std::vector<gid_t> const& groups) {
+    return identity.keeps_groups ? become_user_in_own_groups(uid, gid) : become_user(uid, gid, groups);
+}
+
+// user_namespaces(7): a line is the first id inside, the first outside and how many.
+Result<std::uint32_t> find_first_id(Procfs const& proc, std::string const& map) {
+    auto const text = TRY(proc.read(map));
+    std::optional<std::uint32_t> first;
+    for (auto const line : split(text, '\n'))
+        if (auto const id = cut(trim(line), ' ').before; !id.empty()) first = std::min(first.value_or(UINT32_MAX), static_cast<std::uint32_t>(TRY(parse_unsigned(id))));
+    return first ? Result<std::uint32_t>(*first) : Error::of(EINVAL, "the user namespace maps no id");
+}
+
 Result<void> set_limits(pid_t pid, spec::Process const& process) {
     for (auto const& limit : process.rlimits)
         TRY(set_rlimit_of(pid, TRY(parse_rlimit(limit.type)), limit.soft, limit.hard)
@@ -242,6 +255,12 @@ Result<void> set_limits_and_score_of(pid_t pid, Identity const& identity, Procfs
     return set_limits(pid, *identity.process);
 }
 
+Result<void> become_first_user(Identity const& identity, Procfs const& proc) {
+    auto outcome = become(identity, 0, 0, {});
+    if (outcome || !outcome.error().is(EINVAL)) return outcome;
+    return become(identity, TRY(find_first_id(proc, "self/uid_map")), TRY(find_first_id(proc, "self/gid_map")), {});
+}
+
 Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     auto const& process = *identity.process;
     auto entered = enter_working_directory(process.cwd);
@@ -257,7 +276,7 @@ Result<void> assume_identity(Identity const& identity, Procfs const& proc) {
     // Without no_new_privs the kernel wants CAP_SYS_ADMIN for a filter: it must be loaded while it is there.
     if (!identity.seccomp_program.empty() && !process.no_new_privileges) TRY(load_filter(identity, proc).while_doing("linux.seccomp"));
     auto const& user = process.user;
-    TRY((identity.keeps_groups ? become_user_in_own_groups(user.uid, user.gid) : become_user(user.uid, user.gid, user.additional_gids)).while_doing("process.user"));
+    TRY(become(identity, user.uid, user.gid, user.additional_gids).while_doing("process.user"));
     if (user.umask) umask(*user.umask);
     TRY(set_capabilities_for_good(sets).while_doing("process.capabilities"));
     if (!entered) entered = enter_working_directory(process.cwd);

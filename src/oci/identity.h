@@ -48,12 +48,17 @@ struct IdentityRequest {
 };
 Result<Identity> plan_identity(IdentityRequest const& request);
 
-// Capabilities that are asked for and that the caller does not have to give: one sentence each.
 // A failure for want of descriptors, when the process's own limit is the reason: then it says so.
 Result<void> explain_limit(Result<void> outcome, spec::Process const& process);
 
 enum class UserNamespaceOf { runtime, container }; // whose capabilities they are
+// Capabilities that are asked for and that the caller does not have to give: one sentence each.
 std::vector<std::string> warn_of_capabilities(spec::Process const& process, UserNamespaceOf whose);
+
+// Situation:    in the container's user namespace, as the host's user: no id of its own, but every capability.
+// Must:         become somebody whom the namespace maps, as who else makes files in what is mounted there? Its root, or where it
+//               maps no id 0 the first user and group that it does map. `proc` is the host's.
+Result<void> become_first_user(Identity const& identity, Procfs const& proc);
 
 // Situation:    in all namespaces and in the container's root, with every privilege that the user namespace gives.
 // Must:         set labels, user, groups, capabilities; load the filter now when no_new_privs does not allow it later.

@@ -81,6 +81,11 @@ Result<std::string> hook_state(InitPlan const& plan, Procfs const& proc, std::ve
     return state_document(*request.spec, request.id, status, TRY(proc.own_pid()), request.bundle).dump();
 }
 
+// Where the other hooks of the host's side run. The root of a user namespace may not reach what its maker does.
+HookDirectory reachable_bundle(CreateRequest const& request) {
+    return access(request.bundle.c_str(), X_OK) == 0 ? HookDirectory(request.bundle) : std::nullopt;
+}
+
 Result<void> run_runtime_hooks(InitPlan const& plan, Channel const& channel) {
     auto const& hooks = plan.request->spec->hooks;
     if (hooks.prestart.empty() && hooks.create_runtime.empty()) return {};
@@ -204,7 +209,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     if (plan.limited_from_outside) TRY(set_not_dumpable());
     auto sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
     sources.lend(plan.mapped_mounts);
-    if (plan.has_user_namespace) TRY((plan.identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the user namespace"));
+    if (plan.has_user_namespace) TRY(become_first_user(plan.identity, proc).while_doing("become root of the user namespace"));
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
     if (request.keyring == Keyring::new_session) (void)join_session_keyring(fmt::format("_ses.{}", request.id)).ok(); // none left or none allowed, ignoring
 
@@ -212,7 +217,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
     if (!spec.hooks.create_container.empty()) TRY(channel.send(word_container_hooks));
-    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output, {}));
+    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output, reachable_bundle(request)));
     TRY(make_working_directory(root, process.cwd));
 
     TRY(set_up_streams(request, root, channel));

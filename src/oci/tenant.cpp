@@ -60,7 +60,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
     auto const set_up = [&]() -> Result<void> {
         TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec)); // before the root: see init
         if (target.root.is_open()) TRY(enter_root_by_chroot(target.root));
-        if (target.own_user_namespace) TRY((identity.keeps_groups ? become_user_in_own_groups(0, 0) : become_user(0, 0, {})).while_doing("become root of the container's user namespace"));
+        if (target.own_user_namespace) TRY(become_first_user(identity, proc).while_doing("become root of the container's user namespace"));
         if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
         if (request.process->terminal) {
             Root const root(TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY)));

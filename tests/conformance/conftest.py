@@ -66,7 +66,8 @@ class Bundle:
         options.setdefault("timeout", 60)
         options.setdefault("stdin", subprocess.DEVNULL)
         extra = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid else {}
-        return subprocess.run([RUNTIME, "--root", self.root, *arguments], text=True, cwd=self.place, **extra, **options)
+        options.setdefault("cwd", self.place)
+        return subprocess.run([RUNTIME, "--root", self.root, *arguments], text=True, **extra, **options)
 
     def start_oci(self, *arguments, **options):
         extra = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid else {}

@@ -2,6 +2,8 @@
 import json
 import os
 
+import pytest
+
 from conftest import wait_until
 
 
@@ -21,10 +23,11 @@ def log_of(bundle):
         return []
 
 
-def test_hooks_of_the_runtime_run_in_the_bundle_and_have_its_environment(bundle):
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "poststart", "poststop"])
+def test_hooks_of_the_runtime_run_in_the_bundle_and_have_its_environment(bundle, kind):
     out = f"{bundle.place}/printed"
     hook = {"path": "/bin/sh", "args": ["sh", "-c", f"pwd >> {out}; echo \"$PATH\" >> {out}"]}
-    done = bundle.run("true", change=lambda spec: spec.update(hooks={"createRuntime": [hook]}))
+    done = bundle.run("true", change=lambda spec: spec.update(hooks={kind: [hook]}), arguments=["--bundle", bundle.place], cwd="/")
     assert done.returncode == 0, done.stderr
     with open(out, encoding="utf-8") as file:
         assert file.read().splitlines() == [bundle.place, os.environ["PATH"]]

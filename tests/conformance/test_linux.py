@@ -105,6 +105,25 @@ def test_a_user_namespace_made_by_root(root_bundle):
     assert done.stdout.split() == ["0", "0", "200000", "65536", "null"], done.stderr
 
 
+def test_a_user_namespace_that_maps_no_root(bundle):
+    """The first id that it maps owns what is mounted, as nobody else can make files there; a tenant comes in as well."""
+    own = {"containerID": 2000, "hostID": 2000, "size": 1}
+
+    def change(spec):
+        spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != "user"] + [{"type": "user"}]
+        spec["linux"]["uidMappings"] = spec["linux"]["gidMappings"] = [own]
+        spec["linux"].pop("resources", None)
+        spec["process"]["user"] = {"uid": 2000, "gid": 2000}
+        for mount in spec["mounts"]:
+            mount["options"] = [option for option in mount.get("options", []) if option != "gid=5"]
+
+    name = bundle.running("sleep", "1000", change=change)
+    done = bundle.oci("exec", "--user", "2000:2000", name, "sh", "-c", "id -u; id -g; cat /proc/self/uid_map; stat -c %u /dev /dev/shm; echo new > /dev/shm/file")
+    assert (done.returncode, done.stdout.split()) == (0, ["2000", "2000", "2000", "2000", "1", "2000", "2000"]), done
+    root = bundle.oci("exec", "--user", "0", name, "true")
+    assert root.returncode == 255 and "process.user: become user 0 (it is not mapped in the user namespace)" in root.stderr, root
+
+
 def test_hostname_and_domainname(bundle):
     def change(spec):
         spec.update(hostname="some-host", domainname="some.domain")

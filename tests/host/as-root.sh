@@ -121,6 +121,35 @@ out=$(change '.linux.resources = {unified: {"nosuch.max": "1"}}'; bolt-oci run -
 check "unified: a controller that is not there is refused by name" $? "$out"
 rmdir /sys/fs/cgroup/bolt-test/a/b /sys/fs/cgroup/bolt-test/a
 
+# ---- a process more in a cgroup that takes none, or that stands still
+divide='mkdir /sys/fs/cgroup/own && echo 1 >/sys/fs/cgroup/own/cgroup.procs && echo +memory >/sys/fs/cgroup/cgroup.subtree_control && exec sleep 1000'
+change '.linux.cgroupsPath = "/bolt-test/divided" | .linux.resources = {} | .process.args = ["sh", "-c", "'"$divide"'"]
+    | (.mounts[] | select(.type == "cgroup") | .options) |= map(select(. != "ro"))'
+detached run --detach --bundle /tmp/bundle divided
+for _ in $(seq 50); do grep -q memory /sys/fs/cgroup/bolt-test/divided/cgroup.subtree_control && break; sleep 0.1; done
+out="$out$(bolt-oci exec divided cat /proc/self/cgroup 2>&1)"
+[ "$out" = 0::/own ]
+check "a process more goes beside an init that has divided its cgroup" $? "$out"
+bolt-oci delete --force divided
+change '.linux.cgroupsPath = "/bolt-test/full" | .linux.resources = {pids: {limit: 1}} | .process.args = ["sleep", "1000"]'
+detached run --detach --bundle /tmp/bundle full
+out="$out$(bolt-oci exec full sh -c 'echo looks; (true); echo forked' 2>&1)"
+[ "${out#looks}" != "$out" ] && [ "${out#*forked}" = "$out" ]
+check "who looks into a container at pids.max comes in, and gets no more" $? "$out"
+bolt-oci pause full && bolt-oci update --pids-limit 5 full
+out=$(bolt-oci exec full true 2>&1)
+[ $? = 255 ] && [ "${out#*paused}" != "$out" ]
+check "a paused container takes no process" $? "$out"
+bolt-oci exec --ignore-paused full sh -c 'echo ran' >/tmp/ran 2>&1 &
+waits=$!
+sleep 0.5
+before=$(cat /tmp/ran)
+bolt-oci resume full
+wait $waits
+[ $? = 0 ] && [ -z "$before" ] && [ "$(cat /tmp/ran)" = ran ]
+check "but one that waits for the resume" $? "$before $(cat /tmp/ran)"
+bolt-oci delete --force full
+
 # ---- whose the cgroup is: CASE writable|read-only new|shared EXPECTED
 owner() {
     options='["nosuid","noexec","nodev","relatime"]'

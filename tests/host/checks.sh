@@ -11,7 +11,7 @@ make_bundle() { # DIRECTORY [SPEC-OPTION…]
     shift
     mkdir -p "$bundle/rootfs/bin" "$bundle/rootfs/etc" "$bundle/rootfs/proc" "$bundle/rootfs/dev" "$bundle/rootfs/sys" "$bundle/rootfs/tmp"
     cp "$(command -v busybox)" "$bundle/rootfs/bin/"
-    for applet in sh cat sleep tail head echo cut true id; do ln -sf busybox "$bundle/rootfs/bin/$applet"; done
+    for applet in sh cat sleep tail head echo cut true id mkdir; do ln -sf busybox "$bundle/rootfs/bin/$applet"; done
     echo root:x:0:0:::/bin/sh >"$bundle/rootfs/etc/passwd"
     bolt-oci spec "$@" --bundle "$bundle"
     change '.process.terminal = false'
