@@ -12,7 +12,7 @@
 namespace bolt::cli {
 
 Result<ClientTerminal> ClientTerminal::take(RelayOptions const& options) {
-    ClientTerminal taken(TRY(SignalQueue::open({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH, SIGCONT})));
+    ClientTerminal taken(TRY(SignalQueue::open_all_but({SIGCHLD, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU})));
     ignore_broken_pipes();
     if (options.terminal && options.input && is_terminal(FdRef(0))) taken.raw_.emplace(TRY(RawTerminal::enter(FdRef(0))));
     return taken;
@@ -194,8 +194,10 @@ private:
 
     // What the tenant wrote before its end. A process that it left behind may go on to write: nobody waits for that.
     Result<void> drain() {
+        constexpr std::size_t most_held_by_kernel = 64 * 1024; // of a terminal, and of a pipe unless it is made larger
         for (auto const& [from, to] : {std::pair(&console_, 1), std::pair(&pipes_.output, 1), std::pair(&pipes_.error, 2)})
-            while (from->is_open() && read_outward(*from, to)) TRY(write_all(FdRef(to), std::exchange(pending_output_, {})));
+            for (std::size_t drained = 0; drained <= most_held_by_kernel && from->is_open() && read_outward(*from, to); drained += pending_output_.size(), pending_output_.clear())
+                TRY(write_all(FdRef(to), pending_output_));
         return {};
     }
 

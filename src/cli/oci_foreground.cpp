@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include "base/text.h"
+#include "cli/oci_console.h"
 #include "sys/channel.h"
 #include "sys/terminal.h"
 #include "sys/unix_socket.h"
@@ -13,20 +14,11 @@ namespace bolt::cli {
 
 Result<SignalQueue> hold_signals() {
     signal(SIGPIPE, SIG_IGN); // nobody may want what the container prints: it is waited for all the same
-    return SignalQueue::open({SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP, SIGWINCH, SIGPWR, SIGURG, SIGIO});
+    // The others are this process's own: its children's ends, and its place among the terminal's jobs.
+    return SignalQueue::open_all_but({SIGCHLD, SIGPIPE, SIGTTIN, SIGTTOU});
 }
 
 namespace {
-
-// Copies once; false at the end of the source. A slave that nobody has open is EIO: the end too. What nobody takes is dropped: a
-// program must not stop because of it.
-bool copy_some(FdRef from, FdRef to) {
-    char buffer[16384];
-    auto const count = read_some(from, buffer);
-    if (!count || count.value() == 0) return false;
-    (void)write_all(to, {buffer, count.value()}).ok();
-    return true;
-}
 
 void follow_window(FdRef console) {
     if (auto const size = window_size(FdRef(0)); size) (void)set_window_size(console, size.value()).ok(); // the terminal may be gone, ignoring
@@ -47,20 +39,22 @@ Result<ExitStatus> attend(Process& process, UniqueFd console, SignalQueue& signa
         follow_window(console);
         raw.emplace(TRY(RawTerminal::enter(FdRef(0))));
     }
-    bool input_open = console.is_open();
+    auto relay = TRY(ConsoleRelay::begin(std::move(console)));
     for (;;) {
-        pollfd watched[] = {{process.pidfd().number(), POLLIN, 0}, {signals.fd().number(), POLLIN, 0}, {console.number(), POLLIN, 0}, {input_open ? 0 : -1, POLLIN, 0},
+        auto const streams = relay.watched();
+        pollfd watched[] = {streams[0], streams[1], streams[2], {process.pidfd().number(), POLLIN, 0}, {signals.fd().number(), POLLIN, 0},
                             {notifications ? notifications->fd().number() : -1, POLLIN, 0}};
-        if (poll(watched, 5, -1) < 0 && errno != EINTR) return Error::from_errno("wait for the container");
-        if (watched[1].revents != 0) pass_on(signals, process, console);
-        // The service manager may be gone: ignoring.
-        if (watched[4].revents != 0) (void)notifications->pass_on(std::nullopt).ok();
-        if (watched[3].revents != 0 && !copy_some(FdRef(0), console)) input_open = false;
-        if (watched[2].revents != 0) {
-            if (!copy_some(console, FdRef(1))) console.close();
-            continue; // what it wrote last comes before its end
+        if (poll(watched, std::size(watched), relay.milliseconds_to_wait()) < 0) {
+            if (errno == EINTR) continue;
+            return Error::from_errno("wait for the container");
         }
-        if (watched[0].revents != 0) return process.wait();
+        if (watched[4].revents != 0) pass_on(signals, process, relay.console());
+        // The service manager may be gone: ignoring.
+        if (watched[5].revents != 0) (void)notifications->pass_on(std::nullopt).ok();
+        relay.turn({watched[0], watched[1], watched[2]});
+        if (watched[3].revents == 0) continue;
+        relay.drain();
+        return process.wait();
     }
 }
 

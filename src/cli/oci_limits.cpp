@@ -128,6 +128,15 @@ void lift_swap_with_memory(Json& changes) {
     if (limit && limit->find_integer() && *limit->find_integer() == -1 && !memory->find("swap")) changes.merge(Json::object().set("memory", Json::object().set("swap", -1)));
 }
 
+// For what a document does not name, when systemd is to forget a limit.
+Json without_limits(Json const& changes) {
+    constexpr std::tuple<std::string_view, std::string_view, int> none[] = {{memory, limit, -1}, {memory, swap, -1}, {pids, limit, -1}, {cpu, quota, -1}, {cpu, shares, 1024}};
+    auto found = Json::object();
+    for (auto const& [group, field, value] : none)
+        if (auto const* const changed = changes.find(group); changed && changed->find(field)) found.merge(Json::object().set(group, Json::object().set(field, value)));
+    return found;
+}
+
 Result<Json> changes_from(UpdateOptions const& options) {
     if (options.resources_file.empty()) return options.changes;
     auto const text = options.resources_file == "-" ? TRY(read_to_end(FdRef(0))) : TRY(read_file(TRY(HostPath::absolute(options.resources_file))));
@@ -157,13 +166,18 @@ Result<void> update_container(std::string const& id, UpdateOptions const& option
     // Engines send all that the container has, its rules for devices with it: those stay.
     if (changes.find_object()) changes.merge(Json::object().set("devices", Json()));
     lift_swap_with_memory(changes);
-    if (!changes.find_object() || changes.find_object()->empty()) return Error::of(EINVAL, "there is nothing to change: name a limit, or a file with '--resources'");
+    bool const is_empty = !changes.find_object() || changes.find_object()->empty();
+    if (is_empty && options.resources_file.empty()) return Error::of(EINVAL, "there is nothing to change: name a limit, or a file with '--resources'");
     auto found = TRY(find_alive(id));
+    if (is_empty) return {}; // engines send what they have, and that may be nothing
     auto const path = found.directory.path() / "config.json";
     auto document = TRY(Json::parse(TRY(read_file(path))).while_doing("read '{}'", path));
     auto const* const section = document.find("linux");
-    auto before = TRY(spec::parse_resources(section && section->find("resources") ? *section->find("resources") : Json::object()).while_doing("read '{}'", path));
+    auto known = without_limits(changes);
+    if (section && section->find("resources")) known.merge(*section->find("resources"));
+    auto before = TRY(spec::parse_resources(known).while_doing("read '{}'", path));
     before.devices.clear();
+    if (before.pids_limit == 0) before.pids_limit.reset();
     document.merge(Json::object().set("linux", Json::object().set("resources", changes)));
     auto resources = TRY(spec::parse_resources(*document.find("linux")->find("resources")).while_doing("resources"));
     if (resources.pids_limit == 0) resources.pids_limit.reset(); // as engines say that it stays as it is
@@ -172,16 +186,11 @@ Result<void> update_container(std::string const& id, UpdateOptions const& option
     if (resources.cpu.idle == 1 && !(changes.find("cpu") && changes.find("cpu")->find("shares"))) resources.cpu.shares.reset();
     // What makes no sense is refused before anything is changed.
     TRY(oci::plan_cgroup(resources, {.version = oci::cgroup_version()}));
-    if (!found.record.scope_unit.empty())
-        TRY(change_scope(found.record.scope_unit, resources).while_doing("update container '{}'", id));
     auto cgroup = oci::Cgroup::adopt(found.record.cgroup);
-    auto const ancestors = found.record.scope_unit.empty() ? oci::Ancestors::ours : oci::Ancestors::systemds;
-    auto limited = cgroup.limit(resources, ancestors).while_doing("update container '{}'", id);
-    if (!limited) {
-        // Nothing stays half-done: what was written before the one that failed. The first error is the one that counts.
-        (void)cgroup.limit(before, ancestors).ok();
-        if (!found.record.scope_unit.empty()) (void)change_scope(found.record.scope_unit, before).ok();
-    }
+    bool const is_systemds = !found.record.scope_unit.empty();
+    auto const tell_systemd = [&] { return is_systemds ? change_scope(found.record.scope_unit, resources) : Result<void>(); };
+    auto limited = cgroup.limit(resources, is_systemds ? oci::Ancestors::systemds : oci::Ancestors::ours, tell_systemd).while_doing("update container '{}'", id);
+    if (!limited && is_systemds) (void)change_scope(found.record.scope_unit, before).ok(); // the first error is the one that counts
     TRY(keep(found, cgroup));
     TRY(std::move(limited));
     if (options.resources_file.empty()) TRY(change_rdt(found.record, options.rdt));

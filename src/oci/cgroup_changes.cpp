@@ -44,6 +44,50 @@ Result<void> move_all(Cgroup const& from, HostPath const& to) {
     return Error::of(EBUSY, "processes are started faster than they can be moved into '{}'", to);
 }
 
+// What the files of settings say.
+class SettingsBefore {
+public:
+    explicit SettingsBefore(std::vector<CgroupSetting> const& settings) : settings_(settings) {}
+
+    void read(HostPath const& directory) {
+        for (auto const& setting : settings_)
+            for (auto const& name : {setting.file, setting.other_file}) {
+                auto const file = directory / name;
+                if (name.empty() || std::ranges::find(files_, file, &File::path) != files_.end()) continue;
+                if (auto const text = find_file(file); text && text.value()) files_.push_back({file, none_of(setting), *text.value()});
+            }
+    }
+
+    // In both orders: of limits that bound each other one can be lowered, or raised, only after the other.
+    void write_back() const {
+        for (auto const& file : files_) file.write();
+        for (auto file = files_.rbegin(); file != files_.rend(); ++file) file->write();
+    }
+
+private:
+    struct File {
+        HostPath path;
+        std::string none; // for what the text does not name: a device without a limit; "" where there is no such thing
+        std::string text;
+        void write() const {
+            auto const fd = open_file(path, O_WRONLY);
+            if (!fd) return; // the group has gone
+            if (!none.empty()) (void)write_all(fd.value(), none).ok(); // as below
+            for (auto const line : split(trim(text), '\n'))
+                (void)write_all(fd.value(), path.name() == "memory.oom_control" ? line.substr(line.rfind(' ') + 1) : line).ok(); // the error that counts is the other one
+        }
+    };
+
+    static std::string none_of(CgroupSetting const& setting) {
+        auto const device = cut(setting.value, ' ').before;
+        if (setting.file == "io.max") return fmt::format("{} rbps=max wbps=max riops=max wiops=max", device);
+        return setting.file.starts_with("blkio.throttle.") ? fmt::format("{} 0", device) : std::string();
+    }
+
+    std::vector<CgroupSetting> const& settings_;
+    std::vector<File> files_;
+};
+
 } // namespace
 
 Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupSetting> const& settings) {
@@ -61,16 +105,24 @@ Result<HostPath> Cgroup::directory_in(std::string_view tree, std::vector<CgroupS
     return directory;
 }
 
-Result<void> Cgroup::limit(spec::Resources const& resources, Ancestors ancestors) {
+Result<void> Cgroup::limit(spec::Resources const& resources, Ancestors ancestors, std::function<Result<void>()> const& before_writing) {
     auto const host = trees_of_host();
     if (host.version == CgroupVersion::none || !exists()) return Error::of(ENOTSUP, "the container has no cgroup of its own, so limits cannot be set");
     auto const settings = TRY(plan_cgroup(resources, host));
-    for (auto const& tree : trees_for(settings, host.version)) {
-        auto const directory = TRY(directory_in(tree, settings));
-        TRY(check_memory(directory, resources.memory));
-        TRY(write_settings(directory, tree, settings, ancestors));
-    }
-    return {};
+    SettingsBefore before(settings);
+    for (auto const& directory : directories_) before.read(directory);
+    auto const outcome = [&]() -> Result<void> {
+        TRY(before_writing());
+        for (auto const& tree : trees_for(settings, host.version)) {
+            auto const directory = TRY(directory_in(tree, settings));
+            before.read(directory); // it may be new
+            TRY(check_memory(directory, resources.memory));
+            TRY(write_settings(directory, tree, settings, ancestors));
+        }
+        return {};
+    }();
+    if (!outcome) before.write_back();
+    return outcome;
 }
 
 namespace {

@@ -87,6 +87,8 @@ Result<void> plan_cpu_time(Plan& plan, spec::Resources::Cpu const& cpu) {
 }
 
 Result<void> plan_cpu(Plan& plan, spec::Resources::Cpu const& cpu) {
+    // Version 1's kernel would take the nearest in silence; version 2's weight has a meaning for every number.
+    if (is_asked(cpu.shares) && !plan.is_v2("cpu") && (*cpu.shares < 2 || *cpu.shares > 262144)) return Error::of(ERANGE, "resources.cpu.shares: {} is not between 2 and 262144", *cpu.shares);
     if (is_asked(cpu.shares)) TRY(plan.add("cpu", "cpu.shares", "cpu.shares", plain(*cpu.shares), "cpu.weight", plain(weight_of_shares(*cpu.shares))));
     TRY(plan_cpu_time(plan, cpu));
     if (is_asked(cpu.realtime_period)) TRY(plan.add("cpu", "cpu.realtimePeriod", "cpu.rt_period_us", plain(*cpu.realtime_period), "", ""));

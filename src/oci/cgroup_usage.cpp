@@ -61,6 +61,21 @@ std::uint64_t value_or_zero(std::map<std::string, std::uint64_t> const& table, s
     return row == table.end() ? 0 : row->second;
 }
 
+// cpuacct.usage_all: "cpu user system", then a line a processor in nanoseconds.
+void add_split_times(Files const& files, Json& usage) {
+    Json kernel = Json::array(), user = Json::array();
+    auto const text = files.find("cpuacct.usage_all").value_or("");
+    for (auto const line : split(text, '\n')) {
+        auto const words = split(line, ' ');
+        if (words.size() != 3) continue;
+        auto const users = parse_unsigned(words[1]), kernels = parse_unsigned(words[2]);
+        if (!users || !kernels) continue; // the first line
+        user.push(count(users.value()));
+        kernel.push(count(kernels.value()));
+    }
+    usage.set_unless_empty("percpu_kernel", std::move(kernel)).set_unless_empty("percpu_user", std::move(user));
+}
+
 Json cpu_usage(Files const& files) {
     constexpr std::uint64_t nanoseconds_in_microsecond = 1000, nanoseconds_in_tick = 10'000'000; // USER_HZ is 100
     Json usage, throttling;
@@ -80,10 +95,34 @@ Json cpu_usage(Files const& files) {
             .set_unless_empty("percpu", std::move(each))
             .set("kernel", count(value_or_zero(split_time, "system") * nanoseconds_in_tick))
             .set("user", count(value_or_zero(split_time, "user") * nanoseconds_in_tick));
+        add_split_times(files, usage);
     }
     auto const throttled = stat.contains("throttled_usec") ? stat.at("throttled_usec") * nanoseconds_in_microsecond : value_or_zero(stat, "throttled_time");
     throttling.set("periods", count(value_or_zero(stat, "nr_periods"))).set("throttledPeriods", count(value_or_zero(stat, "nr_throttled"))).set("throttledTime", count(throttled));
     return Json().set("usage", std::move(usage)).set("throttling", std::move(throttling));
+}
+
+// cpuset(7)'s lists: "0-3,7".
+Json numbers_of(std::string_view list) {
+    constexpr std::uint64_t most = 8192; // NR_CPUS of the largest kernels
+    Json numbers = Json::array();
+    for (auto const part : split(trim(list), ',')) {
+        auto const [first, last, is_range] = cut(part, '-');
+        auto const begin = parse_unsigned(first), end = parse_unsigned(is_range ? last : first);
+        for (auto number = begin && end ? begin.value() : most; number < most && number <= end.value(); ++number) numbers.push(count(number));
+    }
+    return numbers;
+}
+
+// Version 1 alone has this, with the names that runc's events have.
+Json cpuset_usage(Files const& files) {
+    Json usage = Json::object();
+    for (auto const* const list : {"cpus", "mems"})
+        if (auto const text = files.find(fmt::format("cpuset.{}", list)); text && files.find("cpuset.cpu_exclusive")) usage.set_unless_empty(list, numbers_of(*text));
+    for (auto const* const name : {"cpu_exclusive", "mem_hardwall", "mem_exclusive", "memory_migrate", "memory_spread_page", "memory_spread_slab", "memory_pressure", "sched_load_balance", "sched_relax_domain_level"})
+        if (auto const text = files.find(fmt::format("cpuset.{}", name)))
+            if (auto const number = parse_integer(trim(*text))) usage.set(name, number.value());
+    return usage;
 }
 
 // No limit and another are none.
@@ -175,7 +214,7 @@ Json hugepage_usage(Files const& files) {
 Result<Json> usage_of(std::vector<HostPath> const& directories) {
     Files const files(directories);
     Json usage;
-    usage.set_unless_empty("cpu", cpu_usage(files)).set("cpuset", Json::object()).set_unless_empty("memory", memory_usage(files));
+    usage.set_unless_empty("cpu", cpu_usage(files)).set("cpuset", cpuset_usage(files)).set_unless_empty("memory", memory_usage(files));
     Json pids = Json::object();
     if (auto const current = files.find_number("pids.current")) {
         auto const limit = files.number("pids.max");

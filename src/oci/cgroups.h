@@ -1,6 +1,7 @@
 // A container's cgroup: cgroup v2 (one tree), v1 (a tree a controller) and hybrid hosts. cgroups(7).
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -73,8 +74,9 @@ public:
     Result<void> thaw() const;
     bool is_frozen() const;
     // Writes limits, also ones of trees that the container was not in so far: its members enter them. EBUSY when checkBeforeUpdate
-    // asks and more memory is used than is left; ENOTSUP as for freeze(). Rules for devices stay as they are.
-    Result<void> limit(spec::Resources const& resources, Ancestors ancestors);
+    // asks and more memory is used than is left; ENOTSUP as for freeze(). Rules for devices stay as they are. `before_writing` tells
+    // systemd, which makes the files there are. After any failure, its too, the files say again what they said.
+    Result<void> limit(spec::Resources const& resources, Ancestors ancestors, std::function<Result<void>()> const& before_writing);
     // SIGKILL to all: cgroup.kill (Linux 5.14), or until nobody is left.
     void kill_all() const;
     // False when a process or a cgroup below is left: the ordinary end of a container leaves none.

@@ -27,7 +27,7 @@ namespace {
 Result<std::vector<InitPlan::Join>> open_namespaces(std::vector<std::pair<unsigned long, std::string>> const& paths) {
     std::vector<InitPlan::Join> joins;
     for (auto const& [flag, path] : paths) {
-        auto file = TRY(open_file(TRY(HostPath::parse(path)), O_RDONLY).while_doing("linux.namespaces"));
+        auto file = TRY(open_file(TRY(HostPath::parse(path)), O_RDONLY | O_NONBLOCK).while_doing("linux.namespaces")); // a fifo would wait for its writer
         joins.push_back({std::move(file), flag, path});
     }
     return joins;
@@ -62,6 +62,11 @@ Result<Process> clone_by_intermediate(std::vector<InitPlan::Join> const& before,
     return init;
 }
 
+Result<void> check_name(std::string_view field, std::string_view name) {
+    constexpr std::size_t most = 64; // __NEW_UTS_LEN
+    return name.size() <= most ? Result<void>() : Error::of(EINVAL, "{}: '{}' has {} bytes, and the kernel takes {} at most", field, name, name.size(), most);
+}
+
 Result<InitPlan> plan_init(CreateRequest const& request) {
     auto const& spec = *request.spec;
     if (!spec.process) return Error::of(EINVAL, "field 'process' is missing: there is nothing to run");
@@ -70,6 +75,8 @@ Result<InitPlan> plan_init(CreateRequest const& request) {
     plan.request = &request;
     auto const annotations = TRY(parse_annotations(spec.annotations));
     TRY(check_sysctls(spec.linux_));
+    TRY(check_name("hostname", spec.hostname));
+    TRY(check_name("domainname", spec.domainname));
     if (!spec.linux_.mount_label.empty() && !exists(TRY(HostPath::parse("/sys/fs/selinux/enforce")))) return Error::of(ENOTSUP, "linux.mountLabel: SELinux is not enabled on this host");
     plan.namespaces = TRY(plan_namespaces(spec.linux_));
     plan.joined = TRY(open_namespaces(plan.namespaces.joined_by_init));
@@ -99,7 +106,7 @@ Result<void> move_interfaces(spec::Linux const& section, pid_t init) {
 
 // What init may need from outside before it goes on.
 Result<void> place_init(CreateRequest const& request, Created const& created, InitPlan const& plan) {
-    if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings"));
+    if (plan.namespaces.makes(namespace_flag::user)) TRY(write_id_maps(created.init.pid(), plan.namespaces.mappings).while_doing("linux.uidMappings and linux.gidMappings"));
     if (created.cgroup.exists() && !created.cgroup.birthplace().is_open() && !plan.cgroup_to_enter.exists()) TRY(enter_cgroup(request, created));
     TRY(enter_rdt_class(created.rdt.entered, created.init.pid()).while_doing("linux.intelRdt"));
     TRY(move_interfaces(request.spec->linux_, created.init.pid()).while_doing("linux.netDevices"));
@@ -124,9 +131,9 @@ Result<void> follow_init(CreateRequest const& request, Created& created) {
             // 4, 5: prestart and createRuntime hooks, in the runtime's namespaces.
             auto const state = state_document(spec, request.id, "creating", created.init.pid(), request.bundle).dump();
             auto const printed = TRY(open_hook_output(TRY(parse_annotations(spec.annotations))));
-            TRY(run_hooks("prestart", spec.hooks.prestart, state, printed, request.bundle));
-            TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state, printed, request.bundle));
-            TRY(created.start.send(word_go));
+            TRY(run_hooks("prestart", spec.hooks.prestart, state, printed, {.directory = request.bundle, .environment = {}}));
+            TRY(run_hooks("createRuntime", spec.hooks.create_runtime, state, printed, {.directory = request.bundle, .environment = {}}));
+            (void)created.start.send(word_go).ok(); // an init that has ended does not hear it, and that is what comes next
         } else if (message->bytes.starts_with(word_warning)) {
             created.warnings.push_back(message->bytes.substr(word_warning.size()));
         } else if (message->bytes == word_console && message->descriptors.size() == 1) {
@@ -295,12 +302,12 @@ Result<void> run_poststart_hooks(spec::Runtime const& spec, std::string_view id,
     auto const annotations = parse_annotations(spec.annotations);
     auto const printed = annotations ? open_hook_output(annotations.value()) : Result<HookOutput>(annotations.error());
     if (!printed) return Error::of(ECANCELED, "poststart hooks: {}", printed.error().text());
-    return run_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump(), printed.value(), bundle);
+    return run_hooks("poststart", spec.hooks.poststart, state_document(spec, id, "running", pid, bundle).dump(), printed.value(), {.directory = bundle, .environment = {}});
 }
 
 namespace {
 // Its files may be gone before the container is deleted.
-HookDirectory existing(HostPath const& bundle) { return exists(bundle) ? HookDirectory(bundle) : std::nullopt; }
+HookPlace existing(HostPath const& bundle) { return {.directory = exists(bundle) ? std::optional(bundle) : std::nullopt, .environment = {}}; }
 } // namespace
 
 ErrorList run_poststop_hooks(spec::Runtime const& spec, std::string_view id, HostPath const& bundle) {

@@ -54,13 +54,13 @@ Result<ExitStatus> wait_at_most(Process& process, std::optional<int> seconds) {
     return Error::of(ETIMEDOUT, "it did not end within {} seconds and was killed", *seconds);
 }
 
-Result<void> run_hook(spec::Hook const& hook, std::string const& state, HookOutput const& printed, HookDirectory const& directory) {
+Result<void> run_hook(spec::Hook const& hook, std::string const& state, HookOutput const& printed, HookPlace const& place) {
     auto const input = TRY(file_with("hook-state", state));
     auto const output = TRY(make_memory_file("hook-output"));
     SpawnOptions options;
     options.arguments = hook.args.empty() ? std::vector{hook.path} : hook.args;
-    if (!hook.env.empty()) options.environment = hook.env; // else the runtime's, as runc and crun have it
-    options.working_directory = directory;
+    options.environment = hook.env.empty() ? place.environment : hook.env;
+    options.working_directory = place.directory;
     options.input = input;
     options.output = printed.output.is_open() ? FdRef(printed.output) : FdRef(output);
     options.new_session = true;
@@ -85,16 +85,16 @@ Result<HookOutput> open_hook_output(Annotations const& annotations) {
     return HookOutput{std::move(output), std::move(error)};
 }
 
-Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookDirectory const& directory) {
+Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookPlace const& place) {
     for (auto const& hook : hooks)
-        if (auto const ran = run_hook(hook, state, printed, directory); !ran) return Error::of(ECANCELED, "{} hook '{}': {}", kind, hook.path, ran.error().text());
+        if (auto const ran = run_hook(hook, state, printed, place); !ran) return Error::of(ECANCELED, "{} hook '{}': {}", kind, hook.path, ran.error().text());
     return {};
 }
 
-ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookDirectory const& directory) {
+ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookPlace const& place) {
     ErrorList errors;
     for (auto const& hook : hooks)
-        if (auto ran = run_hook(hook, state, printed, directory).while_doing("{} hook '{}'", kind, hook.path); !ran) errors.push_back(std::move(ran).error());
+        if (auto ran = run_hook(hook, state, printed, place).while_doing("{} hook '{}'", kind, hook.path); !ran) errors.push_back(std::move(ran).error());
     return errors;
 }
 

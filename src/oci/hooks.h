@@ -14,8 +14,12 @@
 
 namespace bolt::oci {
 
-// Where they run: the bundle for those of the runtime's namespaces, as in runc; absent: where the caller is.
-using HookDirectory = std::optional<HostPath>;
+// What runs them: those of the host's side run in the bundle and have the runtime's environment, as in runc. That is not for a program of the image, whose
+// hooks have the container's process's.
+struct HookPlace {
+    std::optional<HostPath> directory;                   // absent: where the caller is
+    std::optional<std::vector<std::string>> environment; // of a hook that names none; absent: the caller's
+};
 // Where hooks print: files that annotations name, else what they print is kept for the error alone.
 struct HookOutput {
     UniqueFd output, error;
@@ -25,8 +29,8 @@ Result<HookOutput> open_hook_output(Annotations const& annotations);
 
 // In order, each to its end; the first that fails ends it. The error is always ECANCELED, which says that the container must go
 // (runtime.md, lifecycle), names the hook and shows the end of what it printed.
-Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookDirectory const& directory);
+Result<void> run_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookPlace const& place);
 // All of them, whatever fails.
-ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookDirectory const& directory);
+ErrorList run_all_hooks(std::string_view kind, std::vector<spec::Hook> const& hooks, std::string const& state, HookOutput const& printed, HookPlace const& place);
 
 } // namespace bolt::oci

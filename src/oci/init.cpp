@@ -74,16 +74,15 @@ Result<Root> set_up_mounts(InitPlan const& plan, Sources const& sources, Channel
     return root;
 }
 
-// Without hooks nobody needs to know what the host calls this process.
-Result<std::string> hook_state(InitPlan const& plan, Procfs const& proc, std::vector<spec::Hook> const& hooks, std::string_view status) {
-    if (hooks.empty()) return std::string();
+// runtime.md, state: "For hooks executed in the container namespace, it is the pid as seen by the container."
+std::string hook_state(InitPlan const& plan, std::string_view status) {
     auto const& request = *plan.request;
-    return state_document(*request.spec, request.id, status, TRY(proc.own_pid()), request.bundle).dump();
+    return state_document(*request.spec, request.id, status, getpid(), request.bundle).dump();
 }
 
 // Where the other hooks of the host's side run. The root of a user namespace may not reach what its maker does.
-HookDirectory reachable_bundle(CreateRequest const& request) {
-    return access(request.bundle.c_str(), X_OK) == 0 ? HookDirectory(request.bundle) : std::nullopt;
+std::optional<HostPath> reachable_bundle(CreateRequest const& request) {
+    return access(request.bundle.c_str(), X_OK) == 0 ? std::optional(request.bundle) : std::nullopt;
 }
 
 Result<void> run_runtime_hooks(InitPlan const& plan, Channel const& channel) {
@@ -129,7 +128,7 @@ Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int pre
     FdRef const streams[] = {input, output, error};
     for (int number = 0; number < 3; ++number) {
         copies[number] = UniqueFd(fcntl(streams[number].number(), F_DUPFD_CLOEXEC, 3 + preserved));
-        if (!copies[number].is_open()) return Error::from_errno("duplicate standard stream {}", number);
+        if (!copies[number].is_open()) return Error::from_code(errno == EINVAL ? EMFILE : errno, fmt::format("duplicate standard stream {}", number)); // EINVAL: beyond RLIMIT_NOFILE
     }
     for (int number = 0; number < 3; ++number) TRY(duplicate_onto(copies[number], number));
     for (int number = 3; number < 3 + preserved; ++number) TRY(set_on_exec(FdRef(number), OnExec::inherit).while_doing("--preserve-fds"));
@@ -217,7 +216,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(set_names_and_sysctls(spec, proc));
     TRY(run_runtime_hooks(plan, channel));
     if (!spec.hooks.create_container.empty()) TRY(channel.send(word_container_hooks));
-    TRY(run_hooks("createContainer", spec.hooks.create_container, TRY(hook_state(plan, proc, spec.hooks.create_container, "creating")), plan.hook_output, reachable_bundle(request)));
+    TRY(run_hooks("createContainer", spec.hooks.create_container, hook_state(plan, "creating"), plan.hook_output, {.directory = reachable_bundle(request), .environment = process.env}));
     TRY(make_working_directory(root, process.cwd));
 
     TRY(set_up_streams(request, root, channel));
@@ -276,13 +275,12 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept {
     auto const proc = Procfs::open();
     auto const command = find_what_to_run(plan, proc ? set_up(plan, proc.value(), channel) : Result<void>(proc.error()));
     auto const& spec = *plan.request->spec;
-    auto const state = command ? hook_state(plan, proc.value(), spec.hooks.start_container, "created") : Result<std::string>(command.error());
-    auto const alone = state ? let_go_of_host(plan, proc.value(), channel) : Result<void>(state.error());
+    auto const alone = command ? let_go_of_host(plan, proc.value(), channel) : Result<void>(command.error());
     bool const told = send_report(channel, explain_limit(alone, *spec.process)).ok();
     if (!alone || !told) return 1;
     auto starter = await_start(plan, channel);
     if (!starter) return 1; // the runtime is gone: nobody will ever start this
-    auto ready = state ? run_hooks("startContainer", spec.hooks.start_container, state.value(), plan.hook_output, {}) : Result<void>(state.error());
+    auto const ready = run_hooks("startContainer", spec.hooks.start_container, hook_state(plan, "created"), plan.hook_output, {.directory = {}, .environment = spec.process->env});
     // The filter may forbid what a report needs, so the report comes first; a failure of the filter is a second one.
     (void)send_report(starter.value(), ready).ok();
     if (!ready) return 1;

@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 
 #include "base/text.h"
+#include "oci/cgroups.h"
 
 namespace bolt::oci {
 
@@ -39,7 +40,7 @@ constexpr AttributeOption attribute_options[] = {
 };
 
 // Accepted and without effect, as in runc: defaults, and what the new mount API does not have.
-constexpr std::string_view idle_options[] = {"defaults", "loud", "silent"};
+constexpr std::string_view idle_options[] = {"defaults", "loud", "silent", "acl"}; // a tmpfs, and what else has ACLs, has them without being asked
 // The superblock's: passed on to the file system as flags.
 constexpr std::string_view superblock_flags[] = {"sync", "dirsync", "lazytime", "mand", "iversion"};
 // Each takes back the other, which nothing has unless it is asked for.
@@ -86,7 +87,6 @@ Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
         sorted.attributes.propagation = is_recursive ? 0 : propagation.value().type; // what is said last counts
     } else if (auto const* const below = option.starts_with('r') ? find_attribute(option.substr(1)) : nullptr) {
         sorted.recursive |= below->attributes;
-        sorted.attributes |= below->attributes; // on top, what is said later wins
     } else if (option == "tmpcopyup") {
         sorted.copies_up = true;
     } else if (auto const [name, mappings, found] = cut(option, '='); name == "idmap" || name == "ridmap") {
@@ -142,13 +142,20 @@ Result<MountStep> plan_remount(RootPath target, SortedOptions sorted) {
 
 Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& around) {
     SortedOptions sorted;
-    for (auto const& option : mount.options) TRY(sort_option(option, sorted));
+    for (auto const& option : mount.options) {
+        // Several in one text, as mount(8) writes them; a comma of a value's own is quoted or escaped.
+        bool const is_one = option.find_first_of("\"\\") != option.npos;
+        for (auto const part : is_one ? std::vector<std::string_view>{option} : split(option, ',')) TRY(sort_option(part, sorted));
+    }
+    // On top too, and last, as runc and crun have it.
+    sorted.attributes |= {.set = sorted.recursive.set, .clear = sorted.recursive.clear};
     auto target = TRY(RootPath::parse_clamped(mount.destination));
     bool const has_ids = sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
     if (has_ids && (sorted.is_remount || mount.type == "cgroup" || mount.type == "cgroup2")) return Error::of(ENOTSUP, "only a new bind mount can have ids of its own");
     if (sorted.is_remount) return plan_remount(std::move(target), std::move(sorted));
     if (target.is_top()) return Error::of(EINVAL, "the root directory is what 'root.path' names, and nothing can be mounted in its place");
-    if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{std::move(target), sorted.attributes});
+    bool const is_version_2_alone = mount.type == "cgroup2" && cgroup_version() == CgroupVersion::v1;
+    if ((mount.type == "cgroup" || mount.type == "cgroup2") && !is_version_2_alone) return MountStep(MountCgroup{std::move(target), sorted.attributes});
     if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
     if (sorted.source_link != SourceLink::followed || sorted.replaces_link) return Error::of(EINVAL, "'copy-symlink', 'src-nofollow' and 'dest-nofollow' are for bind mounts");
     if (has_ids) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
@@ -194,11 +201,29 @@ Result<spec::Device> plan_usual_device(UsualDevice const& usual, std::vector<spe
     return device;
 }
 
+RootPath const* target_of(MountStep const& step) {
+    if (auto const* const mount = std::get_if<MountFilesystem>(&step)) return &mount->target;
+    if (auto const* const bind = std::get_if<BindMount>(&step)) return &bind->target;
+    auto const* const cgroup = std::get_if<MountCgroup>(&step);
+    return cgroup ? &cgroup->target : nullptr;
+}
+
+// Whether the document puts something of its own in a device's place: "-v /dev/urandom:/dev/random".
+bool is_mounted_over(std::vector<MountStep> const& steps, RootPath const& device, RootPath const& directory) {
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step)
+        if (auto const* const target = target_of(*step)) {
+            if (target->text() == device.text()) return true;
+            if (target->text() == directory.text()) return false; // what came before is hidden
+        }
+    return false;
+}
+
 Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& steps) {
     if (has_own_dev(spec)) {
         for (auto const& usual : usual_devices) {
             auto device = TRY(plan_usual_device(usual, spec.linux_.devices));
             auto target = TRY(RootPath::parse(usual.path));
+            if (is_mounted_over(steps, target, target.parent())) continue;
             steps.emplace_back(MakeDevice{std::move(device), std::move(target), true});
         }
         for (auto const& [target, path] : usual_links) {
@@ -214,13 +239,6 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
         if ((!is_usual && !is_link) || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false});
     }
     return {};
-}
-
-RootPath const* target_of(MountStep const& step) {
-    if (auto const* const mount = std::get_if<MountFilesystem>(&step)) return &mount->target;
-    if (auto const* const bind = std::get_if<BindMount>(&step)) return &bind->target;
-    auto const* const cgroup = std::get_if<MountCgroup>(&step);
-    return cgroup ? &cgroup->target : nullptr;
 }
 
 // What is mounted at a path when a step is performed; nullptr for nothing of the plan's.

@@ -26,6 +26,13 @@ Result<bool> is_same_place(FdRef one, FdRef other) {
     return a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
 }
 
+// Linux 5.8; an older kernel does not tell, and refuses by itself what it cannot change.
+Result<bool> is_mounted(FdRef fd) {
+    struct statx status {};
+    if (statx(fd.number(), "", AT_EMPTY_PATH, STATX_TYPE, &status) < 0) return Error::from_errno("look at a mount point");
+    return (status.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) == 0 || (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 enum class TargetKind { file, directory };
 Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind) {
     auto target = TRY((kind == TargetKind::directory ? root.make_directories(path, 0755) : root.make_file(path, 0644)).while_doing("make the mount point"));
@@ -34,15 +41,28 @@ Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind 
     return target;
 }
 
-Result<void> put_in_place(Mount const& mount, MountAttributes const& own, MountAttributes const& below, FdRef target) {
-    if (below.any()) TRY(mount.set(below, Depth::recursive));
+// user_namespaces(7): what the host's mount is (read-only, nosuid, nodev, noexec) is locked for who has a user namespace of his own.
+// Engines say "rw" of whatever they bind, and every runtime takes it; false when the mount stays read-only in spite of it.
+Result<bool> set_unlocked(Mount const& mount, MountAttributes wanted, Depth depth) {
+    auto outcome = mount.set(wanted, depth);
+    if (outcome || !outcome.error().is(EPERM)) return outcome ? Result<bool>(true) : outcome.error();
+    bool const asked_to_write = (wanted.clear & MOUNT_ATTR_RDONLY) != 0;
+    wanted.clear &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
+    if (asked_to_write && (!wanted.any() || mount.set(wanted, depth))) return false;
+    return Error::of(EPERM, "the host has nosuid, nodev, noexec or noatime there, and in a user namespace no option can take that back");
+}
+
+// False as above.
+Result<bool> put_in_place(Mount const& mount, MountAttributes const& own, MountAttributes const& below, FdRef target) {
+    bool is_as_asked = !below.any() || TRY(set_unlocked(mount, below, Depth::recursive));
     auto top = own, same = below;
     // Propagation is set once attached: a mount that is attached below a shared one becomes shared.
     top.propagation = same.propagation = 0;
-    if (top.any() && top != same) TRY(mount.set(top, Depth::top));
+    if (top.any() && top != same) is_as_asked = TRY(set_unlocked(mount, top, Depth::top)) && is_as_asked;
     TRY(mount.attach(target));
     auto const propagation = own.propagation != 0 ? own.propagation : std::uint64_t{MS_PRIVATE};
-    return mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top);
+    TRY(mount.set({.propagation = propagation}, below.propagation != 0 || own.propagation == 0 ? Depth::recursive : Depth::top));
+    return is_as_asked;
 }
 
 // The link as it is, at the target: nothing is mounted.
@@ -99,7 +119,9 @@ Result<void> bind(BindMount const& step, Root const& root, Sources const& source
     auto below = step.recursive;
     auto own = step.attributes;
     if (own.propagation == 0 && below.propagation != 0) own.propagation = below.propagation;
-    return put_in_place(mount, own, below, target);
+    if (!TRY(put_in_place(mount, own, below, target)))
+        warnings.push_back(fmt::format("mount '{}': it stays read-only, as on the host: in a user namespace 'rw' cannot take that back", step.target));
+    return {};
 }
 
 // /sys of the host, read-only: what there is when a sysfs of one's own is refused, because the network namespace is not ours
@@ -354,6 +376,7 @@ Result<void> seal(SealFilesystem const& step, Root const& root) {
 Result<void> remount(Remount const& step, Root const& root, std::vector<std::string>& warnings) {
     warn_of_left_out(step.target, step.left_out, warnings);
     auto const there = TRY(root.open_path(step.target, O_PATH));
+    if (!TRY(is_mounted(there))) return Error::of(EINVAL, "nothing is mounted there");
     if (step.recursive.any()) TRY(set_mount(there, step.recursive, Depth::recursive));
     if (step.attributes.any()) TRY(set_mount(there, step.attributes, Depth::top));
     return step.options.empty() ? Result<void>() : reconfigure_filesystem(there, step.options);

@@ -99,15 +99,28 @@ Result<UniqueFd> Root::open_parent(RootPath const& path) const {
     return open_text(path.parent().text(), O_PATH | O_DIRECTORY, 0);
 }
 
-Result<UniqueFd> Root::make_directories(RootPath const& path, mode_t mode) const {
+namespace {
+// Images have links that lead nowhere until they run: systemd-resolved's /etc/resolv.conf, /var/run where there is no /run.
+// None when it is no link.
+Result<std::optional<RootPath>> find_end_of_link(FdRef parent, RootPath const& link) {
+    char target[PATH_MAX];
+    auto const length = readlinkat(parent.number(), std::string(link.name()).c_str(), target, sizeof target);
+    if (length <= 0) return std::optional<RootPath>();
+    std::string_view const text(target, static_cast<std::size_t>(length));
+    return std::optional(TRY(RootPath::parse_clamped(text.starts_with('/') ? std::string(text) : fmt::format("{}/{}", link.parent().absolute_text(), text))));
+}
+} // namespace
+
+Result<UniqueFd> Root::make_directories(RootPath const& path, mode_t mode, int links_left) const {
     auto whole = open_text(path.text(), O_PATH | O_DIRECTORY, 0);
     if (whole || !whole.error().is(ENOENT)) return whole;
     if (path.is_top()) return whole;
-    auto const parent = TRY(make_directories(path.parent(), mode));
+    auto const parent = TRY(make_directories(path.parent(), mode, links_left));
     std::string const name(path.name());
     if (mkdirat(parent.number(), name.c_str(), mode) == 0) return open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (errno != EEXIST) return Error::from_errno("make directory '{}' inside the root", path);
-    return open_text(path.text(), O_PATH | O_DIRECTORY, 0); // somebody was faster, or it is a link that leads nowhere
+    if (auto const end = TRY(find_end_of_link(parent, path)); end && links_left > 0) return make_directories(*end, mode, links_left - 1);
+    return open_text(path.text(), O_PATH | O_DIRECTORY, 0); // somebody was faster
 }
 
 Result<UniqueFd> Root::make_file(RootPath const& path, mode_t mode, int links_left) const {
@@ -117,14 +130,7 @@ Result<UniqueFd> Root::make_file(RootPath const& path, mode_t mode, int links_le
     std::string const name(path.name());
     UniqueFd const made(openat(parent.number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
     if (!made.is_open() && errno == EEXIST) {
-        // A link that leads nowhere, as systemd-resolved's images have for /etc/resolv.conf: the file is made where it leads.
-        char target[PATH_MAX];
-        auto const length = readlinkat(parent.number(), name.c_str(), target, sizeof target);
-        if (length > 0 && links_left > 0) {
-            std::string_view const text(target, static_cast<std::size_t>(length));
-            auto const whole = text.starts_with('/') ? std::string(text) : fmt::format("{}/{}", path.parent().absolute_text(), text);
-            return make_file(TRY(RootPath::parse_clamped(whole)), mode, links_left - 1);
-        }
+        if (auto const end = TRY(find_end_of_link(parent, path)); end && links_left > 0) return make_file(*end, mode, links_left - 1);
         errno = EEXIST;
     }
     if (!made.is_open()) return Error::from_errno("make file '{}' inside the root", path);

@@ -25,8 +25,9 @@ public:
     Result<UniqueFd> open_path(RootPath const& path, int flags, mode_t mode = 0) const;
     // The directory that holds `path`'s last component, as an O_PATH descriptor. EINVAL for the top.
     Result<UniqueFd> open_parent(RootPath const& path) const;
-    // Makes missing directories on the way (links are followed, as for look-ups) and returns the last one, O_PATH.
-    Result<UniqueFd> make_directories(RootPath const& path, mode_t mode) const;
+    // Makes missing directories on the way (links are followed, as for look-ups; one that leads nowhere yet, to where it leads) and
+    // returns the last one, O_PATH. EEXIST when links go on beyond `links_left`.
+    Result<UniqueFd> make_directories(RootPath const& path, mode_t mode, int links_left = 8) const;
     // An empty file unless something is there; with its parents, and at the end of a link that leads nowhere yet. Returns it as
     // O_PATH. EEXIST when links go on beyond `links_left`.
     Result<UniqueFd> make_file(RootPath const& path, mode_t mode, int links_left = 8) const;

@@ -6,9 +6,21 @@
 namespace bolt {
 
 Result<SignalQueue> SignalQueue::open(std::initializer_list<int> signals) {
-    sigset_t wanted, before;
+    sigset_t wanted;
     sigemptyset(&wanted);
     for (int const number : signals) sigaddset(&wanted, number);
+    return open_set(wanted);
+}
+
+Result<SignalQueue> SignalQueue::open_all_but(std::initializer_list<int> signals) {
+    sigset_t wanted;
+    sigfillset(&wanted);
+    for (int const number : signals) sigdelset(&wanted, number);
+    return open_set(wanted);
+}
+
+Result<SignalQueue> SignalQueue::open_set(sigset_t const& wanted) {
+    sigset_t before;
     if (sigprocmask(SIG_BLOCK, &wanted, &before) < 0) return Error::from_errno("block signals");
     UniqueFd fd(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!fd.is_open()) {

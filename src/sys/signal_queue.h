@@ -15,6 +15,8 @@ namespace bolt {
 class SignalQueue {
 public:
     static Result<SignalQueue> open(std::initializer_list<int> signals);
+    // Every signal that can be blocked, realtime ones too, but these.
+    static Result<SignalQueue> open_all_but(std::initializer_list<int> signals);
     SignalQueue(SignalQueue&& other) noexcept : fd_(std::move(other.fd_)), before_(other.before_) {}
     SignalQueue& operator=(SignalQueue&&) = delete;
     ~SignalQueue();
@@ -23,6 +25,7 @@ public:
     std::optional<int> next();       // does not wait; none when there is none
 
 private:
+    static Result<SignalQueue> open_set(sigset_t const& wanted);
     SignalQueue(UniqueFd fd, sigset_t before) : fd_(std::move(fd)), before_(before) {}
     UniqueFd fd_;
     sigset_t before_;

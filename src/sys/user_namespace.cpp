@@ -59,7 +59,9 @@ Result<HostPath> proc_file(pid_t pid, std::string_view name) { return HostPath::
 Result<void> write_proc(pid_t pid, std::string_view name, std::string_view text) {
     auto const path = TRY(proc_file(pid, name));
     auto const fd = TRY(open_file(path, O_WRONLY));
-    return write_all(fd, text).while_doing("write '{}'", path);
+    auto written = write_all(fd, text);
+    if (!written && written.error().is(EINVAL)) return Error::of(EINVAL, "'{}' takes no ranges that are empty or overlap, nor more than 340", path);
+    return std::move(written).while_doing("write '{}'", path);
 }
 
 Result<Process> start_mapper(std::string_view program, pid_t pid, std::vector<IdRange> const& ranges, FdRef complaints) {

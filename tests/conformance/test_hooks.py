@@ -30,7 +30,9 @@ def test_hooks_of_the_runtime_run_in_the_bundle_and_have_its_environment(bundle,
     done = bundle.run("true", change=lambda spec: spec.update(hooks={kind: [hook]}), arguments=["--bundle", bundle.place], cwd="/")
     assert done.returncode == 0, done.stderr
     with open(out, encoding="utf-8") as file:
-        assert file.read().splitlines() == [bundle.place, os.environ["PATH"]]
+        # createContainer's has the process's, as in runc.
+        path = os.environ["PATH"] if kind != "createContainer" else next(entry[5:] for entry in bundle.spec["process"]["env"] if entry.startswith("PATH="))
+        assert file.read().splitlines() == [bundle.place, path]
 
 
 def test_hooks_run_in_the_order_of_the_lifecycle_with_the_state_on_standard_input(bundle):
@@ -45,7 +47,8 @@ def test_hooks_run_in_the_order_of_the_lifecycle_with_the_state_on_standard_inpu
     pid = bundle.state(name)["pid"]
     for line in log_of(bundle):
         state = json.loads(line.split(" ", 1)[1])
-        assert state["id"] == name and state["status"] == "creating" and state["pid"] == pid and state["bundle"] == bundle.place
+        assert state["id"] == name and state["status"] == "creating" and state["bundle"] == bundle.place
+        assert state["pid"] == (1 if line.startswith("createContainer") else pid)
     assert bundle.oci("start", name).returncode == 0
     assert log_of(bundle)[-1].split()[0] == "poststart"
     assert json.loads(log_of(bundle)[-1].split(" ", 1)[1])["status"] == "running"
@@ -232,3 +235,29 @@ def test_a_hook_that_takes_too_long_ends_with_what_it_has_started(bundle):
     assert done.returncode == 1 and "did not end within 1 seconds" in done.stderr, done
     commands = [open(f"/proc/{pid}/cmdline", "rb").read() for pid in os.listdir("/proc") if pid.isdigit() and os.path.exists(f"/proc/{pid}/cmdline")]
     assert not [command for command in commands if b"\x003334" in command]
+
+
+@pytest.mark.parametrize("kind", ["createContainer", "startContainer"])
+def test_the_pid_must_be_the_one_that_the_container_sees_for_hooks_in_its_namespaces(bundle, kind):
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "cat >&2; exit 3"]}
+    done = bundle.run("true", change=lambda spec: spec.update(hooks={kind: [hook]}))
+    assert done.returncode == 1 and '"pid":1,' in done.stderr, done
+
+
+@pytest.mark.parametrize("kind", ["createContainer", "startContainer"])
+def test_hooks_in_the_containers_namespaces_do_not_see_the_callers_environment(bundle, kind):
+    """startContainer's are programs of the image."""
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", 'echo "<$SECRET|$OF_THE_PROCESS>" >&2; exit 3']}
+
+    def change(spec):
+        spec.update(hooks={kind: [hook]})
+        spec["process"]["env"].append("OF_THE_PROCESS=yes")
+
+    done = bundle.run("true", change=change, env={**os.environ, "SECRET": "word"})
+    assert done.returncode == 1 and "<|yes>" in done.stderr, done
+
+
+def test_an_init_that_a_hook_has_killed_is_an_error_that_says_so(bundle):
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", "kill -9 $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')"]}
+    done = bundle.run("true", change=lambda spec: spec.update(hooks={"createRuntime": [hook]}))
+    assert done.returncode == 1 and "init was killed by SIGKILL while it set up the container" in done.stderr, done

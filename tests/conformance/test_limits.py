@@ -118,9 +118,6 @@ def test_a_change_that_is_none_is_refused(root_bundle, options, says):
     name = root_bundle.running("sleep", "1000")
     done = root_bundle.oci("update", *options, name)
     assert done.returncode == 1 and says in done.stderr, done.stderr
-    # Engines send the rules for devices along; they stay as they are, and are nothing to change.
-    devices = root_bundle.oci("update", "--resources", "-", name, stdin=None, input='{"devices": [{"allow": true, "access": "rwm"}]}')
-    assert devices.returncode == 1 and "there is nothing to change" in devices.stderr
 
 
 @pytest.mark.skipif(not HYBRID, reason="the names of files are those of cgroup v1")
@@ -247,3 +244,45 @@ def test_a_limit_that_comes_later_counts_what_was_used_before(root_bundle):
     done = root_bundle.oci("update", "--memory", "30m", name)
     assert done.returncode == 1 and "busy" in done.stderr.lower(), done.stderr
     assert root_bundle.oci("exec", name, "true").returncode == 0
+
+
+def test_a_failed_update_changes_nothing(root_bundle):
+    """What the document has not named, and what it has as zero, which is no limit."""
+    name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].update(resources={"pids": {"limit": 0}, "memory": {"limit": 256 << 20, "swap": 256 << 20}}))
+    files = [(group(root_bundle, name, "cpu"), "cpu.shares"), (group(root_bundle, name, "memory"), "memory.limit_in_bytes"),
+             (group(root_bundle, name, "memory"), "memory.memsw.limit_in_bytes"), (group(root_bundle, name, "pids"), "pids.max")]
+    files = [f"{directory}/{file}" for directory, file in files if os.path.exists(f"{directory}/{file}")]
+    if not files:
+        pytest.skip("this host has no trees of version 1")
+    before = [read(file) for file in files]
+    for options in (["--cpu-share", "700", "--memory", "400m", "--memory-swap", "500m", "--pids-limit", "40", "--cpuset-cpus", "77"], ["--cpu-period", "5"]):
+        failed = root_bundle.oci("update", *options, name)
+        assert failed.returncode == 1 and [read(file) for file in files] == before, (failed, before)
+    assert root_bundle.oci("exec", name, "sh", "-c", "(true)").returncode == 0
+
+
+@pytest.mark.parametrize("document", ["{}", "null", '{"devices": [{"allow": false, "access": "rwm"}]}'])
+def test_an_update_by_a_document_that_names_nothing_changes_nothing(root_bundle, document):
+    """Engines send the rules for devices along; they stay as they are."""
+    name = root_bundle.running("sleep", "1000")
+    done = root_bundle.oci("update", "--resources", "-", name, input=document, stdin=None)
+    assert done.returncode == 0 and not done.stderr, done
+    gone = root_bundle.oci("update", "--resources", "-", "nobody", input=document, stdin=None)
+    assert gone.returncode == 1 and "'nobody' does not exist" in gone.stderr, gone
+
+
+@pytest.mark.parametrize("shares", [1, 262145])
+def test_shares_that_the_kernel_would_take_for_others_are_refused(root_bundle, shares):
+    done = root_bundle.run("true", change=lambda spec: spec["linux"].update(resources={"cpu": {"shares": shares}}))
+    if done.returncode == 0 and not os.path.isdir("/sys/fs/cgroup/cpu"):
+        pytest.skip("version 2 has a weight for any number")
+    assert done.returncode == 1 and f"resources.cpu.shares: {shares} is not between 2 and 262144" in done.stderr, done
+
+
+def test_events_tell_which_processors_are_used(root_bundle):
+    if not os.path.isdir("/sys/fs/cgroup/cpuset"):
+        pytest.skip("version 2's events have no cpuset, in runc either")
+    name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].update(resources={"cpu": {"cpus": "0", "mems": "0", "shares": 500}}))
+    usage = json.loads(root_bundle.oci("events", "--stats", name).stdout)["data"]
+    assert (usage["cpuset"]["cpus"], usage["cpuset"]["mems"], usage["cpuset"]["cpu_exclusive"]) == ([0], [0], 0)
+    assert len(usage["cpu"]["usage"]["percpu_kernel"]) == len(usage["cpu"]["usage"]["percpu_user"]) == len(usage["cpu"]["usage"]["percpu"])

@@ -622,3 +622,22 @@ def test_exec_enters_a_cgroup_below_the_containers(root_bundle):
     assert missing.returncode == 255 and "there is no cgroup" in missing.stderr
     climbing = root_bundle.oci("exec", "--cgroup", "../..", name, "true")
     assert climbing.returncode == 255 and "--cgroup" in climbing.stderr
+
+
+def test_a_namespace_path_that_is_no_namespace_is_refused(bundle):
+    path = f"{bundle.place}/fifo"
+    os.mkfifo(path)
+    if bundle.uid:
+        os.chown(path, bundle.uid, bundle.uid)
+
+    def change(spec):
+        spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != "ipc"] + [{"type": "ipc", "path": path}]
+
+    done = bundle.run("true", change=change)
+    assert done.returncode == 1 and f"linux.namespaces: '{path}'" in done.stderr, done
+
+
+@pytest.mark.parametrize("field", ["hostname", "domainname"])
+def test_a_name_that_is_too_long_is_refused(bundle, field):
+    done = bundle.run("true", change=lambda spec: spec.update({field: 65 * "a"}))
+    assert done.returncode == 1 and f"{field}: '" in done.stderr and "has 65 bytes, and the kernel takes 64 at most" in done.stderr, done

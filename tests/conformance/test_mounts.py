@@ -382,3 +382,78 @@ def test_a_tmpfs_has_the_mode_of_what_it_hides_unless_it_is_told_another(bundle)
     assert bundle.run("stat", "-c", "%a", "/data", change=add_mount(**mount)).stdout == "1750\n"
     assert bundle.run("stat", "-c", "%a", "/data", change=add_mount(**mount, options=["mode=711"])).stdout == "711\n"
     assert bundle.run("stat", "-c", "%a", "/data/new", change=add_mount(**{**mount, "destination": "/data/new"})).stdout == "1777\n"
+
+
+@pytest.mark.parametrize("link, target", [("var/run", "/run2"), ("var/run", "../run2"), ("run", "other"), ("run", "/a/b/c")])
+def test_a_directory_is_mounted_where_a_link_leads_that_leads_nowhere(bundle, link, target):
+    """Kubernetes mounts below /var/run, which in many images is a link to a /run that they do not have."""
+    rootfs = f"{bundle.place}/rootfs"
+    os.makedirs(f"{rootfs}/var", exist_ok=True)
+    if bundle.uid:
+        os.chown(f"{rootfs}/var", bundle.uid, bundle.uid)
+    os.symlink(target, f"{rootfs}/{link}")
+    done = bundle.run("cat", f"/{link}/secrets/token", f"{os.path.join('/' + os.path.dirname(link), target)}/secrets/token", change=add_mount(
+        destination=f"/{link}/secrets", type="bind", source=bundle_file(bundle, "there"), options=["bind"]))
+    assert (done.returncode, done.stdout) == (0, "there\nthere\n"), done
+
+
+def bundle_file(bundle, text):
+    os.makedirs(f"{bundle.place}/source", exist_ok=True)
+    with open(f"{bundle.place}/source/token", "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    return f"{bundle.place}/source"
+
+
+def test_a_link_that_leads_to_itself_is_no_mount_point(bundle):
+    os.symlink("loop", f"{bundle.place}/rootfs/loop")
+    done = bundle.run("true", change=add_mount(destination="/loop/in", type="bind", source="/tmp", options=["bind"]))
+    assert done.returncode == 1 and "bind '/tmp' on '/loop/in'" in done.stderr, done
+
+
+@pytest.mark.parametrize("device", ["random", "tty", "null"])
+def test_what_is_mounted_on_a_default_device_takes_its_place(bundle, device):
+    done = bundle.run("stat", "-c", "%t,%T", f"/dev/{device}", change=add_mount(destination=f"/dev/{device}", type="bind", source="/dev/zero", options=["bind"]))
+    assert (done.returncode, done.stdout) == (0, "1,5\n"), done
+
+
+def test_a_device_that_dev_hides_is_the_usual_one(bundle):
+    early = {"destination": "/dev/random", "type": "bind", "source": "/dev/zero", "options": ["bind"]}
+    done = bundle.run("stat", "-c", "%t,%T", "/dev/random", change=lambda spec: spec["mounts"].insert(0, early))
+    assert (done.returncode, done.stdout) == (0, "1,8\n"), done
+
+
+def test_a_mount_that_the_host_has_read_only_stays_so_in_a_user_namespace(user_bundle):
+    """podman says "rw" of whatever it binds."""
+    source = bundle_file(user_bundle, "there")
+    subprocess.run(["mount", "--bind", source, source], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro,nosuid", source], check=True)
+        bound = lambda *options: add_mount(destination="/data", type="bind", source=source, options=["rbind", *options])
+        done = user_bundle.run("sh", "-c", "cat /data/token; touch /data/new", change=bound("rw", "rprivate"))
+        assert done.stdout == "there\n" and "Read-only file system" in done.stderr, done
+        assert "mount '/data': it stays read-only, as on the host: in a user namespace 'rw' cannot take that back" in done.stderr, done
+        refused = user_bundle.run("true", change=bound("suid"))
+        assert refused.returncode == 1 and "the host has nosuid, nodev, noexec or noatime there" in refused.stderr, refused
+    finally:
+        subprocess.run(["umount", source], check=True)
+
+
+def test_cgroup2_is_version_2s_tree_wherever_it_is_mounted(root_bundle):
+    done = root_bundle.run("cat", "/data/cgroup.controllers", change=add_mount(destination="/data", type="cgroup2", source="cgroup2"))
+    assert done.returncode == 0, done
+
+
+def test_a_remount_of_what_is_not_mounted_is_refused(bundle):
+    done = bundle.run("true", change=add_mount(destination="/data", type="tmpfs", source="tmpfs", options=["remount"]))
+    assert done.returncode == 1 and "remount '/data': nothing is mounted there" in done.stderr, done
+
+
+def test_options_may_come_in_one_text(bundle):
+    done = bundle.run("cat", "/proc/self/mountinfo", change=add_mount(destination="/data", type="tmpfs", source="tmpfs", options=["nosuid,size=64k,mode=700,acl"]))
+    assert done.returncode == 0 and "size=64k,mode=700" in done.stdout and "nosuid" in mounts_in(done.stdout)["/data"][0], done
+
+
+def test_recursive_options_come_last(root_bundle):
+    done = root_bundle.run("cat", "/proc/self/mountinfo", change=add_mount(destination="/data", type="bind", source="/tmp", options=["rbind", "rnosuid", "suid", "nodev", "rdev"]))
+    options = mounts_in(done.stdout)["/data"][0]
+    assert "nosuid" in options and "nodev" not in options, options

@@ -3,13 +3,15 @@ import glob
 import json
 import os
 import pty
+import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
-from conftest import BUSYBOX, RUNTIME
+from conftest import BUSYBOX, RUNTIME, wait_until
 
 
 def process(**values):
@@ -428,3 +430,54 @@ def test_a_root_that_is_a_read_only_path(bundle):
 def test_a_log_that_cannot_be_written_is_an_error(bundle):
     done = bundle.oci("--log", "/nope/log", "list")
     assert done.returncode == 1 and "--log" in done.stderr and "/nope/log" in done.stderr, done
+
+
+@pytest.mark.parametrize("how", ["run", "exec"])
+def test_input_that_nobody_reads_does_not_keep_the_end_from_being_seen(bundle, how):
+    """A terminal takes a few kilobytes; "yes" has more."""
+    if how == "exec":
+        name = bundle.running("sleep", "1000")
+        arguments = ["exec", "--tty", name, "sh", "-c", "sleep 0.3; echo last; exit 7"]
+    else:
+        bundle.spec["process"].update(terminal=True, args=["sh", "-c", "sleep 0.3; echo last; exit 7"])
+        bundle.write()
+        arguments = ["run", bundle.new_id()]
+    with subprocess.Popen(["yes"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as source:
+        child = bundle.start_oci(*arguments, stdin=source.stdout, stdout=subprocess.PIPE)
+        source.stdout.close()
+        try:
+            output, _ = child.communicate(timeout=20)
+        finally:
+            child.kill()
+            source.kill()
+    assert child.returncode == 7 and b"last" in output, output[-100:]
+
+
+def test_output_that_nobody_reads_does_not_keep_signals_from_the_container(bundle):
+    bundle.spec["process"].update(terminal=True, args=["sh", "-c", "trap 'exit 5' TERM; echo ready; (yes 2>/dev/null || while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done) & while :; do sleep 0.1; done"])
+    bundle.write()
+    name = bundle.new_id()
+    child = bundle.start_oci("run", name, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout.read(5) == b"ready"
+        time.sleep(0.5)  # the pipe is full by then
+        child.send_signal(signal.SIGTERM)
+        wait_until(lambda: bundle.oci("state", name).returncode or bundle.status(name) == "stopped", "the container to end")
+        child.stdout.close()
+        assert child.wait(20) == 5
+    finally:
+        child.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGRTMIN + 3, signal.SIGRTMAX, signal.SIGXCPU, signal.SIGPROF, signal.SIGSYS, signal.SIGTRAP, signal.SIGABRT])
+def test_every_signal_is_passed_on(bundle, number):
+    bundle.spec["process"]["args"] = ["sh", "-c", f"trap 'exit 5' {int(number)}; echo ready; while :; do sleep 0.05; done"]
+    bundle.write()
+    child = bundle.start_oci("run", bundle.new_id(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout.readline() == b"ready\n"
+        child.send_signal(number)
+        assert child.wait(20) == 5
+    finally:
+        child.kill()
+        child.stdout.close()
