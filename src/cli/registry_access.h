@@ -33,11 +33,10 @@ template <typename Value>
 Result<Value> ask_places(image::Reference const& name, transfer::RegistryOptions const& options, std::function<Result<Value>(transfer::Registry&)> const& ask) {
     Error last(ENOENT, fmt::format("'{}' has no registry", name.text()));
     for (auto const& place : TRY(places_to_ask(name))) {
-        auto own = options;
-        if (place.is_insecure) own.verify = transfer::TlsVerify::no;
-        transfer::Registry registry(place.reference, transfer::Access::pull, own);
+        transfer::Registry registry(place.reference, transfer::Access::pull, place.adapt(options));
         auto outcome = ask(registry);
-        bool const goes_on = !outcome && (outcome.error().is(ENOENT) || outcome.error().is(ECONNREFUSED) || outcome.error().is(EHOSTUNREACH));
+        // A mirror need not have it, nor know the user.
+        bool const goes_on = !outcome && ((outcome.error().is(EACCES) && !place.is_asked_host) || outcome.error().is(ENOENT) || outcome.error().is(ECONNREFUSED) || outcome.error().is(EHOSTUNREACH));
         if (!goes_on) return outcome;
         last = outcome.error();
     }

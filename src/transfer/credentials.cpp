@@ -14,7 +14,8 @@ namespace {
 
 void add_below(std::vector<HostPath>& files, char const* variable, std::string_view below) {
     auto const* value = getenv(variable);
-    auto const directory = HostPath::parse(value ? value : "");
+    if (!value || !*value) return;
+    auto const directory = HostPath::absolute(value);
     if (directory) files.push_back(directory.value() / below);
 }
 
@@ -40,7 +41,7 @@ Json const* entries(Json const& document, std::string_view key) {
 
 Result<std::optional<CredentialDocument>> read_document(HostPath const& file, bool must_exist) {
     auto const text = find_file(file);
-    if (!text && text.error().is(EACCES)) return std::optional<CredentialDocument>(); // another user's
+    if (!text && text.error().is(EACCES) && !must_exist) return std::optional<CredentialDocument>(); // another user's
     auto const& contents = TRY(Result(text));
     if (!contents && must_exist) return Error::of(ENOENT, "there is no credentials file '{}'", file);
     if (!contents) return std::optional<CredentialDocument>();
@@ -49,18 +50,18 @@ Result<std::optional<CredentialDocument>> read_document(HostPath const& file, bo
 
 } // namespace
 
-std::vector<HostPath> credential_files(std::optional<HostPath> const& chosen) {
+CredentialFiles credential_files(std::optional<HostPath> const& chosen) {
+    if (chosen) return {{*chosen}, true};
+    if (auto const* const named = getenv("REGISTRY_AUTH_FILE"); named && *named)
+        if (auto file = HostPath::absolute(named)) return {{std::move(file).value()}, true};
     std::vector<HostPath> files;
-    if (chosen) return {*chosen};
-    add_below(files, "REGISTRY_AUTH_FILE", ".");
-    if (!files.empty()) return {HostPath::parse(getenv("REGISTRY_AUTH_FILE")).value()};
     add_below(files, "XDG_RUNTIME_DIR", "containers/auth.json");
     add_below(files, "HOME", ".config/containers/auth.json");
     if (getenv("DOCKER_CONFIG"))
         add_below(files, "DOCKER_CONFIG", "config.json");
     else
         add_below(files, "HOME", ".docker/config.json");
-    return files;
+    return {std::move(files), false};
 }
 
 std::string plain_registry(std::string_view text) {
@@ -137,17 +138,17 @@ std::vector<std::string> CredentialDocument::keys() const {
     return found;
 }
 
-bool mention_helpers(std::vector<HostPath> const& files) {
-    for (auto const& file : files)
+bool mention_helpers(CredentialFiles const& files) {
+    for (auto const& file : files.paths)
         if (auto const document = read_document(file, false); document && document.value() && document.value()->has_helpers()) return true;
     return false;
 }
 
 namespace {
 
-Result<std::optional<Credentials>> find_in_files(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
-    for (auto const& file : files) {
-        auto const document = TRY(read_document(file, files.size() == 1));
+Result<std::optional<Credentials>> find_in_files(CredentialFiles const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
+    for (auto const& file : files.paths) {
+        auto const document = TRY(read_document(file, files.are_chosen));
         if (!document) continue;
         if (auto const helper = document->helper_of(host); !helper.empty() && helpers)
             if (auto credentials = TRY(helpers->get(helper, document->server_of(host)).while_doing("'{}'", file))) return credentials;
@@ -158,7 +159,7 @@ Result<std::optional<Credentials>> find_in_files(std::vector<HostPath> const& fi
 
 } // namespace
 
-Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
+Result<std::optional<Credentials>> find_credentials(CredentialFiles const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers) {
     if (!helpers || helpers->order().empty()) return find_in_files(files, host, repository, helpers);
     // One that fails keeps nobody from asking the next; it is told when none has a login.
     Result<std::optional<Credentials>> none = std::optional<Credentials>();

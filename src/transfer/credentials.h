@@ -20,15 +20,19 @@ struct Credentials {
 
 // The files that are looked through, first match first: `chosen` alone when it is given; else $REGISTRY_AUTH_FILE alone; else
 // $XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json, $DOCKER_CONFIG/config.json or ~/.docker/config.json.
-std::vector<HostPath> credential_files(std::optional<HostPath> const& chosen);
+struct CredentialFiles {
+    std::vector<HostPath> paths;
+    bool are_chosen = false; // by the user: there is one, and it must be there and be read
+};
+CredentialFiles credential_files(std::optional<HostPath> const& chosen);
 // Whether one of them leaves logins to a program.
-bool mention_helpers(std::vector<HostPath> const& files);
+bool mention_helpers(CredentialFiles const& files);
 
 // For a repository on a host: the most exact key in a file's "auths" counts ("host/ns/repo" before "host/ns" before "host"). A
 // program that the file names for the host ("credHelpers", then "credsStore") is asked before that, and the helpers' own order, where they
 // have one, says when the files are looked at. None when no file has any.
 // EINVAL names a file that cannot be understood; one that was chosen must exist.
-Result<std::optional<Credentials>> find_credentials(std::vector<HostPath> const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers);
+Result<std::optional<Credentials>> find_credentials(CredentialFiles const& files, std::string const& host, std::string const& repository, CredentialHelpers* helpers);
 
 // One file's contents.
 class CredentialDocument {

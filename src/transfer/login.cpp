@@ -13,7 +13,7 @@ std::string host_of_key(std::string const& key) { return key.substr(0, key.find(
 
 Result<HostPath> default_file(std::optional<HostPath> const& chosen) {
     if (chosen) return *chosen;
-    if (auto const* const variable = getenv("REGISTRY_AUTH_FILE"); variable && *variable) return HostPath::parse(variable).while_doing("$REGISTRY_AUTH_FILE");
+    if (auto const* const variable = getenv("REGISTRY_AUTH_FILE"); variable && *variable) return HostPath::absolute(variable).while_doing("$REGISTRY_AUTH_FILE");
     auto const* const home = getenv("HOME");
     if (!home || !*home) return Error::of(ENOENT, "$HOME is not set; name a file with --authfile");
     return TRY(HostPath::parse(home)) / ".config/containers/auth.json";
@@ -64,7 +64,7 @@ Result<LoginPlace> store_login(std::optional<HostPath> const& chosen, std::strin
         TRY(helpers->store(helper, host_of_key(key), credentials));
         return place_of(helper);
     }
-    for (auto const& file : credential_files(chosen)) {
+    for (auto const& file : credential_files(chosen).paths) {
         auto opened = OpenDocument::open(file);
         if (!opened && opened.error().is(EACCES)) continue; // another user's
         if (!opened) return opened.error();
@@ -95,7 +95,7 @@ Result<std::vector<LoginPlace>> remove_login(std::optional<HostPath> const& chos
         TRY(helpers->erase(helper, host));
         places.push_back(place_of(helper));
     }
-    for (auto const& file : credential_files(chosen)) {
+    for (auto const& file : credential_files(chosen).paths) {
         auto opened = OpenDocument::open(file);
         if (!opened && opened.error().is(EACCES)) continue;
         if (!opened) return opened.error();
@@ -117,7 +117,7 @@ Result<std::vector<LoginPlace>> remove_login(std::optional<HostPath> const& chos
 
 Result<std::set<std::string>> logged_in(std::optional<HostPath> const& chosen) {
     std::set<std::string> keys;
-    for (auto const& file : credential_files(chosen)) {
+    for (auto const& file : credential_files(chosen).paths) {
         auto const text = find_file(file);
         if (!text || !text.value()) continue;
         auto const document = TRY(CredentialDocument::parse(*text.value(), file));

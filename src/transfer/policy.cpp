@@ -108,10 +108,17 @@ Result<std::vector<PolicyRequirement>> parse_requirements(Json const& list) {
 // ---- names
 
 // Hosts are the same in capitals, and so are ports with noughts before them.
-std::string plain_host(std::string const& domain) {
+std::string plain_host(std::string_view domain) {
     auto const [host, port, has_port] = cut(domain, ':');
     auto const digit = port.find_first_not_of('0');
     return in_lower_case(host) + (has_port ? ":" + std::string(digit == port.npos ? "0" : port.substr(digit)) : "");
+}
+
+// A scope as names are compared with it.
+std::string plain_scope(std::string_view transport, std::string_view scope) {
+    if (transport != "docker") return std::string(scope);
+    auto const [host, below, has_more] = cut(scope, '/');
+    return plain_host(host) + (has_more ? "/" + std::string(below) : "");
 }
 
 // A name's own text, its repository, the folders above that, its host, and the domains above the host: containers-policy.json(5), "docker:".
@@ -124,7 +131,8 @@ std::vector<std::string> scopes_of(image::Reference const& name) {
         if (slash == repository.npos) break;
         repository.resize(slash);
     }
-    for (auto dot = repository.find('.'); dot != repository.npos; dot = repository.find('.', dot + 1)) scopes.push_back("*" + repository.substr(dot));
+    auto const host = repository.substr(0, repository.find(':')); // the port is no part of a domain
+    for (auto dot = host.find('.'); dot != host.npos; dot = host.find('.', dot + 1)) scopes.push_back("*" + host.substr(dot));
     return scopes;
 }
 
@@ -248,7 +256,11 @@ Result<void> Policy::read(Json const& document) {
     if (!transports->find_object()) return Error::of(EINVAL, "'transports' is {}, not an object", transports->kind());
     for (auto const& [transport, scopes] : *transports->find_object()) {
         if (!scopes.find_object()) return Error::of(EINVAL, "'{}' is {}, not an object", transport, scopes.kind());
-        for (auto const& [scope, list] : *scopes.find_object()) transports_[transport][scope] = TRY(parse_requirements(list).while_doing("{}", shown_scope(transport, scope)));
+        for (auto const& [scope, list] : *scopes.find_object()) {
+            auto requirements = TRY(parse_requirements(list).while_doing("{}", shown_scope(transport, scope)));
+            bool const is_new = transports_[transport].emplace(plain_scope(transport, scope), std::move(requirements)).second;
+            if (!is_new) return Error::of(EINVAL, "{} is there twice", shown_scope(transport, scope));
+        }
     }
     return {};
 }

@@ -79,8 +79,7 @@ RegistryOptions settings_for(Registries::Place const& place, PullOptions const& 
     auto settings = options.registry;
     settings.cancelled = options.cancelled;
     settings.say = [&progress](std::string const& text) { progress.note(text); };
-    if (place.is_insecure) settings.verify = TlsVerify::no;
-    return settings;
+    return place.adapt(std::move(settings));
 }
 
 Result<Answer> ask(Registries::Place const& place, image::Reference const& meant, Asking const& asking) {

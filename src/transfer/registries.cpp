@@ -27,8 +27,17 @@ std::vector<std::string> files_in(std::string const& directory) {
     return files;
 }
 
+// $HOME may be another user's, whose files nobody else has to be able to read.
+bool is_the_hosts(std::string const& file) {
+    auto const home = home_below("");
+    return home.empty() || !file.starts_with(home);
+}
+
 std::vector<std::string> configured_files() {
-    if (auto const* const chosen = getenv("CONTAINERS_REGISTRIES_CONF"); chosen && *chosen) return {chosen};
+    if (auto const* const chosen = getenv("CONTAINERS_REGISTRIES_CONF"); chosen && *chosen) {
+        auto const path = HostPath::absolute(chosen);
+        return {path ? path.value().text() : std::string(chosen)};
+    }
     auto const own = home_below(".config/containers/registries.conf");
     auto const path = HostPath::parse(own);
     std::vector<std::string> files{path && exists(path.value()) ? own : "/etc/containers/registries.conf"};
@@ -46,21 +55,16 @@ std::string text_below(image::Reference const& reference) {
     return text;
 }
 
-// Up to where the prefix goes in a name's text, when it does: to the end of a component, or of the host for "*.example.com".
+// Up to where the prefix goes in a name's text, when it does: to the end of a component.
 std::optional<std::size_t> match(std::string_view prefix, std::string_view text) {
-    std::size_t end = prefix.size();
-    if (prefix.starts_with("*.")) {
-        auto const host = text.substr(0, text.find('/'));
-        auto const [wanted, below, found] = cut(prefix.substr(1), '/');
-        if (host.size() <= wanted.size() || !host.ends_with(wanted)) return std::nullopt;
-        end = host.size();
-        if (found && !text.substr(end).starts_with(fmt::format("/{}", below))) return std::nullopt;
-        if (found) end += 1 + below.size();
-    } else if (!text.starts_with(prefix)) {
-        return std::nullopt;
-    }
-    bool const is_whole = end == text.size() || text[end] == '/' || text[end] == ':' || text[end] == '@';
-    return is_whole ? std::optional(end) : std::nullopt;
+    auto const is_whole = [&](std::size_t at) { return at == text.size() || text[at] == '/' || text[at] == ':' || text[at] == '@'; };
+    if (!prefix.starts_with("*.")) return text.starts_with(prefix) && is_whole(prefix.size()) ? std::optional(prefix.size()) : std::nullopt;
+    // In the host, whose port may be the prefix's end or come after it.
+    auto const wanted = prefix.substr(1);
+    auto const host = text.find('/');
+    for (auto at = text.find(wanted, 1); at < host && at != text.npos; at = text.find(wanted, at + 1))
+        if (is_whole(at + wanted.size())) return at + wanted.size();
+    return std::nullopt;
 }
 
 std::string without_end_slash(std::string text) {
@@ -150,7 +154,8 @@ Result<Registries> Registries::load(image::Reference const& reference) {
     for (auto const& file : configured_files()) {
         auto const path = HostPath::parse(file);
         auto const text = path ? find_file(path.value()) : Result<std::optional<std::string>>(std::nullopt);
-        if (!text || !text.value()) continue; // not there, or another user's
+        if (!text && is_the_hosts(file)) return text.error(); // it may say what is blocked
+        if (!text || !text.value()) continue;                 // not there, or another user's
         if (!reference.was_short() && !says_more_than_aliases(*text.value())) continue;
         TRY(registries.add(TRY(parse_toml(*text.value(), file)), file));
     }
@@ -198,6 +203,12 @@ std::vector<image::Reference> Registries::searched(image::Reference const& refer
     return names;
 }
 
+RegistryOptions Registries::Place::adapt(RegistryOptions options) const {
+    if (is_insecure) options.verify = TlsVerify::no;
+    if (!is_asked_host) options.credentials.reset();
+    return options;
+}
+
 Registries::Entry const* Registries::find(image::Reference const& reference) const {
     auto const text = reference.domain() + "/" + text_below(reference);
     Entry const* best = nullptr;
@@ -209,19 +220,23 @@ Registries::Entry const* Registries::find(image::Reference const& reference) con
 Result<std::vector<Registries::Place>> Registries::places_of(image::Reference const& reference, Use use) const {
     std::vector<Place> places;
     auto const* const entry = reference.is_shipped() ? nullptr : find(reference);
-    if (!entry) return std::vector{Place{reference, false}};
+    if (!entry) return std::vector{Place{reference}};
     if (entry->is_blocked) return Error::of(EPERM, "registry '{}' is blocked in '{}'", entry->prefix, entry->file);
+    if (use == Use::push) return std::vector{Place{reference, entry->is_insecure}};
     auto const text = reference.domain() + "/" + text_below(reference);
     auto const rest = text.substr(*match(entry->prefix, text));
-    auto const moved = [&](std::string const& location) { return image::Reference::parse(location.empty() ? text : location + rest).while_doing("'{}', location '{}'", entry->file, location); };
+    auto const moved = [&](std::string const& location, bool is_insecure) -> Result<Place> {
+        auto place = TRY(image::Reference::parse(location.empty() ? text : location + rest).while_doing("'{}', location '{}'", entry->file, location));
+        // It would be docker.io's folder of that name, which may be anybody's.
+        if (place.was_short()) return Error::of(EINVAL, "'{}': location '{}' names no host; write one with a dot or a port", entry->file, location);
+        bool const is_asked_host = place.domain() == reference.domain();
+        return Place{std::move(place), is_insecure, is_asked_host};
+    };
     for (auto const& mirror : entry->mirrors) {
         bool const is_meant = mirror.used_for == "all" || (mirror.used_for == "digest-only") == reference.digest().has_value();
-        if (use == Use::push || !is_meant) continue;
-        auto place = TRY(moved(mirror.location));
-        places.push_back({std::move(place), mirror.is_insecure});
+        if (is_meant) places.push_back(TRY(moved(mirror.location, mirror.is_insecure)));
     }
-    auto own = TRY(moved(entry->location));
-    places.push_back({std::move(own), entry->is_insecure});
+    places.push_back(TRY(moved(entry->location, entry->is_insecure)));
     return places;
 }
 

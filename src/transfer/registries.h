@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "image/reference.h"
-#include "transfer/http.h"
+#include "transfer/registry.h"
 
 namespace bolt::transfer {
 
@@ -35,9 +35,13 @@ public:
     struct Place {
         image::Reference reference;
         bool is_insecure = false; // neither encryption nor certificates are asked for
+        bool is_asked_host = true; // else a mirror's, or another location's: what is meant for the host that was named is not for it
+        // For requests to this place: a login that was given with the command goes to the named host alone.
+        RegistryOptions adapt(RegistryOptions options) const;
     };
+    // Pushes go to the name itself: of a registry's entry 'blocked' and 'insecure' count for them.
     enum class Use { pull, push };
-    // EPERM when the registry is blocked.
+    // EPERM when the registry is blocked. EINVAL for a location that names no host.
     Result<std::vector<Place>> places_of(image::Reference const& reference, Use use) const;
 
 private:

@@ -1,4 +1,5 @@
 """containers-registries.conf(5), version 2: short names, mirrors, other locations, registries that are insecure or blocked."""
+import json
 import os
 import shutil
 import ssl
@@ -78,8 +79,9 @@ def test_another_location(bolt, two):
     configure(bolt, f'[[registry]]\nprefix = "*.example.invalid/team"\nlocation = "{place.host}/elsewhere"\n')
     assert pulled(bolt, "reg.example.invalid/team/app:1") == "reg.example.invalid/team/app:1"
     assert place.count("/v2/elsewhere/app/manifests/1") == 1
+    # Pushes go where the name says.
     done = bolt("push", "reg.example.invalid/team/app:1")
-    assert "/v2/elsewhere/app/tags/list?n=1" in [path for path, _ in place.requests], done
+    assert done.code == 1 and "'reg.example.invalid' is not known" in done.err, done
 
 
 def test_a_blocked_registry(bolt, two):
@@ -168,3 +170,101 @@ def test_a_name_with_a_digest_runs(bolt, two):
         done = bolt("create", "--network", "none", name, "x")
         assert done.code == 0, done
         bolt.ok("rm", done.out.strip())
+
+
+@pytest.mark.parametrize("prefix, name, is_blocked", [
+    ("*.example.invalid", "reg.example.invalid:5000/app:1", True),
+    ("*.example.invalid:5000", "reg.example.invalid:5000/app:1", True),
+    ("*.example.invalid:5000/team", "a.b.example.invalid:5000/team/app:1", True),
+    ("*.example.invalid/team", "reg.example.invalid:5000/team/app:1", False),
+    ("*.example.invalid:5", "reg.example.invalid:5000/app:1", False),
+    ("*.example.invalid", "example.invalid:5000/app:1", False),
+    ("*.invalid", "example.org/a.invalid/app:1", False),
+])
+def test_a_domain_is_every_host_below_it_whatever_its_port(bolt, prefix, name, is_blocked):
+    configure(bolt, f'[[registry]]\nprefix = "{prefix}"\nlocation = "elsewhere.invalid"\nblocked = true\n')
+    done = bolt("pull", "--quiet", name)
+    assert done.code != 0 and ("is blocked in" in done.err) == is_blocked, done
+
+
+def test_the_port_goes_on_to_another_location(bolt, two):
+    host, port = two[0].host.split(":")
+    two[0].add(image("x"), "1")
+    configure(bolt, f'[[registry]]\nprefix = "*.example.invalid"\nlocation = "{host}"\n')
+    pulled(bolt, f"reg.example.invalid:{port}/team/app:1")
+    assert two[0].count("/v2/team/app/manifests/1") == 1
+
+
+def asks_for_login(request):
+    """As registries do: who has no login is asked for one."""
+    return None if request.headers.get("Authorization") else request.answer(401, WWW_Authenticate='Basic realm="r"')
+
+
+def test_a_login_that_is_given_goes_to_the_named_registry_alone(bolt, two):
+    mirror, origin = two
+    origin.add(image("origin"), "1")
+    mirror.script = origin.script = asks_for_login
+    configure(bolt, f'[[registry]]\nlocation = "{origin.host}"\n[[registry.mirror]]\nlocation = "{mirror.host.replace("127.0.0.1", "localhost")}"\n')
+    for words in (["pull", "--quiet", "--creds", "user:word"], ["manifest", "inspect", "--creds", "user:word"]):
+        mirror.requests.clear()
+        done = bolt(*words, f"{origin.host}/app:1")
+        assert done.code == 0, done
+        assert mirror.requests and not [headers for _, headers in mirror.requests if "Authorization" in headers], mirror.requests
+    assert [headers for _, headers in origin.requests if headers.get("Authorization") == "Basic dXNlcjp3b3Jk"]
+
+
+@pytest.mark.parametrize("entry", ['location = "intranet"', 'location = "127.0.0.1:1"\n[[registry.mirror]]\nlocation = "intranet"'])
+def test_a_location_that_names_no_host_is_refused(bolt, entry):
+    """Else it would be somebody's folder at the default registry."""
+    configure(bolt, f'[[registry]]\nprefix = "reg.example.invalid"\n{entry}\n')
+    done = bolt("pull", "--quiet", "reg.example.invalid/app:1")
+    assert done.code == 1 and "location 'intranet' names no host; write one with a dot or a port" in done.err, done
+
+
+@pytest.mark.parametrize("scope, name, is_rejected", [
+    ("*.example.invalid", "reg.example.invalid:5000/app:1", True),
+    ("*.example.invalid", "reg.example.invalid/app:1", True),
+    ("*.example.invalid:5000", "reg.example.invalid:5000/app:1", False),
+    ("REG.example.invalid:5000", "reg.EXAMPLE.invalid:5000/app:1", True),
+    ("reg.example.invalid:05000/app", "reg.example.invalid:5000/app:1", True),
+    ("*.EXAMPLE.invalid", "reg.example.invalid/app:1", True),
+])
+def test_a_policys_scope_is_every_way_to_write_the_host(bolt, scope, name, is_rejected):
+    configure(bolt, json.dumps({"default": [{"type": "insecureAcceptAnything"}], "transports": {"docker": {scope: [{"type": "reject"}]}}}), "policy.json")
+    done = bolt("pull", "--quiet", name)
+    assert done.code != 0 and ("policy.json'" in done.err and "rejects '" in done.err) == is_rejected, done
+
+
+def test_one_scope_written_twice_is_refused(bolt):
+    configure(bolt, json.dumps({"default": [{"type": "reject"}], "transports": {"docker": {"a.invalid": [{"type": "reject"}], "A.invalid": [{"type": "insecureAcceptAnything"}]}}}), "policy.json")
+    done = bolt("pull", "--quiet", "a.invalid/app:1")
+    assert done.code == 1 and "docker: a.invalid is there twice" in done.err.lower(), done
+
+
+def test_a_file_of_registries_that_is_named_may_be_relative_and_must_be_readable(bolt, two):
+    host = two[0].host
+    configure(bolt, f'[[registry]]\nlocation = "{host}"\nblocked = true\n', "mine.conf")
+    place = f"{bolt.top}/home/.config/containers"
+    bolt.environment["CONTAINERS_REGISTRIES_CONF"] = os.path.relpath(f"{place}/mine.conf")
+    done = bolt("pull", f"{host}/app:1")
+    assert done.code == 1 and f"registry '{host}' is blocked in '{os.getcwd()}/{os.path.relpath(place)}/mine.conf'" in done.err, done
+
+
+@pytest.mark.parametrize("variable", ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"])
+def test_logins_in_a_file_with_a_relative_name(bolt, two, variable):
+    origin, _ = two
+    origin.add(image("x"), "1")
+    origin.script = asks_for_login
+    configure(bolt, json.dumps({"auths": {origin.host: {"auth": "dXNlcjp3b3Jk"}}}), "config.json")
+    place = os.path.relpath(f"{bolt.top}/home/.config/containers")
+    bolt.environment[variable] = place if variable == "DOCKER_CONFIG" else f"{place}/config.json"
+    pulled(bolt, f"{origin.host}/app:1")
+
+
+def test_no_login_is_needed_where_there_is_no_home(bolt, two):
+    """A registry that asks first is told that there is none, not that a file is missing."""
+    origin, _ = two
+    origin.script = asks_for_login
+    bolt.environment.pop("HOME")
+    done = bolt("pull", f"{origin.host}/app:1")
+    assert done.code == 1 and "needs a login" in done.err and "no credentials file" not in done.err, done
