@@ -1,10 +1,12 @@
 #include "image/decompress.h"
 
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include <lzma.h>
+#define ZSTD_STATIC_LINKING_ONLY // ZSTD_getFrameHeader(), which the shared library exports
 #include <zstd.h>
 #if BOLT_HAVE_ISAL
 #include <isa-l/igzip_lib.h>
@@ -142,10 +144,12 @@ public:
     explicit ZstdSource(ByteSource& from) : input_(from), stream_(ZSTD_createDStream(), ZSTD_freeDStream), output_(output_size) {}
 
     Result<std::span<char const>> next() override {
+        if (!stream_) return Error::of(ENOMEM, "no memory to unpack zstd");
         ZSTD_outBuffer output{output_.data(), output_.size(), 0};
         while (output.pos < output.size) {
             TRY(input_.fill());
             if (input_.rest().empty() && frame_over_) break;
+            if (frame_over_) await_large_window();
             ZSTD_inBuffer input{input_.rest().data(), input_.rest().size(), 0};
             auto const before = output.pos;
             auto const status = ZSTD_decompressStream(stream_.get(), &output, &input);
@@ -158,7 +162,17 @@ public:
     }
 
 private:
+    // RFC 8878: every decoder has 8 MiB. Layers that want more, up to the library's 128, are unpacked one after another.
+    void await_large_window() {
+        constexpr unsigned long long usual = 8u << 20;
+        static std::mutex large;
+        ZSTD_frameHeader header{};
+        bool const is_known = ZSTD_getFrameHeader(&header, input_.rest().data(), input_.rest().size()) == 0;
+        if (is_known && header.frameType == ZSTD_frame && header.windowSize > usual && !turn_) turn_ = std::unique_lock(large);
+    }
+
     Input input_;
+    std::unique_lock<std::mutex> turn_; // released after the stream has given its memory back
     std::unique_ptr<ZSTD_DStream, decltype(&ZSTD_freeDStream)> stream_;
     std::vector<char> output_;
     bool frame_over_ = true;

@@ -48,6 +48,14 @@ Result<ParentCache::Parent> ParentCache::open(std::string const& directory, Whit
     return Parent{fd_, hands_down_group_};
 }
 
+Result<void> ParentCache::note_implied(std::string directory) {
+    constexpr std::size_t most = 16u << 20; // bytes: somewhat more than the most entries that archives of files have
+    implied_size_ += directory.size();
+    if (implied_size_ > most) return Error::of(E2BIG, "the archive has files in too many directories that it does not describe");
+    implied_.insert(std::move(directory));
+    return {};
+}
+
 void ParentCache::forget() { fd_.close(); }
 
 Result<UniqueFd> ParentCache::make_step_by_step(std::string const& directory, Whiteouts whiteouts) {
@@ -72,7 +80,7 @@ Result<UniqueFd> ParentCache::make_step_by_step(std::string const& directory, Wh
             if (next && opaque && fsetxattr(next.value().number(), opaque_.c_str(), "y", 1, 0) < 0)
                 return Error::from_errno("make directory '{}' opaque", so_far);
             // An opaque directory hides what is below, so there is nothing to copy from there.
-            if (!opaque) implied_.insert(so_far.text());
+            if (!opaque) TRY(note_implied(so_far.text()));
         }
         here = TRY(std::move(next));
     }

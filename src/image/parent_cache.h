@@ -41,6 +41,7 @@ public:
     void not_implied(std::string const& directory) { implied_.erase(directory); }
 
 private:
+    Result<void> note_implied(std::string directory);
     Result<UniqueFd> make_step_by_step(std::string const& directory, Whiteouts whiteouts);
 
     Root const& target_;
@@ -49,6 +50,7 @@ private:
     UniqueFd fd_;
     bool hands_down_group_ = false;
     std::set<std::string, std::less<>> implied_; // so that parents come first
+    std::size_t implied_size_ = 0;
 };
 
 } // namespace bolt::image

@@ -1,5 +1,6 @@
 #include "image/tar_entry.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
@@ -58,7 +59,16 @@ Result<void> apply_sparse(PaxRecords const& records, TarEntry& entry, bool& spar
 
 } // namespace
 
-Result<void> parse_pax_records(std::string_view text, PaxRecords& records) {
+namespace {
+constexpr std::string_view attribute = "SCHILY.xattr.";
+
+bool is_applied(std::string_view key) {
+    constexpr std::string_view known[] = {"path", "linkpath", "size", "uid", "gid", "mtime"};
+    return std::ranges::find(known, key) != std::end(known) || key.starts_with(attribute) || key.starts_with("GNU.sparse.");
+}
+} // namespace
+
+Result<void> parse_pax_records(std::string_view text, PaxRecords& records, std::size_t most) {
     while (!text.empty() && text.front() != '\0') {
         std::size_t length = 0;
         auto const [end, failure] = std::from_chars(text.data(), text.data() + text.size(), length);
@@ -69,42 +79,50 @@ Result<void> parse_pax_records(std::string_view text, PaxRecords& records) {
         if (!found || key.empty()) return Error::of(EINVAL, "an extended header is malformed");
         if (key == "GNU.sparse.offset" || key == "GNU.sparse.numbytes")
             records.sparse_numbers.push_back(TRY(parse_unsigned(value)));
-        else
+        else if (is_applied(key))
             records.values.insert_or_assign(std::string(key), std::string(value));
+        records.size += is_applied(key) ? length : 0;
+        if (records.size > most) return Error::of(EINVAL, "extended headers of more than {} bytes", most);
         text.remove_prefix(length);
     }
     return {};
 }
 
-Result<void> apply_pax_records(PaxRecords const& records, TarEntry& entry, bool& sparse_in_content) {
-    constexpr std::string_view attribute = "SCHILY.xattr.";
-    for (auto const& [key, value] : records.values) {
-        if (key.starts_with(attribute))
-            entry.attributes.emplace_back(key.substr(attribute.size()), value);
-        else if (value.empty())
-            continue; // an empty value takes a global one back
-        else if (key == "path")
-            entry.name = value;
-        else if (key == "linkpath")
-            entry.link = value;
-        else if (key == "size")
-            entry.size = TRY(parse_unsigned(value));
-        else if (key == "uid")
-            entry.uid = TRY(parse_unsigned(value));
-        else if (key == "gid")
-            entry.gid = TRY(parse_unsigned(value));
-        else if (key == "mtime")
-            entry.modified = TRY(parse_pax_time(value));
-    }
-    return apply_sparse(records, entry, sparse_in_content);
+namespace {
+Result<void> apply_record(std::string const& key, std::string const& value, TarEntry& entry) {
+    if (key.starts_with(attribute))
+        entry.attributes.emplace_back(key.substr(attribute.size()), value);
+    else if (value.empty())
+        return {}; // it takes a global one back
+    else if (key == "path")
+        entry.name = value;
+    else if (key == "linkpath")
+        entry.link = value;
+    else if (key == "size")
+        entry.size = TRY(parse_unsigned(value));
+    else if (key == "uid")
+        entry.uid = TRY(parse_unsigned(value));
+    else if (key == "gid")
+        entry.gid = TRY(parse_unsigned(value));
+    else if (key == "mtime")
+        entry.modified = TRY(parse_pax_time(value));
+    return {};
+}
+} // namespace
+
+Result<void> apply_pax_records(PaxRecords const& global, PaxRecords const& own, TarEntry& entry, bool& sparse_in_content) {
+    for (auto const& [key, value] : global.values)
+        if (!own.values.contains(key)) TRY(apply_record(key, value, entry));
+    for (auto const& [key, value] : own.values) TRY(apply_record(key, value, entry));
+    return apply_sparse(own, entry, sparse_in_content);
 }
 
 Result<std::int64_t> parse_tar_number(std::string_view field) {
     if (field.empty()) return Error::of(EINVAL, "an empty number");
     if ((static_cast<unsigned char>(field[0]) & 0x80) != 0) {
-        // Two's complement over the field's bits but the first.
-        bool const negative = field[0] == '\xff';
-        std::int64_t value = negative ? -1 : static_cast<unsigned char>(field[0]) & 0x3f;
+        // Two's complement over the field's bits but the first, as star and GNU tar write it: the next bit is the sign.
+        auto const first = static_cast<unsigned char>(field[0]);
+        std::int64_t value = (first & 0x40) != 0 ? static_cast<std::int64_t>(first) - 0x100 : first & 0x3f;
         for (char const c : field.substr(1)) {
             if (value > (INT64_MAX >> 8) || value < (INT64_MIN >> 8)) return Error::of(EINVAL, "a number in a header is too large");
             value = static_cast<std::int64_t>((static_cast<std::uint64_t>(value) << 8) | static_cast<unsigned char>(c));

@@ -40,12 +40,14 @@ struct TarEntry {
 struct PaxRecords {
     std::map<std::string, std::string, std::less<>> values;
     std::vector<std::uint64_t> sparse_numbers;
+    std::size_t size = 0; // of all that is kept
 };
-// EINVAL for what is not of that form.
-Result<void> parse_pax_records(std::string_view text, PaxRecords& records);
+// Keeps what apply_pax_records() knows. EINVAL for what is not of that form, and for records of more than `most` bytes together.
+Result<void> parse_pax_records(std::string_view text, PaxRecords& records, std::size_t most);
 // Puts what the records say into the entry: path, linkpath, size, uid, gid, mtime, SCHILY.xattr.*, LIBARCHIVE.xattr.* is
-// passed over, GNU.sparse 0.0 and 0.1. `sparse_in_content` is set for GNU.sparse 1.0, whose map begins the content.
-Result<void> apply_pax_records(PaxRecords const& records, TarEntry& entry, bool& sparse_in_content);
+// passed over, GNU.sparse 0.0 and 0.1. `sparse_in_content` is set for GNU.sparse 1.0, whose map begins the content. The global ones
+// count where the entry's own have no other value; sparse files have their own.
+Result<void> apply_pax_records(PaxRecords const& global, PaxRecords const& own, TarEntry& entry, bool& sparse_in_content);
 
 // A number of a header field: octal digits, or base-256 when the first byte's top bit is set. EINVAL for neither.
 Result<std::int64_t> parse_tar_number(std::string_view field);

@@ -151,8 +151,8 @@ Result<std::optional<TarEntry>> TarReader::read_header(Block header) {
     auto const none = std::optional<TarEntry>();
     switch (kind) {
     case 'x':
-    case 'X': TRY(parse_pax_records(TRY(extension(entry.size)), local_)); return none;
-    case 'g': TRY(parse_pax_records(TRY(extension(entry.size)), global_)); return none;
+    case 'X': TRY(parse_pax_records(TRY(extension(entry.size)), local_, longest_extension)); return none;
+    case 'g': TRY(parse_pax_records(TRY(extension(entry.size)), global_, most_global_records)); return none;
     case 'L': long_name_ = without_nul(TRY(extension(entry.size))); return none;
     case 'K': long_link_ = without_nul(TRY(extension(entry.size))); return none;
     case 'V':
@@ -173,11 +173,7 @@ Result<TarEntry> TarReader::finish_entry(TarEntry entry) {
     if (!long_name_.empty()) entry.name = std::exchange(long_name_, {});
     if (!long_link_.empty()) entry.link = std::exchange(long_link_, {});
     bool sparse_in_content = false;
-    auto records = global_;
-    for (auto& [key, value] : local_.values) records.values.insert_or_assign(key, std::move(value));
-    records.sparse_numbers = std::move(local_.sparse_numbers);
-    local_ = {};
-    TRY(apply_pax_records(records, entry, sparse_in_content));
+    TRY(apply_pax_records(global_, std::exchange(local_, {}), entry, sparse_in_content));
     // Before ustar, a directory was a file whose name ends in '/'. The whole name: a header's own may have been cut off there.
     if (entry.type == TarEntry::Type::file && entry.name.ends_with('/')) entry.type = TarEntry::Type::directory;
     for (auto const* text : {&entry.name, &entry.link})

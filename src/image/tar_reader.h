@@ -26,11 +26,15 @@ public:
     Result<std::span<char const>> content();
     // How many bytes of `from` were used so far: after next(), where the entry's content begins.
     std::uint64_t position() const { return taken_ - piece_.size(); }
+    // Of the archive so far, extensions included.
+    std::uint64_t headers() const { return headers_; }
     // Reads what follows the archive's end, to the end of `from`.
     Result<void> finish();
 
     // A header or extension of an entry may be so long; more is no archive of files.
     static constexpr std::size_t longest_extension = 1u << 20;
+    // They are looked through for every entry.
+    static constexpr std::size_t most_global_records = 64u << 10;
 
 private:
     using Block = std::span<char const, 512>;

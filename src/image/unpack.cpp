@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "image/directory_times.h"
 #include "image/parent_cache.h"
 #include "image/tar_reader.h"
 #include "sys/file.h"
@@ -59,23 +60,24 @@ mode_t umask_of_process() {
 class LayerUnpacker {
 public:
     LayerUnpacker(ByteSource& from, Root const& target, UnpackOptions const& options, std::string opaque, TarSplitWriter* split)
-        : reader_(from, split), split_(split), target_(target), options_(options), opaque_(opaque), parents_(target, std::move(opaque)) {
+        : reader_(from, split), split_(split), target_(target), options_(options), opaque_(opaque), parents_(target, std::move(opaque)), directory_times_(target) {
         umask_ = umask_of_process();
     }
 
     Result<Unpacked> run() {
         while (auto entry = TRY(reader_.next())) {
-            if (++done_.entries > options_.most_entries) return Error::of(E2BIG, "the layer has more than {} entries", options_.most_entries);
+            if (++done_.entries > options_.most_entries || reader_.headers() > most_headers_of_one * options_.most_entries) return Error::of(E2BIG, "the layer has more than {} entries", options_.most_entries);
             TRY(take(*entry).while_doing("unpack '{}'", entry->name));
         }
         TRY(reader_.finish());
         done_.archive.count = reader_.position();
-        TRY(set_directory_times());
+        TRY(directory_times_.set());
         done_.implied.assign(parents_.implied().begin(), parents_.implied().end());
         return std::move(done_);
     }
 
 private:
+    static constexpr std::uint64_t most_headers_of_one = 4; // its own, and extensions for a long name, a long link and the rest
     Result<void> take(TarEntry const& entry) {
         auto const place = TRY(place_of(entry.name));
         if (place.leaf.empty()) return take_top(entry);
@@ -95,8 +97,7 @@ private:
         if (entry.type != TarEntry::Type::directory) return Error::of(EINVAL, "the layer's root is not a directory");
         auto const top = TRY(open_at(target_.top(), ".", O_RDONLY | O_DIRECTORY));
         TRY(set_attributes(top, entry, Fresh::no));
-        directory_times_.push_back({"", entry.modified});
-        return {};
+        return directory_times_.add("", entry.modified);
     }
 
     Result<void> take_whiteout(Place const& place) {
@@ -163,8 +164,7 @@ private:
         TRY(set_attributes(directory, entry, Fresh::no));
         // The cached parent of what comes next may be this very directory, under its old attributes.
         if ((entry.mode & S_ISGID) != 0) parents_.forget();
-        directory_times_.push_back({place.text(), entry.modified});
-        return {};
+        return directory_times_.add(place.text(), entry.modified);
     }
 
     Result<void> make_file(TarEntry const& entry, Place const& place, ParentCache::Parent parent) {
@@ -287,43 +287,25 @@ private:
     // `fresh` says that owner and mode are the entry's already, unless it wants more than a new file has.
     enum class Fresh { no, yes };
     Result<void> set_attributes(FdRef file, TarEntry const& entry, Fresh fresh) {
-        bool const is_fresh = fresh == Fresh::yes;
+        bool const is_fresh = fresh == Fresh::yes && !has_default_lists_;
         if (!is_fresh || entry.uid != 0 || entry.gid != 0)
             TRY(changed_owner(entry, fchown(file.number(), static_cast<uid_t>(entry.uid), static_cast<gid_t>(entry.gid))));
         // After the owner: a change of owner takes set-id bits and capabilities away.
         if ((!is_fresh || (entry.mode & 07000) != 0) && fchmod(file.number(), entry.mode) < 0) return Error::from_errno("set its mode");
         for (auto const& [name, value] : entry.attributes) {
             if (!is_kept_attribute(name)) continue;
-            if (fsetxattr(file.number(), name.c_str(), value.data(), value.size(), 0) == 0) continue;
-            if (errno != ENOTSUP && errno != EPERM && errno != EINVAL) return Error::from_errno("set the xattr {}", name);
+            if (fsetxattr(file.number(), name.c_str(), value.data(), value.size(), 0) == 0) {
+                has_default_lists_ = has_default_lists_ || name == "system.posix_acl_default";
+                continue;
+            }
+            // ext4 says of one that does not fit into its block that the disk is full.
+            constexpr std::size_t often_fits = 2048;
+            bool const is_too_large = errno == E2BIG || errno == ERANGE || (errno == ENOSPC && value.size() > often_fits);
+            if (errno != ENOTSUP && errno != EPERM && errno != EINVAL && !is_too_large) return Error::from_errno("set the xattr {}", name);
             ++done_.attributes_left_out;
         }
         return {};
     }
-
-    // Last, since files made in a directory change its time. Of a directory that the archive has twice, the later entry's counts.
-    Result<void> set_directory_times() {
-        for (auto const& [path, modified] : directory_times_) {
-            timespec const times[2] = {modified, modified};
-            auto const place = TRY(place_of(path));
-            auto const parent = parents_.open(place.directory);
-            if (!parent) continue; // replaced by a later entry, as what is no directory any more
-            auto const* leaf = place.leaf.empty() ? "." : place.leaf.c_str();
-            struct stat look {};
-            if (fstatat(parent.value().fd.number(), leaf, &look, AT_SYMLINK_NOFOLLOW) < 0) {
-                if (errno == ENOENT || errno == ENOTDIR) continue;
-                return Error::from_errno("look at '{}'", path);
-            }
-            if (!S_ISDIR(look.st_mode)) continue;
-            if (utimensat(parent.value().fd.number(), leaf, times, AT_SYMLINK_NOFOLLOW) < 0) return Error::from_errno("set the time of '{}'", path);
-        }
-        return {};
-    }
-
-    struct DirectoryTime {
-        std::string path;
-        timespec modified;
-    };
 
     TarReader reader_;
     TarSplitWriter* split_;
@@ -332,7 +314,8 @@ private:
     std::string opaque_;
     ParentCache parents_;
     mode_t umask_ = 0;
-    std::vector<DirectoryTime> directory_times_;
+    DirectoryTimes directory_times_; // set last, since files made in a directory change its time
+    bool has_default_lists_ = false;  // acl(5): somewhere new files get others' rights
     Unpacked done_;
 };
 

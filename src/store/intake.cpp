@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fcntl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -101,6 +102,8 @@ Result<StagedLayer> StagedLayer::make(Layout const& layout) {
     TRY(make_directory(directory, 0700));
     TRY(make_directory(staged.files(), 0755));
     auto const files = TRY(open_file(staged.files(), O_RDONLY | O_DIRECTORY));
+    // acl(5): what the directory above hands down would be handed on to the image's files.
+    for (auto const* const list : {"system.posix_acl_default", "system.posix_acl_access"}) fremovexattr(files.number(), list);
     if (fchmod(files.number(), 0755) < 0) return Error::from_errno("set the mode of '{}'", staged.files());
     return staged;
 }
@@ -171,10 +174,10 @@ Result<std::optional<Bytes>> layer_size(Layout const& layout, std::string const&
 
 // ---- blobs and images
 
-Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents) {
+Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents, Durability durability) {
     auto const file = layout.blob(digest);
     TRY(make_directories(file.parent(), 0700));
-    return write_file(file, contents, 0600, Durability::none);
+    return write_file(file, contents, 0600, durability);
 }
 
 Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest) { return find_file(layout.blob(digest)); }

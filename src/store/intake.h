@@ -20,6 +20,7 @@
 #include "store/images.h"
 #include "store/layout.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/lock.h"
 #include "sys/root.h"
 
@@ -104,7 +105,7 @@ Result<std::optional<Bytes>> remove_unused_layer(Layout const& layout, std::stri
 Result<std::optional<Bytes>> layer_size(Layout const& layout, std::string const& key);
 
 // Writes a small blob (a manifest, a configuration) durably.
-Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents);
+Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::string_view contents, Durability durability = Durability::none);
 Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest);
 
 // A manifest or a configuration.

@@ -164,7 +164,7 @@ Result<std::vector<std::string>> pull_artifact(Registry& registry, std::string c
     auto const parsed = TRY(spec::parse_manifest_or_index(document.bytes, document.content_type));
     auto const* const manifest = std::get_if<spec::ImageManifest>(&parsed);
     if (!manifest) return Error::of(EINVAL, "it is an index, not an artifact; name one of its manifests by digest");
-    bool const is_image = manifest->artifact_type.empty() && (manifest->config.media_type == "application/vnd.oci.image.config.v1+json" || manifest->config.media_type == "application/vnd.docker.container.image.v1+json");
+    bool const is_image = manifest->artifact_type.empty() && (manifest->config.media_type == spec::media_type::oci_config || manifest->config.media_type == spec::media_type::docker_config);
     if (is_image) return Error::of(EINVAL, "it is an image; `bolt pull` pulls it");
     Files files(TRY(Root::open(directory)));
     std::vector<std::string> names;

@@ -36,7 +36,14 @@ public:
     }
 
 private:
+    // Whoever it is pushed to compares.
+    static Result<void> check_size(image::Digest const& blob, std::uint64_t size, std::uint64_t promised) {
+        return size == promised ? Result<void>() : Error::of(EBADMSG, "blob {} has {} bytes, and what names it says {}; the image is damaged: tell whoever made it", blob, size, promised);
+    }
+
     Result<void> take(ResolvedImage const& image, BlobSource const& blobs, std::vector<image::Reference> names) {
+        for (auto const& layer : image.layers)
+            if (auto const part = blobs.open_blob(layer.blob)) TRY(check_size(layer.blob, part.value().size, layer.size)); // one that is missing may be in the store
         LayerPulls pulls(layout_, image, nullptr, &blobs, options_, progress_);
         auto const layers = TRY(pulls.run());
         TRY(commit(layout_, image, layers, names, {image.config, image.manifest, image.repository, "", ""}, options_, progress_));
@@ -71,6 +78,7 @@ private:
             auto names = names_of(layout.index(), descriptor.digest);
             auto const what = names.empty() ? descriptor.digest : names.front().text();
             auto const digest = TRY(image::Digest::parse(descriptor.digest).while_doing("index.json"));
+            if (auto const part = layout.open_blob(digest)) TRY(check_size(digest, part.value().size, descriptor.size));
             auto const resolved = resolve(documents, digest.text(), what, wanted_);
             // For another platform, which need not be whole then, or what was signed about an image.
             bool const is_elsewhere = descriptor.platform && !image::distance(wanted_, *descriptor.platform);
@@ -147,7 +155,7 @@ private:
         auto manifest_bytes = Json::object()
                                   .set("schemaVersion", 2)
                                   .set("mediaType", spec::media_type::docker_manifest)
-                                  .set("config", Json::object().set("mediaType", "application/vnd.docker.container.image.v1+json").set("size", std::uint64_t{config_bytes->size()}).set("digest", config.text()))
+                                  .set("config", Json::object().set("mediaType", spec::media_type::docker_config).set("size", std::uint64_t{config_bytes->size()}).set("digest", config.text()))
                                   .set("layers", std::move(layers))
                                   .dump();
         auto digest = image::Hasher::of(manifest_bytes);

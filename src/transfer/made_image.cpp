@@ -60,7 +60,7 @@ Json new_config(Json config, ImageToMake const& image, image::Digest const& diff
 Json new_manifest(Json manifest, std::string const& config, image::Digest const& diff_id, std::uint64_t size) {
     auto layers = array_in(manifest, "layers");
     layers.push(Json::object().set("mediaType", "application/vnd.oci.image.layer.v1.tar").set("digest", diff_id.text()).set("size", size));
-    auto described = Json::object().set("mediaType", "application/vnd.oci.image.config.v1+json").set("digest", image::Hasher::of(config).text()).set("size", std::uint64_t{config.size()});
+    auto described = Json::object().set("mediaType", spec::media_type::oci_config).set("digest", image::Hasher::of(config).text()).set("size", std::uint64_t{config.size()});
     manifest.merge(Json::object().set("annotations", Json()).set("config", Json()));
     manifest.merge(Json::object().set("config", std::move(described)).set("layers", std::move(layers)));
     return manifest;

@@ -8,7 +8,6 @@ namespace {
 
 using spec::LayerCompression;
 
-constexpr std::string_view oci_config = "application/vnd.oci.image.config.v1+json", docker_config = "application/vnd.docker.container.image.v1+json";
 
 std::string_view layer_type(bool is_docker, LayerCompression compression) {
     if (is_docker) return compression == LayerCompression::none ? "application/vnd.docker.image.rootfs.diff.tar" : "application/vnd.docker.image.rootfs.diff.tar.gzip";
@@ -66,7 +65,7 @@ Result<std::string> ManifestChange::apply(std::string const& manifest) const {
     Json patch = Json::object().set("layers", std::move(changed_layers));
     if (changes_format) {
         patch.set("mediaType", is_docker ? spec::media_type::docker_manifest : spec::media_type::oci_manifest);
-        patch.set("config", Json::object().set("mediaType", is_docker ? docker_config : oci_config));
+        patch.set("config", Json::object().set("mediaType", is_docker ? spec::media_type::docker_config : spec::media_type::oci_config));
     }
     document.merge(patch);
     return document.dump();

@@ -38,7 +38,7 @@ Result<std::string> media_type_of(std::string const& manifest) { return TRY(Json
 Result<void> remember(store::Layout const& layout, store::Image const& image, Pushed const& pushed, std::string const& manifest) {
     auto const named = TRY(store::find_image(layout, pushed.reference));
     if (!named || named->id != image.id || named->references.front() != pushed.reference.text()) return {};
-    TRY(store::write_blob(layout, pushed.manifest, manifest));
+    TRY(store::write_blob(layout, pushed.manifest, manifest, Durability::synced)); // before a name for it is on the disk
     return store::set_reference(layout, pushed.reference, {image.id, pushed.manifest, pushed.manifest, {}, {}});
 }
 

@@ -20,6 +20,16 @@ namespace {
 
 constexpr int deepest_index = 3;
 
+// The descriptor is the promise; who took the bytes alone could not hand the image on to anybody who compares.
+Result<void> check_size(std::string_view bytes, std::uint64_t promised, std::string const& what) {
+    return bytes.size() == promised ? Result<void>() : Error::of(EBADMSG, "{} has {} bytes, and what names it says {}; the image is damaged: tell whoever made it", what, bytes.size(), promised);
+}
+
+// image-spec, manifest.md: any other type of configuration is an artifact's. The last is what Docker 1.10 wrote.
+bool is_configuration(std::string_view media_type) {
+    return media_type.empty() || media_type == spec::media_type::oci_config || media_type == spec::media_type::docker_config || media_type == "application/octet-stream";
+}
+
 struct Chosen {
     Registry::Document document;
     spec::ImageManifest manifest;
@@ -36,6 +46,7 @@ Result<Chosen> find_manifest(DocumentSource& source, std::string const& tag_or_d
         auto const chosen = TRY(image::choose(std::get<spec::ImageIndex>(parsed), wanted).while_doing("'{}'", what));
         auto const digest = TRY(image::Digest::parse(chosen.digest).while_doing("the index of '{}'", what));
         document = TRY(source.manifest(digest.text()));
+        TRY(check_size(document.bytes, chosen.size, fmt::format("manifest {}", digest)).while_doing("'{}'", what));
     }
 }
 
@@ -68,11 +79,12 @@ Result<std::vector<ResolvedLayer>> match_layers(spec::ImageManifest const& manif
 Result<ResolvedImage> resolve(DocumentSource& source, std::string const& tag_or_digest, std::string const& what, spec::ImagePlatform const& wanted) {
     auto chosen = TRY(find_manifest(source, tag_or_digest, what, wanted));
     auto const& manifest = chosen.manifest;
-    if (!manifest.artifact_type.empty() || manifest.config.media_type == "application/vnd.oci.empty.v1+json")
+    if (!manifest.artifact_type.empty() || !is_configuration(manifest.config.media_type))
         return Error::of(EINVAL, "'{}' is an artifact ({}), not an image that can be run", what,
                          manifest.artifact_type.empty() ? manifest.config.media_type : manifest.artifact_type);
     auto config = TRY(image::Digest::parse(manifest.config.digest).while_doing("the manifest of '{}'", what));
     auto config_bytes = TRY(source.blob(config, manifest.config.size));
+    TRY(check_size(config_bytes, manifest.config.size, "the configuration").while_doing("'{}'", what));
     auto document = TRY(spec::parse_image_document(config_bytes).while_doing("the configuration of '{}'", what));
     if (!document.platform.architecture.empty() && !image::distance(wanted, document.platform))
         return Error::of(ENOENT, "'{}' is an image for {}, not for {}; choose it with --platform {}", what, document.platform.text(), wanted.text(),

@@ -65,7 +65,7 @@ Result<void> put_tagged(Registry& registry, image::Digest const& manifest, std::
         ids.push(layer.digest);
     }
     auto const config = Json::object().set("architecture", "").set("config", Json::object()).set("os", "").set("rootfs", Json::object().set("type", "layers").set("diff_ids", std::move(ids))).dump();
-    auto const config_layer = TRY(push_text(registry, config, "application/vnd.oci.image.config.v1+json"));
+    auto const config_layer = TRY(push_text(registry, config, std::string(spec::media_type::oci_config)));
     auto const document = Json::object().set("schemaVersion", 2).set("mediaType", spec::media_type::oci_manifest).set("config", image::descriptor_json(config_layer)).set("layers", std::move(listed)).dump();
     TRY(registry.put_manifest(tag_of_signatures(manifest), std::string(spec::media_type::oci_manifest), document));
     return {};

@@ -2,14 +2,17 @@
 import base64
 import gzip
 import http.server
+import io
 import json
 import os
 import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 
@@ -718,3 +721,42 @@ def test_a_refusal_without_an_end(puller, registry):
 
     registry.script = script
     puller.fails(f"{registry.host}/app:1", says="the answer of status 403")
+
+
+def test_what_the_directory_above_hands_down_is_no_part_of_the_image(puller, registry):
+    """acl(5): a default list of the data directory, and one of the archive's own."""
+    os.makedirs(puller.data)
+    if puller.rootless:
+        os.chown(puller.data, 2000, 2000)
+    listed = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, rights, 0xFFFFFFFF) for tag, rights in ((1, 7), (4, 0), (0x20, 0)))
+    try:
+        os.setxattr(puller.data, "system.posix_acl_default", listed)
+    except OSError as error:
+        pytest.skip(f"this file system has no lists of rights: {error}")
+    own = {"type": tarfile.DIRTYPE, "mode": 0o755, "pax_headers": {"SCHILY.xattr.system.posix_acl_default": listed.decode("latin-1")}}
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT, encoding="latin-1") as made:
+        for name, what in (("plain", {"mode": 0o755, "type": tarfile.DIRTYPE}), ("plain/file", {"mode": 0o644}), ("listed", own), ("listed/file", {"mode": 0o644})):
+            entry = tarfile.TarInfo(name)
+            for key, value in what.items():
+                setattr(entry, key, value)
+            made.addfile(entry)
+    registry.add(Image([archive.getvalue()]), "1")
+    puller.works(f"{registry.host}/app:1")
+    for name in ("plain/file", "listed/file"):
+        assert os.stat(f"{puller.layer(0)}/{name}").st_mode & 0o777 == 0o644, name
+
+
+def test_a_directory_that_was_replaced_does_not_come_back(puller, registry):
+    directory = {"type": tarfile.DIRTYPE, "mode": 0o755}
+    registry.add(Image([tar_of([("a", directory), ("a/b", directory), ("a/b/c", directory), ("a", b"file"), ("a", directory)])]), "1")
+    puller.works(f"{registry.host}/app:1")
+    assert os.listdir(f"{puller.layer(0)}/a") == []
+
+
+def test_an_attribute_that_the_file_system_has_no_room_for_is_left_out_and_told(puller, registry):
+    large = {"pax_headers": {"SCHILY.xattr.user.large": "x" * 60_000, "SCHILY.xattr.user.small": "y"}}
+    registry.add(Image([tar_of([("file", large)])]), "1")
+    done = puller.works(f"{registry.host}/app:1")
+    there = os.listxattr(f"{puller.layer(0)}/file")
+    assert "user.small" in there and ("user.large" in there or "extended attribute" in done.stderr), done.stderr

@@ -126,6 +126,79 @@ def test_a_header_without_an_end(puller, registry, kind, says):
     puller.assert_nothing_is_left(ingest=True)
 
 
+def pax(kind, records):
+    """An extended header of (key, value) pairs."""
+    body = b""
+    for key, value in records:
+        rest = f" {key}={value}\n".encode()
+        length = len(rest)
+        while len(str(length)) + len(rest) != length:
+            length = len(str(length)) + len(rest)
+        body += str(length).encode() + rest
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = kind, len(body)
+    return header.tobuf() + body + bytes(-len(body) % 512)
+
+
+def test_records_for_all_entries_without_an_end(puller, registry):
+    """They are kept, and looked through for every entry."""
+    known = pax(tarfile.XGLTYPE, [(f"SCHILY.xattr.user.n{number}", "v" * 50) for number in range(2000)])
+    registry.add(Image([zstd([known, bytes(1024)])]), "1")
+    code, said = pull_in_little_memory(puller, f"{registry.host}/bomb:1")
+    assert code == 1 and "extended headers of more than 65536 bytes" in said, said
+
+
+def test_records_that_mean_nothing_are_not_kept(puller, registry):
+    headers = [pax(tarfile.XGLTYPE, [(f"comment.{number}.{entry}", "v" * 100) for entry in range(8000)]) for number in range(20)]
+    registry.add(Image([zstd([*headers, *[tarfile.TarInfo(f"f{number}").tobuf() for number in range(5000)], bytes(1024)])]), "1")
+    code, said = pull_in_little_memory(puller, f"{registry.host}/bomb:1")
+    assert code == 0 and len(os.listdir(puller.layer(0))) == 5000, said
+
+
+def test_more_directories_than_are_held_in_memory(puller, registry):
+    """Their times are theirs all the same, and of one that is there twice the later one's."""
+    def entries():
+        for number in [*range(12_000), 7]:
+            header = tarfile.TarInfo(f"{'d' * 85}{number}")
+            header.type, header.mode, header.mtime = tarfile.DIRTYPE, 0o755, 1_000_000 + number
+            yield header.tobuf(tarfile.GNU_FORMAT)
+        header.mtime = 5
+        yield header.tobuf(tarfile.GNU_FORMAT)
+        yield bytes(1024)
+
+    registry.add(Image([zstd(entries())]), "1")
+    code, said = pull_in_little_memory(puller, f"{registry.host}/bomb:1")
+    assert code == 0, said
+    times = [int(os.stat(f"{puller.layer(0)}/{'d' * 85}{number}").st_mtime) for number in (0, 6, 7, 10_000, 11_999)]
+    assert times == [1_000_000, 1_000_006, 5, 1_010_000, 1_011_999]
+
+
+def test_files_in_more_directories_than_an_archive_describes(puller, registry):
+    def entries():
+        for number in range(800):
+            yield tarfile.TarInfo(f"{number}/" + 15 * f"{'d' * 240}/" + "f").tobuf(tarfile.GNU_FORMAT)
+        yield bytes(1024)
+
+    registry.add(Image([zstd(entries())]), "1")
+    code, said = pull_in_little_memory(puller, f"{registry.host}/bomb:1")
+    assert code == 1 and "too many directories that it does not describe" in said, said
+    puller.assert_nothing_is_left(ingest=True)
+
+
+def zstd_with_long_window(number):
+    """Made from a pipe, so that its header says a window and not a size."""
+    body = tar_of([(f"f{number}", random.Random(number).randbytes(12 << 20))])
+    packed = subprocess.run(["zstd", "-q", "-c", "--long=27"], input=body, stdout=subprocess.PIPE, check=True).stdout
+    return packed, ZSTD, digest_of(body)
+
+
+def test_large_windows_are_unpacked_one_after_another(puller, registry):
+    """Six would take 768 MiB at once; one takes what of its 128 MiB the layer fills."""
+    registry.add(Image([zstd_with_long_window(number) for number in range(6)]), "1")
+    done = puller.works(f"{registry.host}/long:1")
+    assert done.returncode == 0 and len(puller.image()["layers"]) == 6
+
+
 # ---- documents
 
 
@@ -140,6 +213,14 @@ def test_indexes_in_indexes_without_an_end(puller, registry):
         inner = index_of({"mediaType": INDEX, "digest": digest_of(inner), "size": len(inner), "annotations": {"n": str(number)}})
     registry.manifests["1"] = (inner, INDEX)
     puller.fails(f"{registry.host}/nested:1", says="nested more than 3 deep")
+
+
+def test_an_index_that_lies_about_a_manifest(puller, registry):
+    image = Image([tar_of([("f", b"x")])])
+    registry.add(image, "2")
+    registry.manifests[image.digest] = registry.manifests["2"]
+    registry.manifests["1"] = (index_of({"mediaType": MANIFEST, "digest": image.digest, "size": 5}), INDEX)
+    puller.fails(f"{registry.host}/lie:1", says=f"manifest {image.digest} has {len(image.manifest)} bytes, and what names it says 5")
 
 
 def test_an_index_that_names_itself(puller, registry):
@@ -163,6 +244,7 @@ def test_a_manifest_of_more_than_4_mib(puller, registry):
     (lambda m: m["config"].update(size=1 << 60), "too much for a configuration"), (lambda m: m["config"].update(size=-1), "size"), (lambda m: m["layers"][0].update(size=1 << 40), ""),
     (lambda m: m["layers"][0].update(size=1), ""), (lambda m: m["layers"][0].update(mediaType="application/x-shockwave-flash"), "application/x-shockwave-flash"),
     (lambda m: m["layers"][0].update(digest="md5:" + "0" * 32), "md5"), (lambda m: m["layers"].append(m["layers"][0]), "1"), (lambda m: m.update(schemaVersion=3), "schemaVersion"),
+    (lambda m: m["config"].update(size=10), "the configuration has"), (lambda m: m["config"].update(mediaType="application/foo"), "is an artifact (application/foo)"),
     (lambda m: m.update(layers="many"), "layers"), (lambda m: m.pop("config"), "config")])
 def test_a_manifest_that_lies(puller, registry, change, says):
     image = Image([tar_of([("f", b"x")])])
