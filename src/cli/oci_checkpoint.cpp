@@ -130,7 +130,7 @@ Result<int> restore_container(std::string const& id, CheckpointOptions& options)
         making.created = std::move(restored).value();
         making.is_created = true;
         written = write_down(making, making.created);
-        if (written) written = making.directory.finish_creation();
+        if (written) written = finish_creation(making);
         if (written && !options.pid_file.empty()) written = write_named_file(TRY(HostPath::absolute(options.pid_file)), fmt::format("{}", making.created.init.pid()), 0644);
     }
     if (!written) {

@@ -89,7 +89,7 @@ Result<void> make(Making& making, CreateOptions const& options) {
     tell_warnings(making.created);
     auto const handed = hand_over(making, options);
     if (!handed) return Error(EIO, handed.error().text());
-    auto const finished = making.directory.finish_creation();
+    auto const finished = finish_creation(making);
     return finished ? Result<void>() : Error(EIO, finished.error().text());
 }
 

@@ -42,16 +42,20 @@ Result<void> let_go_on(ContainerRecord const& record) {
     return cgroup.is_frozen() ? cgroup.thaw() : Result<void>();
 }
 
-Result<void> send(ContainerRecord const& record, int signal, KillOptions const& options) {
+Result<bool> has_own_pid_namespace(ContainerDirectory const& directory) { return TRY(directory.read_config()).linux_.makes(spec::NamespaceType::pid); }
+
+Result<void> send(ContainerDirectory const& directory, int signal, KillOptions const& options) {
+    auto const record = TRY(directory.read());
     auto const init = TRY(find_init(record));
     if (init && record.is_being_created) return Error::of(ESRCH, "container '{}' is still being created", record.id);
-    if (options.all) {
-        auto const cgroup = oci::Cgroup::adopt(record.cgroup);
-        if (cgroup.exists()) {
-            for (pid_t const pid : cgroup.members())
-                if (auto const target = open_pidfd(pid); target) (void)signal_pidfd(target.value(), signal).ok(); // it ended a moment ago, ignoring
-            return signal == SIGKILL ? let_go_on(record) : Result<void>();
-        }
+    auto const cgroup = oci::Cgroup::adopt(record.cgroup);
+    if (options.all && !cgroup.exists()) return Error::of(ENOTSUP, "container '{}' has no cgroup of its own, so its processes are not known; leave out --all", record.id);
+    // In a pid namespace of others init's end is not the others' end.
+    if (options.all || (signal == SIGKILL && cgroup.exists() && !TRY(has_own_pid_namespace(directory)))) {
+        if (!options.all && !init) return Error::of(ESRCH, "container not running: '{}' has ended", record.id);
+        for (pid_t const pid : cgroup.members())
+            if (auto const target = open_pidfd(pid); target) (void)signal_pidfd(target.value(), signal).ok(); // it ended a moment ago, ignoring
+        return signal == SIGKILL ? let_go_on(record) : Result<void>();
     }
     if (!init) return Error::of(ESRCH, "container not running: '{}' has ended", record.id); // containerd looks for these words
     TRY(signal_pidfd(*init, signal));
@@ -102,9 +106,18 @@ Result<void> delete_remains(ContainerDirectory const& directory, std::string con
 
 Result<void> delete_container(std::string const& id, DeleteOptions const& options) {
     auto const directory = TRY(ContainerDirectory::of(globals().root, id));
-    auto const record = directory.read();
+    auto record = directory.read();
     if (!record && record.error().is(ESRCH) && (options.force || exists(directory.path()))) return delete_remains(directory, id, options);
     if (!record) return record.error();
+    // Two at once would both take it away, and run its hooks.
+    std::optional<FileLock> lock;
+    if (!record.value().is_being_created) {
+        auto taken = directory.lock_for_change();
+        record = taken ? directory.read() : Result<ContainerRecord>(taken.error());
+        if (!record && record.error().is(ESRCH) && options.force) return {};
+        if (!record) return record.error();
+        lock = std::move(taken).value();
+    }
     if (!options.force) {
         auto const status = TRY(directory.status_of(record.value()));
         if (status == ContainerStatus::running || status == ContainerStatus::paused || status == ContainerStatus::creating)
@@ -142,7 +155,7 @@ int kill(Command const& command, Words const& words) {
         auto const signal = parsed.words.size() > 1 && parsed.words[1] == "0" ? 0 : TRY(parse_signal(parsed.words.size() > 1 ? parsed.words[1] : "SIGTERM"));
         return for_each(parsed.words[0], options.regex, [&](std::string const& id) -> Result<void> {
             auto const directory = TRY(ContainerDirectory::of(globals().root, id));
-            return send(TRY(directory.read()), signal, options);
+            return send(directory, signal, options);
         });
     }();
     return killed ? 0 : complain(killed.error());

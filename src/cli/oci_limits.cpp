@@ -184,8 +184,6 @@ Result<void> update_container(std::string const& id, UpdateOptions const& option
     resources.devices.clear();
     // The kernel takes no shares while a group is idle: they stay what they were, unless they are named.
     if (resources.cpu.idle == 1 && !(changes.find("cpu") && changes.find("cpu")->find("shares"))) resources.cpu.shares.reset();
-    // What makes no sense is refused before anything is changed.
-    TRY(oci::plan_cgroup(resources, {.version = oci::cgroup_version()}));
     auto cgroup = oci::Cgroup::adopt(found.record.cgroup);
     bool const is_systemds = !found.record.scope_unit.empty();
     auto const tell_systemd = [&] { return is_systemds ? change_scope(found.record.scope_unit, resources) : Result<void>(); };

@@ -43,10 +43,30 @@ Result<void> check(CreateOptions const& options, spec::Process const& process, b
 
 } // namespace
 
-Result<void> write_down(Making const& making, oci::Created const& created) {
-    TRY(making.directory.write(TRY(record_of(making, created))));
+Result<void> write_down(Making& making, oci::Created const& created) {
+    auto const record = TRY(record_of(making, created));
+    making.pid = record.pid;
+    making.start_time = record.start_time;
+    TRY(making.directory.write(record));
     return making.directory.write_config(making.loaded.text);
 }
+
+Result<void> finish_creation(Making& making) {
+    TRY(making.directory.finish_creation());
+    making.lock.reset();
+    return {};
+}
+
+namespace {
+bool take_lock_of_own(Making& making) {
+    if (making.lock) return true;
+    auto lock = making.directory.lock_for_change();
+    auto const record = lock ? making.directory.read() : Result<ContainerRecord>(lock.error());
+    if (!record || record.value().pid != making.pid || record.value().start_time != making.start_time) return false;
+    making.lock = std::move(lock).value();
+    return true;
+}
+} // namespace
 
 void tell(ErrorList const& errors) {
     for (auto const& error : errors) warn(fmt::format("{}, ignoring", error.text()));
@@ -57,6 +77,7 @@ void tell(Result<void> const& done) {
 }
 
 void unmake(Making& making) {
+    if (!take_lock_of_own(making)) return;
     if (making.is_created) tell(oci::remove(making.created, making.request));
     if (auto const removed = making.directory.remove(); !removed) warn(removed.error().text());
 }

@@ -23,7 +23,9 @@ struct Making {
     bool is_created = false;       // else the creation has taken back what it made
     std::string pidfd_socket = {}; // where a pidfd of init goes
     UniqueFd program = {};         // of protect_program, until init is there
-    std::optional<FileLock> lock = {}; // of the directory
+    std::optional<FileLock> lock = {}; // of the directory, until others may change what is in it
+    pid_t pid = 0;                     // as it is written down
+    std::uint64_t start_time = 0;
 };
 
 enum class StartedBy { this_process, another };
@@ -33,8 +35,11 @@ Result<Making> prepare(std::string const& id, CreateOptions const& options, Star
 // An engine that names the cgroup wants to read from it what is used.
 oci::CgroupUse cgroup_use_for(spec::Runtime const& spec);
 // What the next command needs to find the container.
-Result<void> write_down(Making const& making, oci::Created const& created);
-// Takes back a container that did not come to life, or whose life is over. What cannot be taken back is told.
+Result<void> write_down(Making& making, oci::Created const& created);
+// From here on it is there for others.
+Result<void> finish_creation(Making& making);
+// Takes back a container that did not come to life, or whose life is over. What cannot be taken back is told. One that somebody has
+// deleted meanwhile is gone already, and what has its id then is another.
 void unmake(Making& making);
 // Failures that change nothing.
 void tell(ErrorList const& errors);

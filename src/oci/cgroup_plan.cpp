@@ -204,7 +204,11 @@ Result<void> plan_unified(Plan& plan, std::vector<std::pair<std::string, std::st
     return {};
 }
 
+bool is_about_all(spec::DeviceRule const& rule) { return rule.type == 'a' && !rule.major && !rule.minor; }
+
 } // namespace
+
+bool are_open(std::vector<spec::DeviceRule> const& rules) { return std::ranges::none_of(rules, is_about_all); }
 
 Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources, CgroupTrees const& trees) {
     Plan plan{trees, {}};
@@ -230,7 +234,11 @@ std::vector<DeviceFilterRule> plan_device_filter(std::vector<spec::DeviceRule> c
         row.kind = rule.type == 'b' ? DeviceFilterRule::Kind::block : rule.type == 'c' ? DeviceFilterRule::Kind::character : DeviceFilterRule::Kind::any;
         constexpr std::string_view letters = "mrw";
         for (char const letter : rule.access) row.access |= 1U << letters.find(letter);
-        if (row.access != 0) rows.push_back(row);
+        if (row.access == 0) continue;
+        // "r" and "w" of one device are "rw", as on version 1, where an open(2) for both asks for both.
+        bool const is_same = !rows.empty() && rows.back().allow == row.allow && rows.back().kind == row.kind && rows.back().major == row.major && rows.back().minor == row.minor;
+        if (is_same) rows.back().access |= row.access;
+        else rows.push_back(row);
     }
     return rows;
 }

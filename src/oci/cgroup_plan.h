@@ -32,6 +32,8 @@ struct CgroupSetting {
 // EINVAL and ENOTSUP name the field.
 Result<std::vector<CgroupSetting>> plan_cgroup(spec::Resources const& resources, CgroupTrees const& trees);
 
+// Whether rules leave open what none of them names: runc and crun begin with a denial of everything.
+bool are_open(std::vector<spec::DeviceRule> const& rules);
 // resources.devices for cgroup v2, where they are a program and not files; empty for no rules.
 std::vector<DeviceFilterRule> plan_device_filter(std::vector<spec::DeviceRule> const& rules);
 

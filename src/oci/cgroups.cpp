@@ -51,6 +51,7 @@ struct HostPlan {
     Caller caller = Caller::ordinary_user;
     std::vector<CgroupSetting> settings;
     std::vector<spec::DeviceRule> device_rules;
+    bool denies_by_itself = false; // nobody has asked for it
     std::vector<std::pair<std::string, HostPath>> directories; // {tree, place}; empty for no cgroup
 };
 Result<HostPlan> host_plan(CgroupRequest const& request) {
@@ -64,6 +65,11 @@ Result<HostPlan> host_plan(CgroupRequest const& request) {
     // In a user namespace no device node can be made, and what is bound in is what the runtime chose: rules have nothing to
     // forbid, and nobody there could set them.
     if (plan.caller == Caller::ordinary_user) resources.devices.clear();
+    // What nobody names is denied; a host that has no way to deny it has nothing that was asked for and cannot be given.
+    else if (are_open(resources.devices) && (plan.version == CgroupVersion::v2 || exists(top_of("devices") / "devices.deny"))) {
+        resources.devices.insert(resources.devices.begin(), spec::DeviceRule{.allow = false, .type = 'a', .major = {}, .minor = {}, .access = "rwm"});
+        plan.denies_by_itself = request.resources.devices.empty();
+    }
     plan.settings = TRY(plan_cgroup(resources, host));
     plan.device_rules = std::move(resources.devices);
     auto const needed = trees_for(plan.settings, plan.version);
@@ -88,8 +94,11 @@ Result<HostPlan> host_plan(CgroupRequest const& request) {
 bool is_for_devices(CgroupSetting const& setting) { return setting.version == CgroupVersion::v1 && setting.controller == "devices"; }
 
 Result<void> write_device_rules(HostPlan const& plan) {
-    if (plan.version == CgroupVersion::v2 && !plan.device_rules.empty() && !plan.directories.empty())
-        return attach_device_filter(plan.directories.front().second, make_device_filter(plan_device_filter(plan.device_rules))).while_doing("resources.devices");
+    if (plan.version == CgroupVersion::v2 && !plan.device_rules.empty() && !plan.directories.empty()) {
+        auto attached = attach_device_filter(plan.directories.front().second, make_device_filter(plan_device_filter(plan.device_rules)));
+        bool const may_not = !attached && plan.denies_by_itself && attached.error().is(EPERM); // in a container without CAP_BPF
+        return may_not ? Result<void>() : std::move(attached).while_doing("resources.devices");
+    }
     auto rules = plan.settings;
     std::erase_if(rules, [](auto const& setting) { return !is_for_devices(setting); });
     for (auto const& [tree, directory] : plan.directories)

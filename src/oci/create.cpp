@@ -173,8 +173,8 @@ Result<InitPlan> prepare(CreateRequest const& request, Created& created, std::op
         created.rdt = TRY(make_rdt_class(*rdt, request.id, TRY(resctrl_top().while_doing("linux.intelRdt"))).while_doing("linux.intelRdt"));
     // The kernel lets a user's process into the user's own scopes only from beside them: systemd moves it.
     if (scope && TRY(own_systemd()) == SystemdManager::user) created.cgroup.use_no_birthplace();
-    // Nobody can be born where no process may be made.
-    if (spec.linux_.resources.pids_limit == 0) created.cgroup.use_no_birthplace();
+    // Nobody can be born where no process may be made, nor without clone3(2) anywhere but where the parent is.
+    if (spec.linux_.resources.pids_limit == 0 || (created.cgroup.birthplace().is_open() && !has_clone3())) created.cgroup.use_no_birthplace();
     bool const is_born_outside = created.cgroup.exists() && !created.cgroup.birthplace().is_open();
     // By itself it is quick, but in a user namespace it has no privilege over the group's files.
     if (is_born_outside && !scope && !plan.has_user_namespace) plan.cgroup_to_enter = Cgroup::adopt(created.cgroup.directories());

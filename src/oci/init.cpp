@@ -179,7 +179,6 @@ Result<void> enter(Root const& root, CreateRequest const& request) {
     return may_pivot ? enter_root_for_good(root.top()) : enter_root_by_chroot(root.top());
 }
 
-// Everything up to the wait for the start.
 // Its limits, priorities, capabilities and user: what takes the privilege away that everything before needed.
 Result<void> become_the_process(InitPlan const& plan, Procfs const& proc) {
     if (!plan.limited_from_outside) {
@@ -193,6 +192,7 @@ Result<void> become_the_process(InitPlan const& plan, Procfs const& proc) {
     return {};
 }
 
+// Everything up to the wait for the start.
 Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& channel) {
     auto const& request = *plan.request;
     auto const& spec = *request.spec;
@@ -208,6 +208,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     if (plan.limited_from_outside) TRY(set_not_dumpable());
     auto sources = plan.has_user_namespace ? Sources::open_all(request, plan.mounts) : Sources();
     sources.lend(plan.mapped_mounts);
+    TRY(sources.copy_shared(spec.linux_, plan.mounts));
     if (plan.has_user_namespace) TRY(become_first_user(plan.identity, proc).while_doing("become root of the user namespace"));
     if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
     if (request.keyring == Keyring::new_session) (void)join_session_keyring(fmt::format("_ses.{}", request.id)).ok(); // none left or none allowed, ignoring

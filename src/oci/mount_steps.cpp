@@ -23,7 +23,8 @@ Result<bool> is_same_place(FdRef one, FdRef other) {
     struct statx a {}, b {};
     for (auto const& [fd, status] : {std::pair(one, &a), std::pair(other, &b)})
         if (statx(fd.number(), "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, status) < 0) return Error::from_errno("look at a mount point");
-    return a.stx_ino == b.stx_ino && a.stx_mnt_id == b.stx_mnt_id;
+    bool const are_told = (a.stx_mask & b.stx_mask & STATX_MNT_ID) != 0; // Linux 5.8
+    return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor && (!are_told || a.stx_mnt_id == b.stx_mnt_id);
 }
 
 // Linux 5.8; an older kernel does not tell, and refuses by itself what it cannot change.
@@ -110,11 +111,11 @@ void warn_of_left_out(RootPath const& target, std::vector<std::string> const& op
 
 Result<void> bind(BindMount const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
     warn_of_left_out(step.target, step.left_out, warnings);
-    auto const* const mapped = sources.find_mapped(step);
-    auto const source = mapped ? UniqueFd() : TRY(sources.open_source(step));
+    auto const* const made = sources.find_made(step);
+    auto const source = made ? UniqueFd() : TRY(sources.open_source(step));
     if (step.source_link == SourceLink::copied && source.is_open() && S_ISLNK(TRY(stat_fd(source)).st_mode)) return copy_link(source, step.target, root);
-    auto copied = mapped ? std::optional<Mount>() : std::optional(TRY(Mount::copy(source, step.depth)));
-    auto const& mount = mapped ? mapped->mount : *copied;
+    auto copied = made ? std::optional<Mount>() : std::optional(TRY(Mount::copy(source, step.depth)));
+    auto const& mount = made ? made->mount : *copied;
     auto const target = TRY(bind_target(step, root, mount.top()));
     auto below = step.recursive;
     auto own = step.attributes;
@@ -241,8 +242,9 @@ Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
         auto const mounted = step.own_namespace || !step.own.empty() ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
         return !mounted && mounted.error().is(EPERM) ? bind_host_cgroups(step, root) : mounted;
     }
-    auto const mount = Mount::make("cgroup2", "cgroup2", {{"nsdelegate", ""}}, step.attributes.set);
-    // Without a cgroup namespace of one's own: the host's tree.
+    // Without a cgroup namespace of one's own a new mount would change the options of the host's.
+    if (!step.own_namespace) return bind_host_cgroups(step, root);
+    auto const mount = Mount::make("cgroup2", "cgroup2", {}, step.attributes.set);
     if (!mount && (mount.error().is(EPERM) || mount.error().is(EBUSY))) return bind_host_cgroups(step, root);
     if (!mount) return mount.error();
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
@@ -266,7 +268,7 @@ Result<void> bind_device(MakeDevice const& step, Root const& root, std::vector<s
     auto const target = TRY(make_target(root, step.target, TargetKind::file));
     // An empty file is a mount point that an earlier container left.
     auto const there = TRY(stat_fd(target));
-    bool const is_mount_point = S_ISREG(there.st_mode) && there.st_size == 0, is_it = (there.st_mode & S_IFMT) == file_type(step.device.type) && there.st_rdev == status.st_rdev;
+    bool const is_mount_point = S_ISREG(there.st_mode) && (there.st_size == 0 || step.usual), is_it = (there.st_mode & S_IFMT) == file_type(step.device.type) && there.st_rdev == status.st_rdev;
     if (!is_mount_point && !is_it) return Error::of(EEXIST, "device '{}': something else is there", step.device.path);
     return mount.attach(target);
 }
@@ -300,7 +302,8 @@ Result<void> make_device(MakeDevice const& step, Root const& root, LastDirectory
             struct stat there {};
             if (fstatat(parent.number(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_rdev == number && (there.st_mode & S_IFMT) == file_type(step.device.type))
                 return {};
-            return Error::of(EEXIST, "device '{}': something else is there", step.device.path);
+            bool const is_mount_point = S_ISREG(there.st_mode) && (there.st_size == 0 || step.usual); // an empty one is an earlier container's
+            return is_mount_point ? bind_device(step, root, warnings) : Error::of(EEXIST, "device '{}': something else is there", step.device.path);
         }
         return Error::from_errno("make device '{}'", step.device.path);
     }

@@ -29,9 +29,11 @@ unsigned long flags_of(spec::Linux const& section) {
 
 Result<NamespacePlan> plan_namespaces(spec::Linux const& section) {
     NamespacePlan plan;
+    // The root of a new user namespace has no privilege over what was there before it: that is joined first, by who makes it.
+    bool const makes_user_namespace = section.makes(spec::NamespaceType::user);
     for (auto const& entry : section.namespaces) {
         auto const flag = flag_of(entry.type);
-        bool const early = flag == namespace_flag::pid || flag == namespace_flag::time;
+        bool const early = flag == namespace_flag::pid || flag == namespace_flag::time || makes_user_namespace;
         if (entry.path.empty())
             (flag == namespace_flag::cgroup || flag == namespace_flag::time ? plan.made_by_init : plan.made_by_clone) |= flag;
         else if (flag == namespace_flag::user)

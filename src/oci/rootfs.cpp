@@ -76,7 +76,8 @@ Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources)
     auto const place = TRY(open_file(sources.reachable(path), O_PATH | O_DIRECTORY).while_doing("root.path"));
     auto mount = TRY(Mount::copy(place, Depth::recursive).while_doing("bind root.path '{}'", path));
     TRY(mount.set({.propagation = MS_PRIVATE}, Depth::recursive));
-    TRY(mount.attach_over_root());
+    // Where it is on the host: hooks that come into this mount namespace find the container's root by the path that they know.
+    TRY(mount.attach(place).while_doing("bind root.path '{}'", path));
     return Root(mount.take_top());
 }
 

@@ -1,8 +1,10 @@
 #include "oci/seccomp.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -99,6 +101,51 @@ Result<void> require_execve(spec::Seccomp const& seccomp) {
     return Error::of(EINVAL, "seccomp: 'execve' is not allowed, so no process can be started; add it to what is allowed");
 }
 
+struct KnownCalls {
+    std::uint32_t architecture = 0; // as the kernel has it, AUDIT_ARCH_*
+    std::uint32_t last = 0;         // the highest number that a rule names
+};
+
+// linux/audit.h. Others have no answer of their own: their calls are the filter's alone.
+std::optional<std::uint32_t> find_audit_name(std::uint32_t token) {
+    constexpr std::uint32_t known[] = {SCMP_ARCH_X86, SCMP_ARCH_X86_64, SCMP_ARCH_ARM, SCMP_ARCH_AARCH64, SCMP_ARCH_PPC64LE, SCMP_ARCH_S390X, SCMP_ARCH_RISCV64};
+    return std::ranges::find(known, token) != std::end(known) ? std::optional(token) : std::nullopt; // libseccomp's tokens are those numbers
+}
+
+std::vector<KnownCalls> known_calls(spec::Seccomp const& seccomp) {
+    std::vector<std::uint32_t> tokens{seccomp_arch_native()};
+    for (auto const& name : seccomp.architectures) {
+        auto const lower = in_lower_case(name.starts_with("SCMP_ARCH_") ? name.substr(10) : name);
+        if (auto const token = seccomp_arch_resolve_name(lower.c_str()); std::ranges::find(tokens, token) == tokens.end()) tokens.push_back(token);
+    }
+    std::vector<KnownCalls> known;
+    for (auto const token : tokens) {
+        auto const architecture = find_audit_name(token);
+        int last = -1;
+        for (auto const& rule : seccomp.syscalls)
+            for (auto const& name : rule.names) last = std::max(last, seccomp_syscall_resolve_name_arch(token, name.c_str()));
+        if (architecture && last >= 0) known.push_back({*architecture, static_cast<std::uint32_t>(last)});
+    }
+    return known;
+}
+
+// What comes before the filter: a call that is newer than all that the rules name does not exist, which is what a C library takes for
+// a reason to make an older one. "Not permitted" it takes for an answer. runc does the same.
+std::string answer_for_newer_calls(spec::Seccomp const& seccomp) {
+    constexpr std::uint32_t x32 = 0x40000000; // numbers of another table, which is the filter's own matter
+    std::vector<sock_filter> code;
+    auto const add = [&](std::uint16_t what, std::uint32_t value, std::uint8_t when_true = 0, std::uint8_t when_false = 0) { code.push_back({what, when_true, when_false, value}); };
+    for (auto const& [architecture, last] : known_calls(seccomp)) {
+        add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch));
+        add(BPF_JMP | BPF_JEQ | BPF_K, architecture, 0, 4);
+        add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
+        add(BPF_JMP | BPF_JGE | BPF_K, x32, 2, 0);
+        add(BPF_JMP | BPF_JGT | BPF_K, last, 0, 1);
+        add(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+    }
+    return {reinterpret_cast<char const*>(code.data()), code.size() * sizeof(sock_filter)};
+}
+
 } // namespace
 
 bool asks_supervisor(spec::Seccomp const& seccomp) {
@@ -128,7 +175,8 @@ Result<std::string> compile_seccomp(spec::Seccomp const& seccomp, UnknownCalls u
     if (!file.is_open()) return Error::from_errno("seccomp: make a memory file");
     if (int const failure = seccomp_export_bpf(filter.get(), file.number()); failure < 0) return Error::from_code(-failure, "seccomp: compile");
     if (lseek(file.number(), 0, SEEK_SET) < 0) return Error::from_errno("seccomp: rewind");
-    return read_to_end(file);
+    auto program = TRY(read_to_end(file));
+    return forbids(seccomp.default_action) ? answer_for_newer_calls(seccomp) + program : program;
 }
 
 Result<unsigned> seccomp_flags(spec::Seccomp const& seccomp) {

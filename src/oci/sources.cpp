@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "sys/file.h"
@@ -68,10 +69,25 @@ Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const
     return made;
 }
 
-MappedMount const* Sources::find_mapped(BindMount const& step) const {
-    if (!step.ids || !mapped_) return nullptr;
-    auto const found = std::ranges::find_if(*mapped_, [&](auto const& made) { return made.step == &step; });
-    return found == mapped_->end() ? nullptr : &*found;
+Result<void> Sources::copy_shared(spec::Linux const& section, std::vector<MountStep> const& mounts) {
+    if (section.rootfs_propagation != "shared" && section.rootfs_propagation != "rshared") return {};
+    for (auto const& each : mounts) {
+        auto const* const step = std::get_if<BindMount>(&each);
+        if (!step || step->ids || (step->attributes.propagation != MS_SHARED && step->recursive.propagation != MS_SHARED)) continue;
+        auto const source = TRY(open_source(*step));
+        auto copied = TRY(Mount::copy(source, step->depth).while_doing("bind '{}'", step->source));
+        shared_.push_back({step, std::move(copied)});
+    }
+    return {};
+}
+
+MappedMount const* Sources::find_made(BindMount const& step) const {
+    for (auto const* const made : {mapped_, &shared_}) {
+        if (!made) continue;
+        auto const found = std::ranges::find_if(*made, [&](auto const& each) { return each.step == &step; });
+        if (found != made->end()) return &*found;
+    }
+    return nullptr;
 }
 
 Result<HostPath> root_directory(CreateRequest const& request) {

@@ -37,7 +37,11 @@ public:
 
     // What make_mapped_mounts() made before the clone; it outlives this.
     void lend(std::vector<MappedMount> const& mapped) { mapped_ = &mapped; }
-    MappedMount const* find_mapped(BindMount const& step) const;
+    // What is bound as shared where the container's root is: a copy stays the host's peer, so that mounts below it go both ways, if it
+    // is made before this mount namespace is cut off.
+    Result<void> copy_shared(spec::Linux const& section, std::vector<MountStep> const& mounts);
+    // A mount that is made already; nullptr for none.
+    MappedMount const* find_made(BindMount const& step) const;
 
 private:
     void open(HostPath const& path, int flags = O_PATH);
@@ -49,6 +53,7 @@ private:
     };
     std::vector<Opened> opened_;
     std::vector<MappedMount> const* mapped_ = nullptr;
+    std::vector<MappedMount> shared_;
 };
 
 // Where root.path is.

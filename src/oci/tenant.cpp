@@ -167,15 +167,16 @@ Result<Process> make_in_two_steps(TenantRequest const& request, Identity const& 
     return adopt_tenant(ours, stage);
 }
 
-// Who has the privilege in the container's user namespace already needs no process in between. systemd moves processes into its scopes
-// from the host's side only.
-// Nor where a process of the container may trace the others: there the tenant must have left the host before it can be seen.
 bool may_trace(spec::Process const& process) {
     if (!process.capabilities) return false;
     for (auto const* const set : {&process.capabilities->bounding, &process.capabilities->permitted, &process.capabilities->effective, &process.capabilities->ambient})
         if (std::ranges::find(*set, "CAP_SYS_PTRACE") != set->end()) return true;
     return false;
 }
+
+// Who has the privilege in the container's user namespace already needs no process in between. Not where systemd moves processes into
+// its scopes, which it does from the host's side only; nor where a process of the container may trace the others: there the tenant
+// must have left the host before it can be seen.
 bool can_be_made_at_once(TenantRequest const& request, Target const& target) {
     return !target.own_user_namespace && !request.scope_program && !may_trace(*request.process) && !(request.spec->process && may_trace(*request.spec->process));
 }

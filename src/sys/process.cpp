@@ -99,6 +99,8 @@ Result<Process> clone_without_clone3(CloneOptions const& options, std::function<
 
 } // namespace
 
+bool has_clone3() { return syscall(SYS_clone3, nullptr, 0) >= 0 || errno != ENOSYS; }
+
 Result<Process> clone_process(CloneOptions const& options, std::function<int()> const& body) {
     int pidfd = -1;
     clone_args arguments{};

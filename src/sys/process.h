@@ -57,6 +57,7 @@ struct CloneOptions {
 };
 // clone3(2) with a pidfd; clone(2) before Linux 5.3. The child runs `body` and never returns; what body returns is its
 // exit status. Only in a process without threads.
+bool has_clone3(); // without it no process is born in another cgroup
 Result<Process> clone_process(CloneOptions const& options, std::function<int()> const& body);
 
 // What a program is started with. Signals are put back to their defaults and the mask is emptied: systemd starts

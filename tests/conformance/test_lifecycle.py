@@ -435,3 +435,63 @@ def test_a_pid_file_that_is_a_device_stays_one(root_bundle):
 def test_numbers_of_devices_have_their_bounds(bundle, numbers, says):
     done = bundle.run("true", change=lambda spec: spec["linux"].update(devices=[{"path": "/dev/x", "type": "c", "major": numbers[0], "minor": numbers[1]}]))
     assert done.returncode == 1 and f"device '/dev/x': {says} is not between 0 and" in done.stderr, done.stderr
+
+
+def test_a_container_in_the_foreground_can_be_paused_and_updated(root_bundle):
+    root_bundle.spec["process"]["args"] = ["sleep", "1000"]
+    root_bundle.write()
+    name = root_bundle.new_id()
+    child = root_bundle.start_oci("run", name, stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: root_bundle.oci("state", name).returncode == 0 and root_bundle.status(name) == "running", "its start")
+        for words in (["update", "--pids-limit", "50", name], ["pause", name], ["resume", name]):
+            done = root_bundle.oci(*words, timeout=5)
+            assert done.returncode == 0, done
+    finally:
+        root_bundle.oci("delete", "--force", name)
+        child.wait(20)
+
+
+def test_the_end_of_one_does_not_take_the_next_of_its_name_away(bundle):
+    slow = {"path": "/bin/sh", "args": ["sh", "-c", "sleep 1"]}
+    bundle.spec["process"]["args"] = ["sleep", "1000"]
+    bundle.write({**bundle.spec, "hooks": {"poststop": [slow]}})
+    name = bundle.new_id()
+    child = bundle.start_oci("run", name, stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: bundle.oci("state", name).returncode == 0 and bundle.status(name) == "running", "its start")
+        bundle.oci("delete", "--force", name)
+        bundle.write(bundle.spec)
+        with open(f"{bundle.place}/out", "w", encoding="utf-8") as out:
+            assert bundle.oci("run", "--detach", name, capture_output=False, stdout=out, stderr=out).returncode == 0
+        child.wait(20)
+        time.sleep(0.3)
+        assert bundle.status(name) == "running"
+    finally:
+        bundle.oci("delete", "--force", name)
+
+
+def test_many_deletes_at_once(bundle):
+    log = f"{bundle.place}/hooks.log"
+    name = bundle.create("true", change=lambda spec: spec.update(hooks={"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", f"echo ran >> {log}"]}]}))
+    deletes = [bundle.start_oci("delete", "--force", name, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(6)]
+    said = [delete.communicate(timeout=20)[1] for delete in deletes]
+    assert [delete.returncode for delete in deletes] == [0] * 6 and not b"".join(said), said
+    with open(log, encoding="utf-8") as lines:
+        assert lines.read() == "ran\n"
+
+
+def test_sigkill_reaches_all_where_the_pid_namespace_is_another_s(root_bundle):
+    change = lambda spec: spec["linux"].update(namespaces=[entry for entry in spec["linux"]["namespaces"] if entry["type"] != "pid"])
+    name = root_bundle.running("sh", "-c", "sleep 7777 & exec sleep 1000", change=change)
+    members = wait_until(lambda: (found := json.loads(root_bundle.oci("ps", "--format", "json", name).stdout)) and len(found) == 2 and found, "both processes")
+    assert root_bundle.oci("kill", name, "KILL").returncode == 0
+    wait_until(lambda: not [pid for pid in members if os.path.exists(f"/proc/{pid}")], "the end of both")
+
+
+def test_all_processes_are_not_known_without_a_cgroup(user_bundle):
+    name = user_bundle.running("sleep", "1000")
+    done = user_bundle.oci("kill", "--all", name, "USR1")
+    if done.returncode == 0:
+        pytest.skip("the user has a cgroup here")
+    assert "has no cgroup of its own, so its processes are not known; leave out --all" in done.stderr, done

@@ -641,3 +641,57 @@ def test_a_namespace_path_that_is_no_namespace_is_refused(bundle):
 def test_a_name_that_is_too_long_is_refused(bundle, field):
     done = bundle.run("true", change=lambda spec: spec.update({field: 65 * "a"}))
     assert done.returncode == 1 and f"{field}: '" in done.stderr and "has 65 bytes, and the kernel takes 64 at most" in done.stderr, done
+
+
+def test_a_network_of_the_hosts_is_joined_with_a_new_user_namespace(root_bundle):
+    holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo ready; exec sleep 1000"], stdout=subprocess.PIPE)
+    try:
+        assert holder.stdout.readline() == b"ready\n"
+
+        def change(spec):
+            spec["linux"]["namespaces"] = [entry for entry in namespaces(spec) if entry["type"] != "network"] + [{"type": "user"}, {"type": "network", "path": f"/proc/{holder.pid}/ns/net"}]
+            spec["linux"]["uidMappings"] = spec["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 200000, "size": 65536}]
+            spec["linux"].pop("resources", None)
+            spec["mounts"] = [mount for mount in spec["mounts"] if not mount["destination"].startswith("/sys")]  # sysfs is the network's owner's
+
+        done = root_bundle.run("readlink", "/proc/self/ns/net", change=change)
+        assert (done.returncode, done.stdout.strip()) == (0, os.readlink(f"/proc/{holder.pid}/ns/net")), done
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+
+
+@pytest.mark.parametrize("devices", [None, [], [{"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}]])
+def test_devices_that_nobody_names_are_denied(root_bundle, devices):
+    def change(spec):
+        spec["linux"]["resources"] = {} if devices is None else {"devices": devices}
+        for names in spec["process"]["capabilities"].values():
+            names.append("CAP_MKNOD")
+        spec["linux"].pop("seccomp", None)
+
+    if not os.path.exists("/dev/fuse"):
+        pytest.skip("the host has no /dev/fuse to try with")
+    command = "mknod /dev/fuse c 10 229; (: < /dev/fuse) && echo opened; head -c1 /dev/zero | wc -c"
+    done = root_bundle.run("sh", "-c", command, change=change)
+    assert "/dev/fuse: Operation not permitted" in done.stderr and done.stdout == "1\n", done
+    everything = root_bundle.run("sh", "-c", command, change=lambda spec: (change(spec), spec["linux"].update(resources={"devices": [{"allow": True, "access": "rwm"}]})))
+    assert everything.stdout == "opened\n1\n", everything
+
+
+def test_calls_that_are_newer_than_the_profile_do_not_exist(bundle):
+    """A C library makes an older one then; "not permitted" it takes for an answer."""
+    source = f"{bundle.place}/rootfs/call.c"
+    with open(source, "w", encoding="utf-8") as file:
+        file.write('#include <errno.h>\n#include <stdio.h>\n#include <unistd.h>\nint main(void) { int numbers[] = {452, 468, 169}; for (int i = 0; i < 3; ++i) { errno = 0; syscall(numbers[i], 0, 0, 0, 0); printf("%d\\n", errno); } return 0; }\n')
+    subprocess.run(["cc", "-static", "-o", f"{bundle.place}/rootfs/call", source], check=True)
+    names = [name for name in ALL_CALLS if name not in ("reboot",)]
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "syscalls": [{"names": names, "action": "SCMP_ACT_ALLOW"}]}
+    done = bundle.run("/call", change=linux(seccomp=profile))
+    if os.uname().machine != "x86_64":
+        pytest.skip("the numbers are x86_64's")
+    assert done.stdout == "38\n38\n1\n", done
+
+
+ALL_CALLS = ("read write open close fstat stat mmap mprotect munmap brk rt_sigaction rt_sigprocmask ioctl access execve exit exit_group arch_prctl set_tid_address set_robust_list rseq "
+             "prlimit64 readlink getrandom newfstatat clone3 close_range openat2 faccessat2 futex readlinkat sendmsg sendto recvmsg write writev capset prctl setresuid setresgid setgroups getpid fcntl").split()

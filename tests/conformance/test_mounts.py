@@ -457,3 +457,56 @@ def test_recursive_options_come_last(root_bundle):
     done = root_bundle.run("cat", "/proc/self/mountinfo", change=add_mount(destination="/data", type="bind", source="/tmp", options=["rbind", "rnosuid", "suid", "nodev", "rdev"]))
     options = mounts_in(done.stdout)["/data"][0]
     assert "nosuid" in options and "nodev" not in options, options
+
+
+def without_dev(spec):
+    spec["mounts"] = [mount for mount in spec["mounts"] if not mount["destination"].startswith("/dev")]
+
+
+def test_a_root_whose_dev_is_its_own_can_be_used_again(bundle):
+    """Where no device can be made the first start leaves mount points."""
+    for _ in range(2):
+        done = bundle.run("sh", "-c", "echo lost > /dev/null; test -c /dev/null", change=without_dev)
+        assert done.returncode == 0, done
+
+
+def test_an_image_with_a_file_where_a_device_belongs(bundle):
+    os.makedirs(f"{bundle.place}/rootfs/dev", exist_ok=True)
+    with open(f"{bundle.place}/rootfs/dev/null", "w", encoding="utf-8") as file:
+        file.write("kept\n")
+    done = bundle.run("sh", "-c", "test -c /dev/null", change=without_dev)
+    assert done.returncode == 0, done
+    with open(f"{bundle.place}/rootfs/dev/null", encoding="utf-8") as file:
+        assert file.read() == "kept\n"
+
+
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer"])
+def test_hooks_reach_the_containers_root_by_the_path_that_they_know(root_bundle, kind):
+    """As those of GPUs do: by nsenter(1) from outside, or from inside."""
+    command = f"mount -t tmpfs hooked {root_bundle.place}/rootfs/tmp"
+    if kind == "createRuntime":
+        command = "pid=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); nsenter -t $pid -m " + command
+    done = root_bundle.run("cat", "/proc/self/mountinfo", change=lambda spec: spec.update(hooks={kind: [{"path": "/bin/sh", "args": ["sh", "-c", command]}]}))
+    assert done.returncode == 0 and mounts_in(done.stdout)["/tmp"][2] == "tmpfs" and " hooked " in done.stdout, done
+
+
+def test_mounts_go_both_ways_where_both_are_shared(root_bundle):
+    place = bundle_file(root_bundle, "there")
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=True)
+    try:
+        subprocess.run(["mount", "--make-shared", place], check=True)
+
+        def change(spec):
+            spec["linux"]["rootfsPropagation"] = "rshared"
+            spec["mounts"].append({"destination": "/data", "type": "bind", "source": place, "options": ["rbind", "rshared"]})
+            for names in spec["process"]["capabilities"].values():
+                names.append("CAP_SYS_ADMIN")
+            spec["linux"].pop("seccomp", None)
+
+        done = root_bundle.run("sh", "-c", "mkdir /data/inner && mount -t tmpfs inner /data/inner && echo mounted", change=change)
+        assert done.stdout == "mounted\n", done
+        assert os.path.ismount(f"{place}/inner")
+        with open("/proc/self/mountinfo", encoding="utf-8") as mounted:
+            assert f"{root_bundle.place}/rootfs" not in mounted.read()
+    finally:
+        subprocess.run(["umount", "-R", place], check=True)
