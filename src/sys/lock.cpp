@@ -9,9 +9,19 @@
 
 namespace bolt {
 
+namespace {
+// On a file system that became read-only nobody can change anything, but those who only look want their locks still: flock(2) asks
+// for no right to write.
+Result<UniqueFd> open_lock(HostPath const& file, LockMode mode) {
+    auto fd = open_file(file, O_RDWR | O_CREAT, 0600);
+    if (!fd && fd.error().is(EROFS) && mode == LockMode::shared) fd = open_file(file, O_RDONLY);
+    return std::move(fd).while_doing("lock");
+}
+} // namespace
+
 Result<std::optional<FileLock>> FileLock::find(HostPath const& file, LockMode mode) {
     for (;;) {
-        auto fd = TRY(open_file(file, O_RDWR | O_CREAT, 0600).while_doing("lock"));
+        auto fd = TRY(open_lock(file, mode));
         if (flock(fd.number(), (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
             if (errno == EINTR) continue;
             if (errno == EWOULDBLOCK) return std::optional<FileLock>();

@@ -16,7 +16,8 @@ enum class LockMode { shared, exclusive };
 class FileLock {
 public:
     // Tries with back-off until `patience` is over, then EWOULDBLOCK naming the holder's pid when it is known. The file is
-    // made when it is missing. An exclusive holder writes its pid into it.
+    // made when it is missing. An exclusive holder writes its pid into it. A shared lock can be had on a read-only file system too, when
+    // the file is there.
     static Result<FileLock> acquire(HostPath const& file, LockMode mode, std::chrono::milliseconds patience);
     // One try; none when somebody else holds it.
     static Result<std::optional<FileLock>> find(HostPath const& file, LockMode mode);
