@@ -29,6 +29,13 @@ struct ReferenceRecord {
 Json to_json(ReferenceRecord const& record);
 Result<ReferenceRecord> parse_reference_record(std::string_view text);
 
+// Every name, as an image's references are written, and what it stands for. Damaged files are left out and named in `warnings`.
+struct NamedReference {
+    std::string text;
+    ReferenceRecord record;
+};
+Result<std::vector<NamedReference>> list_references(Layout const& layout, std::vector<std::string>& warnings);
+
 // refs/HOST/REPO, and the file in it: ":TAG", or "@sha256:…" for a reference that has no tag.
 HostPath repository_directory(Layout const& layout, image::Reference const& reference);
 HostPath reference_file(Layout const& layout, image::Reference const& reference);

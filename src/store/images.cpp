@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "base/shortage.h"
 #include "store/image_record.h"
 #include "sys/file.h"
 
@@ -79,23 +80,19 @@ Result<std::optional<Image>> find_image(Layout const& layout, image::Reference c
 
 namespace {
 
-struct Named {
-    std::string text;          // the reference
-    ReferenceRecord record;
-};
-
 // Every reference file below refs/, depth first. `path` are the components so far: the host, then the repository's.
-void walk_references(HostPath const& directory, std::string const& path, std::vector<Named>& found, std::vector<std::string>& warnings) {
+Result<void> walk_references(HostPath const& directory, std::string const& path, std::vector<NamedReference>& found, std::vector<std::string>& warnings) {
     auto const names = list_directory(directory);
-    if (!names) return; // it vanished
+    if (!names) return is_shortage(names.error()) ? Result<void>(names.error()) : Result<void>(); // it vanished
     for (auto const& name : names.value()) {
         if (name.starts_with('.')) continue; // being written
         if (!is_reference_file(name)) {
-            walk_references(directory / name, path.empty() ? name : path + "/" + name, found, warnings);
+            TRY(walk_references(directory / name, path.empty() ? name : path + "/" + name, found, warnings));
             continue;
         }
         auto const text = find_file(directory / name);
         if (text && !text.value()) continue;
+        if (!text && is_shortage(text.error())) return text.error();
         auto record = text ? parse_reference_record(*text.value()) : Result<ReferenceRecord>(text.error());
         if (!record) {
             warnings.push_back(fmt::format("'{}' is damaged ({}), ignoring", directory / name, record.error().text()));
@@ -105,9 +102,16 @@ void walk_references(HostPath const& directory, std::string const& path, std::ve
         bool const shipped = path.substr(0, slash) == "bolt";
         found.push_back({(shipped ? "bolt://" + path.substr(slash + 1) : path) + name, std::move(record).value()});
     }
+    return {};
 }
 
 } // namespace
+
+Result<std::vector<NamedReference>> list_references(Layout const& layout, std::vector<std::string>& warnings) {
+    std::vector<NamedReference> references;
+    TRY(walk_references(layout.refs(), "", references, warnings));
+    return references;
+}
 
 Result<ImageList> list_images(Layout const& layout) {
     ImageList list;
@@ -117,6 +121,7 @@ Result<ImageList> list_images(Layout const& layout) {
     for (auto const& name : files.value()) {
         if (!name.ends_with(".json") || name.starts_with('.')) continue;
         auto image = read_image(layout, layout.images() / name);
+        if (!image && is_shortage(image.error())) return image.error();
         if (!image) {
             list.warnings.push_back(image.error().text() + ", ignoring");
         } else if (image.value()) {
@@ -124,9 +129,7 @@ Result<ImageList> list_images(Layout const& layout) {
             list.images.push_back(std::move(*image.value()));
         }
     }
-    std::vector<Named> references;
-    walk_references(layout.refs(), "", references, list.warnings);
-    for (auto const& reference : references) {
+    for (auto const& reference : TRY(list_references(layout, list.warnings))) {
         auto const at = by_id.find(reference.record.image.text());
         if (at == by_id.end()) continue; // its image is being replaced
         list.images[at->second].references.push_back(reference.text);

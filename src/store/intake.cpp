@@ -112,49 +112,136 @@ StagedLayer::~StagedLayer() {
     if (!lock_) return; // moved from, or committed
     // What cannot be removed now, a later sweep removes: ignoring.
     (void)remove_tree(directory_).ok();
-    unlink((directory_.text() + ".lock").c_str());
+    forget_staging();
 }
 
+void StagedLayer::forget_staging() {
+    unlink((directory_.text() + ".lock").c_str());
+    lock_.reset();
+}
+
+namespace {
+
+Result<void> write_layer_record(HostPath const& directory, LayerRecord const& record, Durability durability) {
+    return write_file(directory / "meta.json", to_json(record, TRY(boot_id())).dump(), 0600, durability);
+}
+
+// After the sync of what it speaks of.
+Result<void> mark_durable(HostPath const& directory, Sync sync) {
+    auto const marker = directory / "durable";
+    if (exists(marker)) return {};
+    TRY(open_file(marker, O_WRONLY | O_CREAT, 0600));
+    return sync == Sync::none ? Result<void>() : sync_directory(directory);
+}
+
+Result<bool> is_there(HostPath const& file) {
+    auto const look = stat_file(file);
+    return look || look.error().is(ENOENT) ? Result<bool>(look.ok()) : look.error();
+}
+
+bool is_untrusted(Error const& error) { return error.is(ENOENT) || error.is(ESTALE) || error.is(EBADMSG); }
+
+} // namespace
+
 Result<FileLock> StagedLayer::commit(Layout const& layout, std::string const& key, LayerRecord const& record) {
-    TRY(write_file(directory_ / "meta.json", to_json(record, TRY(boot_id())).dump(), 0600, Durability::none));
+    TRY(write_layer_record(directory_, record, Durability::none));
     // The lock is on the file, which moves with the directory.
     auto held = TRY(FileLock::acquire(directory_ / "lock", LockMode::shared, patience));
+    Backoff backoff;
     for (int tries = 0; tries < 100; ++tries) {
         auto const moved = rename_to_new(directory_, layout.layer(key));
         if (moved) {
-            unlink((directory_.text() + ".lock").c_str());
-            lock_.reset();
+            forget_staging();
             return held;
         }
         if (!moved.error().is(EEXIST) && !moved.error().is(ENOTEMPTY)) return moved.error();
         if (auto theirs = TRY(find_layer(layout, key))) return std::move(theirs->lock);
+        if (TRY(replace_untrusted(layout, key))) return held;
+        backoff.wait();
     }
-    return Error::of(EBUSY, "layer '{}' comes and goes; is another bolt removing it?", key);
+    return Error::of(EBUSY, "layer '{}' comes and goes, or is damaged and in use; is another bolt removing it, or is its image mounted?", key);
+}
+
+// False when somebody uses it, or it is gone or trusted by now.
+Result<bool> StagedLayer::replace_untrusted(Layout const& layout, std::string const& key) {
+    auto const lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
+    if (!lock && lock.error().is(ENOENT)) return false;
+    if (!lock) return lock.error();
+    // Whoever held the lock before may have put a good one there.
+    if (!lock.value() || TRY(is_whole_layer(layout, key))) return false;
+    TRY(require_unmounted_layer(layout, key));
+    TRY(exchange(layout, key));
+    return true;
+}
+
+Result<void> StagedLayer::replace(Layout const& layout, std::string const& key, LayerRecord const& record, Sync sync) {
+    TRY(write_layer_record(directory_, record, Durability::none));
+    if (sync == Sync::whole_file_system) TRY(sync_filesystem(layout.store()));
+    TRY(mark_durable(directory_, sync));
+    TRY(require_unmounted_layer(layout, key));
+    auto const lock = TRY(FileLock::find(layout.layer_lock(key), LockMode::exclusive));
+    if (!lock) return Error::of(EBUSY, "somebody uses it, or the image is mounted (`bolt image mount` lists those); try again then");
+    // Whoever made a container meanwhile held the layer until its record was there.
+    TRY(require_unmounted_layer(layout, key));
+    return exchange(layout, key);
+}
+
+// The other one's lock is held exclusively.
+Result<void> StagedLayer::exchange(Layout const& layout, std::string const& key) {
+    TRY(exchange_files(directory_, layout.layer(key)));
+    // Not before the disk knows it may the old one go.
+    TRY(sync_directory(layout.layers()));
+    (void)remove_by_rename(layout, directory_).ok(); // a later sweep removes it: ignoring
+    forget_staging();
+    return {};
 }
 
 namespace {
-// What vanished and what another boot did not finish is an error.
+
 Result<LayerFile> read_trusted(Layout const& layout, std::string const& key) {
-    auto const text = TRY(find_file(layout.layer(key) / "meta.json"));
-    if (!text) return Error(ENOENT, "no meta.json");
-    auto file = TRY(parse_layer_file(*text));
-    if (!exists(layout.layer(key) / "fs")) return Error(ENOENT, "no files");
-    if (!exists(layout.layer(key) / "durable") && file.boot != TRY(boot_id())) return Error(ESTALE, "of another boot");
+    auto const directory = layout.layer(key);
+    auto const text = TRY(find_file(directory / "meta.json"));
+    if (!text) return Error(ENOENT, "its meta.json is missing");
+    auto file = parse_layer_file(*text);
+    if (!file) return Error::of(EBADMSG, "its meta.json is damaged: {}", file.error().text());
+    if (!TRY(is_there(directory / "fs"))) return Error(ENOENT, "its files are missing");
+    if (!TRY(is_there(directory / "durable")) && file.value().boot != TRY(boot_id())) return Error(ESTALE, "it is of another boot and may never have reached the disk");
     return file;
 }
+
 } // namespace
 
-bool is_whole_layer(Layout const& layout, std::string const& key) { return read_trusted(layout, key).ok(); }
+Result<LayerRecord> read_layer(Layout const& layout, std::string const& key) { return TRY(read_trusted(layout, key)).record; }
+
+Result<bool> is_whole_layer(Layout const& layout, std::string const& key) {
+    auto const file = read_trusted(layout, key);
+    return file || is_untrusted(file.error()) ? Result<bool>(file.ok()) : file.error();
+}
 
 Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string const& key) {
     auto lock = FileLock::acquire(layout.layer_lock(key), LockMode::shared, patience);
     if (!lock && lock.error().is(ENOENT)) return std::optional<HeldLayer>();
     if (!lock) return lock.error();
-    if (auto file = read_trusted(layout, key)) return std::optional(HeldLayer{std::move(lock).value(), std::move(file).value().record});
-    lock.value().release();
-    auto const exclusive = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
-    if (exclusive && exclusive.value()) TRY(remove_by_rename(layout, layout.layer(key)));
-    return std::optional<HeldLayer>();
+    auto file = read_trusted(layout, key);
+    if (file) return std::optional(HeldLayer{std::move(lock).value(), std::move(file).value().record});
+    return is_untrusted(file.error()) ? Result<std::optional<HeldLayer>>(std::nullopt) : file.error();
+}
+
+Result<void> require_unmounted_layer(Layout const& layout, std::string const& key) {
+    for (auto const& id : TRY(list_directory(layout.containers()))) {
+        auto const record = TRY(find_file(layout.containers() / id / "config.json"));
+        if (!record || record->find("/" + key + "/") == record->npos) continue;
+        auto const lock = FileLock::find(layout.containers() / id / "lock", LockMode::shared);
+        if (!lock && !lock.error().is(ENOENT)) return lock.error();
+        if (lock && !lock.value()) return Error::of(EBUSY, "container {} runs with it; stop it first", id.substr(0, 12));
+    }
+    return {};
+}
+
+Result<void> rewrite_layer_record(Layout const& layout, std::string const& key, LayerRecord const& record, Sync sync) {
+    TRY(write_layer_record(layout.layer(key), record, sync == Sync::none ? Durability::none : Durability::synced));
+    if (sync == Sync::whole_file_system) TRY(sync_filesystem(layout.store()));
+    return mark_durable(layout.layer(key), sync);
 }
 
 Result<std::optional<Bytes>> remove_unused_layer(Layout const& layout, std::string const& key) {
@@ -182,16 +269,19 @@ Result<void> write_blob(Layout const& layout, image::Digest const& digest, std::
 
 Result<std::optional<std::string>> find_blob(Layout const& layout, image::Digest const& digest) { return find_file(layout.blob(digest)); }
 
+Result<void> rewrite_image_record(Layout const& layout, ImageRecord const& image) {
+    auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, patience));
+    auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, patience));
+    auto const file = layout.image_file(image.id);
+    if (!exists(file)) return Error::of(ENOENT, "the image was removed meanwhile");
+    return write_file(file, to_json(image).dump(), 0600, Durability::synced);
+}
+
 Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::span<Document const> documents, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync) {
     for (auto const& document : documents) TRY(write_blob(layout, document.digest, document.contents));
     auto const change = TRY(FileLock::acquire(layout.lock(), LockMode::shared, patience));
     if (sync == Sync::whole_file_system) TRY(sync_filesystem(layout.store()));
-    for (auto const& layer : image.layers) {
-        auto const marker = layout.layer(layer.key) / "durable";
-        if (exists(marker)) continue;
-        TRY(open_file(marker, O_WRONLY | O_CREAT, 0600));
-        if (sync != Sync::none) TRY(sync_directory(layout.layer(layer.key)));
-    }
+    for (auto const& layer : image.layers) TRY(mark_durable(layout.layer(layer.key), sync));
     auto const images = TRY(FileLock::acquire(layout.images_lock(), LockMode::exclusive, patience));
     auto const durability = sync == Sync::none ? Durability::none : Durability::synced;
     // The same image may have been removed meanwhile, and they with it.

@@ -1,8 +1,8 @@
 // How images get into the store: downloads that can be resumed, layers that appear whole, and references that come last.
 //
-// A layer is renamed into place as soon as its diffID was verified, and counts as durable only when an image file names it:
-// image files are written after one syncfs of the store. A layer that no image names and that was made before the last boot is
-// taken for damaged, since its contents may never have reached the disk.
+// A layer is renamed into place as soon as its diffID was verified, and counts as durable when the file `durable` is in it, which is made
+// after one syncfs of the store and before the first image file that names it. One without it that was made before the last boot is not
+// trusted, since its contents may never have reached the disk.
 #pragma once
 
 #include <functional>
@@ -25,6 +25,9 @@
 #include "sys/root.h"
 
 namespace bolt::store {
+
+// Whether what is made known must have reached the disk.
+enum class Sync { whole_file_system, none };
 
 // A blob on its way: ingest/<digest>/{part,ranges,lock}. Whoever holds it is the only downloader.
 class Ingest {
@@ -61,8 +64,7 @@ struct LayerRecord {
     Bytes archive;                     // of the uncompressed archive
 };
 
-// The key of a layer that depends on what is below it: on the keys of the layers there, lowest first.
-// One without implied directories has its diffID's hex as its key.
+// The key of a layer without implied directories: its diffID's hex. One with them depends on what is below it, and has its chain ID's hex.
 std::string plain_key(image::Digest const& diff_id);
 
 // In a layer's directory, beside fs/ and meta.json: docs/store.md.
@@ -80,23 +82,38 @@ public:
     HostPath files() const { return directory_ / "fs"; }
     HostPath split() const { return directory_ / split_name; } // what image::TarSplitWriter writes; absent when it was spoiled
     HostPath blob(image::Digest const& digest) const { return directory_ / blob_name(digest); } // the layer as it travelled, when it is kept
-    // Renames it to layers/<key>, unless somebody else was faster: then theirs is used. Holds the layer from then on.
+    // Renames it to layers/<key>, unless somebody else was faster: then theirs is used. Holds the layer from then on. A layer there that
+    // cannot be trusted changes places with this one; EBUSY when somebody uses that.
     Result<FileLock> commit(Layout const& layout, std::string const& key, LayerRecord const& record);
+    // Changes places with layers/<key>, whatever is there, and is durable by then: at every moment one of the two is in place, whole. The
+    // other is removed. EBUSY when somebody uses it.
+    Result<void> replace(Layout const& layout, std::string const& key, LayerRecord const& record, Sync sync);
 
 private:
+    Result<bool> replace_untrusted(Layout const& layout, std::string const& key);
+    Result<void> exchange(Layout const& layout, std::string const& key);
+    void forget_staging();
     StagedLayer(HostPath directory, FileLock lock) : directory_(std::move(directory)), lock_(std::move(lock)) {}
     HostPath directory_;
     std::optional<FileLock> lock_;
 };
 
-// A layer that is there and can be trusted, held against removal; none otherwise. A layer that cannot be trusted is removed.
+// What meta.json says of a layer that can be trusted. ENOENT when it or fs/ is missing, EBADMSG when it says nonsense, ESTALE for a layer of
+// another boot that is not durable; any other error tells nothing about the layer.
+Result<LayerRecord> read_layer(Layout const& layout, std::string const& key);
+// A layer that is there and can be trusted, held against removal; none otherwise. Looking changes nothing: a layer that cannot be trusted
+// goes when a better one takes its place, or in a sweep when no image names it.
 struct HeldLayer {
     FileLock lock;
     LayerRecord record;
 };
 Result<std::optional<HeldLayer>> find_layer(Layout const& layout, std::string const& key);
-// Whether it is there and can be trusted at this moment; nothing is held or removed.
-bool is_whole_layer(Layout const& layout, std::string const& key);
+// Whether it is there and can be trusted at this moment; nothing is held.
+Result<bool> is_whole_layer(Layout const& layout, std::string const& key);
+// EBUSY when a running container has its files mounted, which must stay, damaged or not.
+Result<void> require_unmounted_layer(Layout const& layout, std::string const& key);
+// Its record is what its files are, and they last.
+Result<void> rewrite_layer_record(Layout const& layout, std::string const& key, LayerRecord const& record, Sync sync);
 // The keys of all layers that some image file names.
 Result<std::set<std::string>> layers_of_images(Layout const& layout);
 // Takes a layer out that no image names and nobody holds: what it was in size; none when it stays.
@@ -113,8 +130,9 @@ struct Document {
     image::Digest digest;
     std::string_view contents;
 };
+// Its image file is written anew, from what the documents say. ENOENT when there is none (any more).
+Result<void> rewrite_image_record(Layout const& layout, ImageRecord const& image);
 // Makes the image known: its documents, syncfs, the image file, then its names, which may be none. The layers must be in place and held.
-enum class Sync { whole_file_system, none };
 Result<void> commit_image(Layout const& layout, ImageRecord const& image, std::span<Document const> documents, std::vector<image::Reference> const& names, ReferenceRecord const& record, Sync sync);
 
 } // namespace bolt::store

@@ -54,8 +54,6 @@ void sweep_downloads(Layout const& layout, ErrorList& errors) {
     }
 }
 
-Result<void> without_value(Result<std::optional<HeldLayer>> const& looked) { return looked ? Result<void>() : looked.error(); }
-
 // A container that outlived its image's name has the layer's path in its record.
 Result<bool> is_in_a_container(Layout const& layout, std::string const& key) {
     for (auto const& id : TRY(list_directory(layout.containers()))) {
@@ -65,11 +63,20 @@ Result<bool> is_in_a_container(Layout const& layout, std::string const& key) {
     return false;
 }
 
-Result<void> remove_forgotten_layer(Layout const& layout, std::string const& key) {
+// One that no image names any more: it was held when its image was removed. One that no image came to name, when nobody wants it, or
+// when its boot is over.
+Result<bool> is_left_over(Layout const& layout, Layers unfinished, std::string const& key) {
+    if (unfinished == Layers::go || exists(layout.layer(key) / "durable")) return true;
+    return !TRY(is_whole_layer(layout, key));
+}
+
+Result<void> remove_forgotten_layer(Layout const& layout, Layers unfinished, std::string const& key) {
+    if (!TRY(is_left_over(layout, unfinished, key))) return {};
     // Whoever makes a container holds the layer until its record is there.
     auto const lock = FileLock::find(layout.layer_lock(key), LockMode::exclusive);
     if (!lock) return lock.error().is(ENOENT) ? Result<void>() : lock.error();
-    if (!lock.value() || TRY(is_in_a_container(layout, key)) || TRY(layers_of_images(layout)).contains(key)) return {};
+    // Another process may have put a new one there before the lock was taken.
+    if (!lock.value() || !TRY(is_left_over(layout, unfinished, key)) || TRY(is_in_a_container(layout, key)) || TRY(layers_of_images(layout)).contains(key)) return {};
     return remove_by_rename(layout, layout.layer(key));
 }
 
@@ -80,11 +87,7 @@ void sweep_layers(Layout const& layout, Layers unfinished, ErrorList& errors) {
     if (!named) return errors.push_back(named.error());
     for (auto const& key : names.value()) {
         if (named.value().contains(key)) continue;
-        // One that no image came to name: find_layer removes it when its boot is over. One that none names any more: it was held
-        // when its image was removed.
-        bool const goes = unfinished == Layers::go || exists(layout.layer(key) / "durable");
-        auto const done = goes ? remove_forgotten_layer(layout, key) : without_value(find_layer(layout, key));
-        if (!done) errors.push_back(done.error());
+        if (auto const done = remove_forgotten_layer(layout, unfinished, key); !done) errors.push_back(done.error());
     }
 }
 

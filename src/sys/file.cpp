@@ -189,6 +189,23 @@ Result<void> rename_to_new(HostPath const& from, HostPath const& to) {
     return {};
 }
 
+Result<void> exchange_files(HostPath const& one, HostPath const& other) {
+    if (renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0) return {};
+    if (errno != EINVAL) return Error::from_errno("exchange '{}' and '{}'", one, other);
+    auto const aside = TRY(HostPath::parse(one.text() + ".aside"));
+    TRY(rename_file(other, aside));
+    if (auto const moved = rename_file(one, other); !moved) {
+        (void)rename_file(aside, other).ok(); // as it was, if that can be: the first error is told
+        return moved;
+    }
+    return rename_file(aside, one);
+}
+
+Result<void> make_hard_link(HostPath const& from, HostPath const& path) {
+    if (link(from.c_str(), path.c_str()) < 0) return Error::from_errno("link '{}' to '{}'", path, from);
+    return {};
+}
+
 Result<void> make_symlink(std::string_view target, HostPath const& path) {
     if (symlink(std::string(target).c_str(), path.c_str()) < 0) return Error::from_errno("make the link '{}'", path);
     return {};

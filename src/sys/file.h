@@ -57,6 +57,10 @@ Result<std::vector<std::string>> list_directory(FdRef directory);
 Result<void> rename_file(HostPath const& from, HostPath const& to);
 // renameat2(2) with RENAME_NOREPLACE: EEXIST when the target is there.
 Result<void> rename_to_new(HostPath const& from, HostPath const& to);
+// The two change places in one step: renameat2(2) with RENAME_EXCHANGE. A file system that does not know it (NFS) takes three renames, between
+// which `other` is missing for a moment.
+Result<void> exchange_files(HostPath const& one, HostPath const& other);
+Result<void> make_hard_link(HostPath const& from, HostPath const& path); // link(2)
 Result<void> make_symlink(std::string_view target, HostPath const& path);   // EEXIST when it is there
 Result<std::string> read_symlink(HostPath const& path);
 Result<std::string> read_symlink(FdRef link); // opened with O_PATH and O_NOFOLLOW

@@ -29,8 +29,13 @@ Result<std::string> key_of(store::Layout const& layout, store::Image const& imag
     // One that is there twice has the chain of its upper place.
     for (auto const& key : image.layer_keys)
         if (auto const held = TRY(store::find_layer(layout, key)); held && held->record.diff_id == diff_id) return key;
+    // The image file may name others than the documents do, or be lost.
+    for (auto const& digest : {diff_id, chain_id})
+        if (auto const held = TRY(store::find_layer(layout, store::plain_key(digest))); held && held->record.diff_id == diff_id) return store::plain_key(digest);
     return Error::of(ENOENT, "layer {} of the image is not in the store; pull the image again", diff_id);
 }
+
+} // namespace
 
 Result<std::string> read_document(store::Layout const& layout, image::Digest const& digest) {
     auto text = TRY(store::find_blob(layout, digest));
@@ -38,7 +43,7 @@ Result<std::string> read_document(store::Layout const& layout, image::Digest con
     return Error::of(EBADMSG, "document {} of the image is not in the store as it was; pull the image again", digest);
 }
 
-} // namespace
+bool has_documents(store::Layout const& layout, store::Image const& image) { return read_document(layout, image.id).ok() && read_document(layout, image.manifest).ok(); }
 
 Result<ImageDocuments> read_documents(store::Layout const& layout, store::Image const& image, image::Reference const* target) {
     ImageDocuments documents;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/shortage.h"
 #include "image/platform.h"
 #include "store/sweep.h"
 #include "sys/file.h"
 #include "transfer/commit.h"
+#include "transfer/image_documents.h"
 #include "transfer/oci_layout.h"
 #include "transfer/policy.h"
 #include "transfer/pull_layers.h"
@@ -27,6 +29,12 @@ Result<OciLayout> open_shipped(HostPath const& directory) {
     return OciLayout::open(std::make_shared<DirectoryFiles>(std::move(root))).while_doing("the shipped images in '{}'", directory);
 }
 
+// What is kept of it may be damaged: then it is as if it were not here, and the pull writes it anew.
+Result<std::optional<store::Image>> find_sound(store::Layout const& layout, image::Reference const& name) {
+    auto found = store::find_image(layout, name);
+    return found || is_shortage(found.error()) ? std::move(found) : std::optional<store::Image>();
+}
+
 // bolt://NAME is a shipped image, else one of the default registry. A short name is a shipped image when there is one and the
 // local store has none from the registry.
 Result<Source> choose_source(store::Layout const& layout, image::Reference const& reference, PullOptions const& options) {
@@ -39,7 +47,7 @@ Result<Source> choose_source(store::Layout const& layout, image::Reference const
         return Source{TRY(reference.registry_namesake()), std::nullopt};
     }
     if (!has_it) return Source{reference, std::nullopt};
-    auto const local = TRY(store::find_image(layout, reference));
+    auto const local = TRY(find_sound(layout, reference));
     bool const from_registry = local && !local->references.empty() && local->references.front() == reference.text();
     if (from_registry) return Source{reference, std::nullopt};
     return Source{*namesake, shipped.value()};
@@ -111,12 +119,12 @@ Result<Answer> ask_all(image::Reference const& name, Asking const& asking) {
 
 Result<Pulled> take(store::Layout const& layout, Source const& source, Answer const& answer, PullOptions const& options, Progress& progress) {
     auto const& resolved = answer.image;
-    auto const known = TRY(store::find_image(layout, source.reference));
+    auto const known = TRY(find_sound(layout, source.reference));
     LayerPulls pulls(layout, resolved, answer.registry.get(), source.shipped ? &*source.shipped : nullptr, options, progress);
     auto const layers = TRY(pulls.run());
     Pulled pulled{source.reference, resolved.config, resolved.manifest, resolved.repository, Pulled::Status::up_to_date};
     store::ReferenceRecord record{resolved.config, resolved.manifest, resolved.repository, "", "", asked_text(options.platform.value_or(image::platform_of_host()))};
-    if (!pulls.fetched_anything() && is_same(known, resolved, source.reference)) {
+    if (!pulls.fetched_anything() && is_same(known, resolved, source.reference) && has_documents(layout, *known)) {
         if (!source.shipped && known->chosen_for != record.platform) TRY(store::set_reference(layout, source.reference, record));
         return pulled;
     }
@@ -158,7 +166,11 @@ bool is_all_there(store::Layout const& layout, store::Image const& local, image:
     // Which of an index's images is chosen, its descriptors say, and they may be more exact than the configuration.
     bool const is_from_index = *local.repository_digest != local.manifest;
     if (is_from_index ? local.chosen_for != asked_text(wanted) : !image::distance(wanted, local.platform)) return false;
-    return std::ranges::all_of(local.layer_keys, [&](auto const& key) { return store::is_whole_layer(layout, key); });
+    if (!has_documents(layout, local)) return false;
+    return std::ranges::all_of(local.layer_keys, [&](auto const& key) {
+        auto const whole = store::is_whole_layer(layout, key);
+        return whole && whole.value();
+    });
 }
 
 // A pull that was killed leaves its unfinished work, which the next one sweeps away.

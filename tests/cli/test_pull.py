@@ -160,6 +160,22 @@ def test_a_layer_that_is_gone_is_brought_again(puller, registry, what):
     assert os.path.isfile(puller.layer(1) + "/top") and os.path.isfile(f"{layer}/meta.json")
 
 
+def test_documents_that_are_damaged_are_brought_again(puller, registry):
+    registry.add(simple_image(), "1")
+    puller.works(f"{registry.host}/app:1")
+    for record in ("id", "manifest"):
+        hexes = puller.image()[record].split(":")[1]
+        file = f"{puller.data}/store/blobs/sha256/{hexes[:2]}/{hexes}"
+        with open(file, "rb") as document:
+            sound = document.read()
+        for damage in (os.unlink, lambda file: os.truncate(file, 0)):
+            damage(file)
+            puller.works(f"{registry.host}/app:1")
+            with open(file, "rb") as document:
+                assert document.read() == sound
+    assert "Image is up to date" in puller.works(f"{registry.host}/app:1").stdout
+
+
 def test_what_the_policy_no_longer_admits_is_refused_though_it_is_here(puller, registry):
     registry.add(simple_image(), "1")
     puller.works(f"{registry.host}/app:1")

@@ -179,7 +179,38 @@ TEST_CASE("a layer that cannot be trusted is not used") {
     // As if the machine had been switched off before the layer reached the disk.
     std::ofstream((store.layout.layer(key) / "meta.json").text()) << R"({"diffID":")" << digest_of('a').text() << R"(","size":1,"bootID":"earlier"})";
     CHECK_FALSE(find_layer(store.layout, key).value());
-    CHECK_FALSE(store.has_layer('a'));
+    CHECK_FALSE(is_whole_layer(store.layout, key).value());
+    CHECK(store.has_layer('a')); // looking changes nothing
+    SECTION("a sweep takes it away") {
+        CHECK(sweep(store.layout, Layers::stay).empty());
+        CHECK_FALSE(store.has_layer('a'));
+    }
+    SECTION("a new one takes its place") {
+        std::ofstream((store.layout.layer(key) / "old").text());
+        { auto const held = store.add_layer('a'); }
+        CHECK(find_layer(store.layout, key).value());
+        CHECK_FALSE(exists(store.layout.layer(key) / "old"));
+        CHECK(store.count(store.layout.tmp()) + store.count(store.layout.trash()) == 0);
+    }
+    SECTION("of two that meet it the second uses what the first has put there") {
+        std::atomic<int> failures{0};
+        std::vector<std::thread> threads;
+        for (int t = 0; t < 4; ++t)
+            threads.emplace_back([&] {
+                auto staged = StagedLayer::make(store.layout);
+                auto const held = staged ? staged.value().commit(store.layout, key, {digest_of('a'), {1}, {}}) : Result<FileLock>(staged.error());
+                if (!held || !find_layer(store.layout, key).value()) ++failures;
+            });
+        for (auto& thread : threads) thread.join();
+        CHECK(failures == 0);
+        CHECK(find_layer(store.layout, key).value());
+    }
+    SECTION("what an image names and what is durable stays, whatever its record says") {
+        std::ofstream((store.layout.layer(key) / "meta.json").text()) << "{nonsense";
+        std::ofstream((store.layout.layer(key) / "durable").text());
+        CHECK_FALSE(find_layer(store.layout, key).value());
+        CHECK(store.has_layer('a'));
+    }
 }
 
 TEST_CASE("the loser of a race uses the winner's layer") {
