@@ -26,8 +26,9 @@ Result<int> check(StoreCheckWords const& words) {
         mended += damage.is_mended ? 1 : 0;
         TRY(print(damage.text + "\n"));
     }
+    for (auto const& error : checked.errors) say(fmt::format("store check: {}", error.text()));
     TRY(print(fmt::format("{} images, {} layers, {} packed layers: {} damaged, {} mended\n", checked.images, checked.layers, checked.packed, checked.damages.size(), mended)));
-    return checked.damages.size() == mended ? 0 : 1;
+    return checked.damages.size() == mended && checked.errors.empty() ? 0 : 1;
 }
 
 int perform_check(Command const& command, Words const& arguments) {

@@ -1,18 +1,15 @@
 #include "transfer/check.h"
 
+#include <algorithm>
 #include <map>
+#include <set>
 
-#include <fcntl.h>
-
-#include "base/text.h"
-#include "image/difference.h"
-#include "image/file_source.h"
+#include "base/shortage.h"
 #include "image/hasher.h"
-#include "store/layer_archives.h"
+#include "store/image_record.h"
 #include "sys/file.h"
-#include "transfer/commit.h"
 #include "transfer/image_documents.h"
-#include "transfer/layer_archive.h"
+#include "transfer/layer_check.h"
 
 namespace bolt::transfer {
 
@@ -20,170 +17,215 @@ namespace {
 
 std::string name_of(store::Image const& image) { return image.references.empty() ? image.id.brief() : image.references.front(); }
 
-// The packed forms of layers that are sound, open: they outlive the directory that they were in.
-class KeptBlobs : public BlobSource {
-public:
-    void add(image::Digest const& digest, UniqueFd file, std::uint64_t size) { blobs_.insert_or_assign(digest.text(), Blob{std::move(file), size}); }
-    Result<FilePart> open_blob(image::Digest const& digest) const override {
-        auto const found = blobs_.find(digest.text());
-        if (found == blobs_.end()) return Error::of(ENOENT, "layer {} is not kept packed", digest.brief());
-        auto file = TRY(duplicate(found->second.file));
-        return FilePart{std::move(file), 0, found->second.size};
+// What an image file of this name is about.
+Result<image::Digest> id_of(std::string_view file) {
+    file.remove_suffix(std::string_view(".json").size());
+    constexpr std::size_t sha256_digits = 64;
+    return image::Digest::parse(fmt::format("{}:{}", file.size() == sha256_digits ? "sha256" : "sha512", file));
+}
+
+// A layer that the image has twice is in its record once, in its upper place.
+std::vector<StoredLayer> unique_layers(ImageDocuments const& documents) {
+    std::vector<StoredLayer> layers;
+    for (auto it = documents.layers.rbegin(); it != documents.layers.rend(); ++it)
+        if (std::ranges::none_of(layers, [&](StoredLayer const& layer) { return layer.diff_id == it->stored.diff_id; })) layers.push_back(it->stored);
+    std::ranges::reverse(layers);
+    return layers;
+}
+
+// What the image file should say. ENOENT or EBADMSG when a layer's size is not known.
+Result<store::ImageRecord> record_of(store::Layout const& layout, image::Digest const& id, image::Digest const& manifest, ImageDocuments const& documents) {
+    auto document = TRY(spec::parse_image_document(documents.config));
+    store::ImageRecord record{id, manifest, std::move(document.platform), document.created, {}, {}, std::move(document.config)};
+    for (auto const& layer : unique_layers(documents)) {
+        record.size.count += TRY(store::read_layer(layout, layer.key)).size.count;
+        record.layers.push_back({layer.key, layer.diff_id.text()});
     }
-    bool has(image::Digest const& digest) const { return blobs_.contains(digest.text()); }
+    return record;
+}
 
-private:
-    struct Blob {
-        UniqueFd file;
-        std::uint64_t size;
-    };
-    std::map<std::string, Blob> blobs_;
-};
-
-class Interruptible : public image::ByteSource {
-public:
-    Interruptible(image::ByteSource& from, std::function<Result<void>()> go_on) : from_(from), go_on_(std::move(go_on)) {}
-    Result<std::span<char const>> next() override {
-        TRY(go_on_());
-        return from_.next();
-    }
-
-private:
-    image::ByteSource& from_;
-    std::function<Result<void>()> go_on_;
-};
+// A manifest of this configuration, sound, among all documents; none when there is none.
+Result<std::optional<image::Digest>> find_manifest_of(store::Layout const& layout, image::Digest const& config) {
+    for (auto const& algorithm : TRY(list_directory(layout.blobs())))
+        for (auto const& prefix : TRY(list_directory(layout.blobs() / algorithm)))
+            for (auto const& hex : TRY(list_directory(layout.blobs() / algorithm / prefix))) {
+                auto digest = image::Digest::parse(algorithm + ":" + hex);
+                auto const text = digest ? read_document(layout, digest.value()) : Result<std::string>(digest.error());
+                auto const parsed = text ? spec::parse_manifest_or_index(text.value(), "") : Result<spec::ManifestOrIndex>(text.error());
+                auto const* const manifest = parsed ? std::get_if<spec::ImageManifest>(&parsed.value()) : nullptr;
+                if (manifest && manifest->config.digest == config.text()) return std::optional(std::move(digest).value());
+            }
+    return std::optional<image::Digest>();
+}
 
 class Check {
 public:
     Check(store::Layout const& layout, Repair repair, image::UnmappedIds owners, PullOptions const& options, Progress& progress)
-        : layout_(layout), repair_(repair), options_(options), progress_(progress), owners_(owners) {}
+        : layout_(layout), repair_(repair), layer_check_(layout, owners, options, progress) {}
 
     Result<Checked> run() {
-        auto const list = TRY(store::list_images(layout_));
-        for (auto const& warning : list.warnings) tell(warning + "; pull the image again");
-        for (auto const& image : list.images) TRY(check_image(image));
+        TRY(check_image_files());
+        auto const list = TRY(store::list_images(layout_)); // what its warnings are about is told by the others
+        for (auto const& image : list.images) {
+            ++checked_.images;
+            auto const done = check_image(image);
+            if (!done && !is_shortage(done.error())) return done.error();
+            if (!done) checked_.errors.push_back(Error::of(done.error().code(), "image '{}' could not be checked: {}", name_of(image), done.error().text()));
+        }
+        TRY(check_references());
         return std::move(checked_);
     }
 
 private:
     void tell(std::string text, bool is_mended = false) { checked_.damages.push_back({std::move(text), is_mended}); }
+    // `repaired`: what became of it; none without Repair::yes.
+    void tell_record(std::string const& what, std::optional<Result<void>> const& repaired) {
+        if (repaired && repaired->ok()) return tell(what + "; it is written anew", true);
+        tell(repaired ? fmt::format("{} ({}); pull the image again", what, repaired->error().text()) : what + ": `bolt store check --repair` may mend it, or pull the image again");
+    }
 
-    Result<void> go_on() const { return options_.cancelled && options_.cancelled() ? Error::of(ECANCELED, "interrupted") : Result<void>(); }
+    // ---- image files that cannot be read: all others are compared with their images
+
+    Result<void> check_image_files() {
+        for (auto const& name : TRY(list_directory(layout_.images()))) {
+            if (!name.ends_with(".json") || name.starts_with('.')) continue;
+            auto const text = TRY(find_file(layout_.images() / name));
+            auto const id = id_of(name);
+            if (!text || !id) continue;
+            auto const record = store::parse_image_record(*text);
+            if (record && record.value().id == id.value()) continue;
+            auto const why = record ? "it is another image's" : record.error().text();
+            auto const rebuilt = repair_ == Repair::yes ? std::optional(rebuild_image_file(id.value())) : std::nullopt;
+            if (rebuilt && !rebuilt->ok() && is_shortage(rebuilt->error())) return rebuilt->error();
+            tell_record(fmt::format("'{}' is damaged ({})", layout_.images() / name, why), rebuilt);
+        }
+        return {};
+    }
+
+    Result<void> rebuild_image_file(image::Digest const& id) const {
+        auto const manifest = TRY(find_manifest_of(layout_, id));
+        if (!manifest) return Error::of(ENOENT, "no manifest of it is in the store");
+        store::Image const shape{id, *manifest, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+        auto const documents = TRY(read_documents(layout_, shape, nullptr));
+        return store::rewrite_image_record(layout_, TRY(record_of(layout_, id, *manifest, documents)));
+    }
+
+    // ---- one image
 
     Result<void> check_image(store::Image const& image) {
-        ++checked_.images;
+        known_manifests_.insert(image.id.text() + image.manifest.text());
         auto const documents = read_documents(layout_, image, nullptr);
+        if (!documents && is_shortage(documents.error())) return documents.error();
         if (!documents) {
             tell(fmt::format("image '{}': {}", name_of(image), documents.error().text()));
             return {};
         }
+        auto const layers = unique_layers(documents.value());
+        for (auto const& layer : layers) TRY(look_at(layer));
+        TRY(settle_damage(image, layers));
+        for (auto const& layer : layers) TRY(settle_packed(layer));
+        return check_record(image, documents.value());
+    }
+
+    // Of one that several images have, once.
+    Result<void> look_at(StoredLayer const& layer) {
+        if (layers_.contains(layer.key)) return {};
+        auto looked = TRY(layer_check_.look(layer));
+        ++checked_.layers;
+        checked_.packed += looked.sound.size() + looked.damaged.size();
+        layers_.emplace(layer.key, std::move(looked));
+        return {};
+    }
+
+    // From the lowest up: what is above may need attributes of what is below. Up to the first that cannot be mended.
+    Result<void> settle_damage(store::Image const& image, std::vector<StoredLayer> const& layers) {
         std::string damage;
-        for (auto const& layer : documents.value().layers)
-            if (auto found = TRY(damage_of(layer)); damage.empty()) damage = std::move(found);
+        Result<void> mended;
+        for (std::size_t at = 0; at < layers.size() && mended; ++at) {
+            auto& found = layers_.at(layers[at].key);
+            if (found.damage().empty()) continue;
+            if (damage.empty()) damage = found.damage();
+            mended = repair_ == Repair::yes ? layer_check_.mend(layers[at], found, std::span(layers).first(at))
+                                            : Result<void>(Error::of(EBADMSG, "`bolt store check --repair` may mend it, or remove the image and pull it again"));
+            if (!mended && (mended.error().is(ECANCELED) || is_shortage(mended.error()))) return mended.error();
+            if (mended) settle_mended(found);
+        }
         if (damage.empty()) return {};
-        auto const mended = repair_ == Repair::yes ? mend(image, documents.value()) : Result<void>(Error::of(EBADMSG, "`bolt store check --repair` may mend it, or remove the image and pull it again"));
-        if (!mended && mended.error().is(ECANCELED)) return mended.error();
-        tell(mended ? fmt::format("image '{}': files of a layer were damaged ({}); they are unpacked anew", name_of(image), damage)
+        tell(mended ? fmt::format("image '{}': files of a layer were damaged ({}); they are unpacked anew, or their record is written anew", name_of(image), damage)
                     : fmt::format("image '{}': files of a layer are damaged ({}): {}", name_of(image), damage, mended.error().text()),
              mended.ok());
-        if (mended)
-            for (auto const& layer : documents.value().layers) damages_.erase(layer.stored.key);
         return {};
     }
 
-    // "" for a sound layer. Of one that several images have, once.
-    Result<std::string> damage_of(LayerToPush const& layer) {
-        auto const& key = layer.stored.key;
-        if (auto const known = damages_.find(key); known != damages_.end()) return known->second;
-        ++checked_.layers;
-        auto damage = TRY(damage_of_files(layer.stored));
-        damages_.emplace(key, damage);
-        TRY(check_packed(layer.stored, damage.empty()));
-        return damage;
+    void settle_mended(LookedAt& found) {
+        bool const is_unpacked_anew = !found.files.empty();
+        found.files.clear();
+        found.record.clear();
+        if (!is_unpacked_anew) return;
+        for (auto const& digest : found.damaged) tell(fmt::format("packed layer {} is damaged; it is removed", digest.brief()), true);
+        found.damaged.clear();
     }
 
-    Result<std::string> damage_of_files(StoredLayer const& layer) {
-        auto const held = TRY(store::find_layer(layout_, layer.key));
-        if (!held) return "a layer is missing";
-        auto const archive = open_layer_archive(layout_, layer);
-        if (!archive) return archive.error().text();
-        bool const from_files = TRY(store::find_layer_split(layout_, layer.key)).has_value();
-        Interruptible source(*archive.value(), [this] { return go_on(); });
-        Root const files(TRY(Root::open(layout_.layer(layer.key) / "fs")));
-        auto const difference = image::find_difference(source, files, from_files ? image::ArchiveContents::from_files : image::ArchiveContents::of_its_own, owners_);
-        if (!difference && difference.error().is(ECANCELED)) return difference.error();
-        if (!difference && difference.error().is(EACCES)) { // it belongs to ids that this user had, and has no more
-            progress_.warn(fmt::format("layer {} is not compared: {}", layer.diff_id.brief(), difference.error().text()));
-            return "";
-        }
-        return difference ? difference.value().value_or("") : difference.error().text();
-    }
-
-    Result<void> check_packed(StoredLayer const& layer, bool has_files) {
-        auto const digests = store::list_layer_blobs(layout_, layer.key);
-        if (!digests) return {}; // the layer is not there, which is told
-        for (auto const& digest : digests.value()) {
-            ++checked_.packed;
-            auto const file = layout_.layer(layer.key) / store::blob_name(digest);
-            auto opened = TRY(open_file(file, O_RDONLY));
-            auto const size = static_cast<std::uint64_t>(TRY(stat_fd(opened)).st_size);
-            auto kept = TRY(duplicate(opened));
-            image::FileSource content(std::move(opened));
-            image::HashingSource hashed(content, digest.algorithm());
-            if (TRY(hashed.finish()) == digest) {
-                kept_.add(digest, std::move(kept), size);
-                continue;
-            }
-            bool const may_go = repair_ == Repair::yes && has_files && TRY(store::find_layer_split(layout_, layer.key)).has_value();
-            if (may_go) TRY(remove_file(file));
+    Result<void> settle_packed(StoredLayer const& layer) {
+        auto& found = layers_.at(layer.key);
+        bool const may_go = repair_ == Repair::yes && found.files.empty() && found.has_split;
+        for (auto const& digest : found.damaged) {
+            if (may_go) TRY(remove_file(layout_.layer(layer.key) / store::blob_name(digest)));
             tell(fmt::format("packed layer {} is damaged{}", digest.brief(), may_go ? "; it is removed, and made again when it is needed" : ""), may_go);
         }
+        found.damaged.clear(); // told
         return {};
     }
 
-    // Files that a running container has mounted must stay, damaged or not.
-    Result<void> require_unused(std::string const& key) const {
-        for (auto const& id : TRY(list_directory(layout_.containers()))) {
-            auto const record = TRY(find_file(layout_.containers() / id / "config.json"));
-            if (!record || record->find("/" + key + "/") == record->npos) continue;
-            auto const lock = FileLock::find(layout_.containers() / id / "lock", LockMode::shared);
-            if (lock && !lock.value()) return Error::of(EBUSY, "container {} runs with it; stop it first", id.substr(0, 12));
+    Result<void> check_record(store::Image const& image, ImageDocuments const& documents) {
+        auto const text = TRY(find_file(layout_.image_file(image.id)));
+        auto const expected = record_of(layout_, image.id, image.manifest, documents);
+        if (!expected && is_shortage(expected.error())) return expected.error();
+        if (!text || !expected) return {}; // removed meanwhile; a damaged layer, which is told
+        auto const found = store::parse_image_record(*text);
+        if (found && to_json(found.value()).dump() == to_json(expected.value()).dump()) return {};
+        auto const rewritten = repair_ == Repair::yes ? std::optional(store::rewrite_image_record(layout_, expected.value())) : std::nullopt;
+        tell_record(fmt::format("image '{}': its record '{}' is not what its configuration says", name_of(image), layout_.image_file(image.id)), rewritten);
+        return {};
+    }
+
+    // ---- names
+
+    Result<void> check_references() {
+        std::vector<std::string> warnings;
+        auto const references = TRY(store::list_references(layout_, warnings));
+        for (auto const& warning : warnings) tell(warning + "; pull the image again");
+        for (auto const& reference : references) {
+            auto const damage = TRY(damage_of(reference));
+            if (!damage.empty()) tell(fmt::format("name '{}': {}", reference.text, damage));
         }
         return {};
     }
 
-    Result<void> take_out(std::string const& key) const {
-        TRY(require_unused(key));
-        auto const lock = FileLock::find(layout_.layer_lock(key), LockMode::exclusive);
-        if (!lock && lock.error().is(ENOENT)) return {};
-        if (!lock) return lock.error();
-        if (!lock.value()) return Error::of(EBUSY, "somebody uses it, or the image is mounted (`bolt image mount` lists those); try again then");
-        return store::remove_by_rename(layout_, layout_.layer(key));
-    }
-
-    Result<void> mend(store::Image const& image, ImageDocuments const& documents) {
-        auto document = TRY(spec::parse_image_document(documents.config));
-        auto const parsed = TRY(spec::parse_manifest_or_index(documents.manifest, spec::media_type::oci_manifest));
-        auto layers = TRY(match_layers(std::get<spec::ImageManifest>(parsed), document));
-        for (auto const& layer : documents.layers)
-            if (!damages_.at(layer.stored.key).empty() && !kept_.has(layer.blob)) return Error::of(ENOENT, "layer {} is not kept packed; remove the image and pull it again", layer.blob.brief());
-        for (auto const& layer : documents.layers)
-            if (!damages_.at(layer.stored.key).empty()) TRY(take_out(layer.stored.key));
-        auto const repository = image.repository_digest.value_or(image.manifest);
-        ResolvedImage const resolved{repository, image.manifest, image.id, documents.manifest, documents.config, std::move(document), std::move(layers)};
-        LayerPulls pulls(layout_, resolved, nullptr, &kept_, options_, progress_);
-        auto const pulled = TRY(pulls.run());
-        return commit(layout_, resolved, pulled, {}, {image.id, image.manifest, repository, "", ""}, options_, progress_);
+    Result<std::string> damage_of(store::NamedReference const& reference) {
+        auto const& image = reference.record.image;
+        auto const& manifest = reference.record.manifest;
+        // One that was removed meanwhile had lost its name before.
+        if (!exists(layout_.image_file(image))) {
+            auto const name = image::Reference::parse(reference.text);
+            bool const is_named = name && exists(store::reference_file(layout_, name.value()));
+            return is_named ? fmt::format("its image {} is not in the store; pull it again", image.brief()) : "";
+        }
+        if (known_manifests_.contains(image.text() + manifest.text())) return "";
+        auto const text = read_document(layout_, manifest);
+        if (!text && is_shortage(text.error())) return text.error();
+        if (!text) return text.error().text();
+        auto const parsed = spec::parse_manifest_or_index(text.value(), "");
+        auto const* const found = parsed ? std::get_if<spec::ImageManifest>(&parsed.value()) : nullptr;
+        return found && found->config.digest == image.text() ? "" : fmt::format("manifest {} is of another image; pull it again", manifest.brief());
     }
 
     store::Layout const& layout_;
     Repair repair_;
-    PullOptions const& options_;
-    Progress& progress_;
-    image::UnmappedIds owners_;
+    LayerCheck layer_check_;
     Checked checked_;
-    std::map<std::string, std::string> damages_; // by the layer's key; "" for none
-    KeptBlobs kept_;
+    std::map<std::string, LookedAt> layers_;  // by the layer's key
+    std::set<std::string> known_manifests_;   // behind their images: what is wrong with them is told
 };
 
 } // namespace

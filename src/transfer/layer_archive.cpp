@@ -54,6 +54,10 @@ Result<std::unique_ptr<image::ByteSource>> open_layer_archive(store::Layout cons
     return Error::of(ENOENT, "the archive of layer {} is not in the store; remove the image and pull it again", layer.diff_id);
 }
 
+Result<std::unique_ptr<image::ByteSource>> unpack_layer_archive(UniqueFd packed, image::Digest const& diff_id) {
+    return std::unique_ptr<image::ByteSource>(std::make_unique<Archive>(std::move(packed), std::nullopt, diff_id));
+}
+
 Result<PackedLayer> pack_layer(store::Layout const& layout, StoredLayer const& layer, Packing const& packing) {
     auto const archive = TRY(open_layer_archive(layout, layer));
     auto const compressed = TRY(image::compress(*archive, packing.compression, packing.level));

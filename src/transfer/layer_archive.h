@@ -12,6 +12,7 @@
 #include "image/digest.h"
 #include "spec/image_manifest.h"
 #include "store/layout.h"
+#include "sys/fd.h"
 
 namespace bolt::transfer {
 
@@ -23,6 +24,9 @@ struct StoredLayer {
 // The uncompressed archive: made from the unpacked files, or a kept blob uncompressed. Its last next() is EBADMSG when the bytes were
 // not those of the diffID. ENOENT when neither is there: the layer must be pulled again.
 Result<std::unique_ptr<image::ByteSource>> open_layer_archive(store::Layout const& layout, StoredLayer const& layer);
+
+// The archive of this packed form.
+Result<std::unique_ptr<image::ByteSource>> unpack_layer_archive(UniqueFd packed, image::Digest const& diff_id);
 
 struct PackedLayer {
     image::Digest blob;

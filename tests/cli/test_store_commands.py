@@ -1,10 +1,14 @@
 """bolt store df and gc: what the store's room is used for, and what killed commands left."""
+import contextlib
 import glob
+import gzip
 import hashlib
 import io
 import json
 import os
 import pwd
+import shutil
+import subprocess
 import tarfile
 import time
 
@@ -292,3 +296,279 @@ def test_layers_unpacked_with_fewer_ids_are_sound(bolt):
     os.unlink(archive)
     assert bolt.ok("store", "check").endswith("0 damaged, 0 mended")
     bolt.ok("rmi", "odd:1")
+
+
+# ---- what a check that goes wrong must not cost, and what it did not look at
+
+
+SOUND = "0 damaged, 0 mended"
+
+
+@contextlib.contextmanager
+def limited(bolt, *limits):
+    """Commands run by prlimit(1)."""
+    plain = bolt.arguments
+    bolt.arguments = lambda words: ["prlimit", *limits, "--", *plain(words)]
+    try:
+        yield
+    finally:
+        bolt.arguments = plain
+
+
+def directory_of_layer(bolt):
+    return os.path.dirname(layer_files(bolt, "meta.json")[0])
+
+
+def everything_below(path):
+    """Names, modes and times, of all that is there."""
+    looks = {name: os.lstat(name) for folder, folders, files in os.walk(path) for name in [folder, *(f"{folder}/{each}" for each in folders + files)]}
+    return {name: (look.st_ino, look.st_mode, look.st_size, look.st_mtime_ns) for name, look in looks.items()}
+
+
+def rewrite(path, change):
+    """In place: owner and mode stay."""
+    with open(path, "r+", encoding="utf-8") as file:
+        text = change(file.read())
+        file.seek(0)
+        file.truncate()
+        file.write(text)
+
+
+def mends(bolt, says):
+    """It is told, a plain check changes nothing, and a repair mends it."""
+    before = everything_below(f"{bolt.store}/layers"), everything_below(f"{bolt.store}/images")
+    done = bolt("store", "check")
+    assert done.code == 1 and says in done.out and ", 0 mended" in done.out, (says, done)
+    assert before == (everything_below(f"{bolt.store}/layers"), everything_below(f"{bolt.store}/images"))
+    done = bolt("store", "check", "--repair")
+    assert done.code == 0 and says in done.out, (says, done)
+    assert bolt.ok("store", "check").endswith(SOUND), says
+
+
+def pulled_anew(bolt):
+    bolt("rmi", IMAGE)
+    bolt.ok("pull", IMAGE)
+    assert bolt.ok("store", "check") == f"1 images, 1 layers, 1 packed layers: {SOUND}"
+
+
+def loaded(bolt, name, layers):
+    """An image of these archives, packed by gzip."""
+    place = f"{bolt.top}/home/image"
+    os.makedirs(f"{place}/blobs/sha256")
+
+    def add(data, media_type):
+        hexes = hashlib.sha256(data).hexdigest()
+        with open(f"{place}/blobs/sha256/{hexes}", "wb") as file:
+            file.write(data)
+        return {"mediaType": media_type, "digest": f"sha256:{hexes}", "size": len(data)}
+    packed = [add(gzip.compress(layer, mtime=0), "application/vnd.oci.image.layer.v1.tar+gzip") for layer in layers]
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+    config = add(json.dumps({"os": "linux", "architecture": machine, "config": {"Cmd": ["true"]},
+                             "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]}}).encode(), "application/vnd.oci.image.config.v1+json")
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    manifest = add(json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": packed}).encode(), kind)
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": name}
+    for file, data in (("index.json", {"schemaVersion": 2, "manifests": [manifest]}), ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
+        with open(f"{place}/{file}", "w", encoding="ascii") as out:
+            json.dump(data, out)
+    subprocess.run(["chown", "-R", str(bolt.user), place], check=True)
+    bolt.ok("load", "-i", place)
+    shutil.rmtree(place)
+
+
+def archive_of(*entries):
+    """(name, contents, or None for a directory)…"""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, data in entries:
+            member = tarfile.TarInfo(name)
+            member.mtime = 1_000_000
+            if data is None:
+                member.type, member.mode = tarfile.DIRTYPE, 0o755
+                tar.addfile(member)
+            else:
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    return out.getvalue()
+
+
+def test_check_never_takes_a_layer_away_and_writes_its_record_anew(bolt):
+    pulled_anew(bolt)
+    layer = directory_of_layer(bolt)
+    for change, says in ((lambda text: "{nonsense", "its meta.json is damaged"), (lambda text: "", "its meta.json is damaged"),
+                         (lambda text: json.dumps({**json.loads(text), "archiveSize": 7}), "its meta.json says that its archive has 7 bytes"),
+                         (lambda text: json.dumps({**json.loads(text), "size": 7}), "its meta.json says that its files have 7 bytes"),
+                         (lambda text: json.dumps({**json.loads(text), "diffID": "sha256:" + "0" * 64}), "its meta.json is of layer"),
+                         (lambda text: json.dumps({**json.loads(text), "implied": ["etc"]}), "its meta.json names other directories")):
+        rewrite(f"{layer}/meta.json", change)
+        mends(bolt, says)
+    os.unlink(f"{layer}/meta.json")
+    mends(bolt, "its meta.json is missing")
+    rewrite(f"{layer}/meta.json", lambda text: json.dumps({**json.loads(text), "bootID": "earlier"}))
+    os.unlink(f"{layer}/durable")
+    mends(bolt, "it is of another boot")
+    assert os.path.isfile(f"{layer}/durable") and layer_files(bolt, "blob-*") and layer_files(bolt, "tar-split")
+    # Its files, as a whole.
+    shutil.rmtree(f"{layer}/fs")
+    mends(bolt, "")
+    assert layer_files(bolt, "blob-*")
+    bolt.ok("save", "-o", f"{bolt.top}/home/all.tar", IMAGE)
+    os.unlink(f"{bolt.top}/home/all.tar")
+
+
+def test_a_repair_that_is_cut_off_loses_nothing(bolt):
+    pulled_anew(bolt)
+    flip(layer_files(bolt, "fs/bin/busybox")[0])
+    blob = layer_files(bolt, "blob-*")
+    with limited(bolt, "--fsize=10000"):  # the signal SIGXFSZ ends it while it unpacks
+        assert bolt("store", "check", "--repair").code != 0
+    assert layer_files(bolt, "blob-*") == blob and layer_files(bolt, "fs/bin/busybox") and layer_files(bolt, "meta.json")
+    mends(bolt, "files of a layer")
+    assert layer_files(bolt, "blob-*") == blob
+    assert bolt.ok("store", "gc") and bolt.entries("tmp") == []
+
+
+def test_a_layer_that_somebody_holds_costs_no_other_one(bolt):
+    bolt("rmi", IMAGE)
+    loaded(bolt, "two:1", [archive_of(("one", b"1")), archive_of(("two", b"2"))])
+    try:
+        for name in ("one", "two"):
+            with open(layer_files(bolt, f"fs/{name}")[0], "ab") as file:
+                file.write(b"more")
+        blobs = sorted(layer_files(bolt, "blob-*"))
+        upper = os.path.dirname(os.path.dirname(layer_files(bolt, "fs/two")[0]))
+        with subprocess.Popen(["flock", "-s", f"{upper}/lock", "sh", "-c", "echo held; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+            assert holder.stdout.readline() == b"held\n"
+            done = bolt("store", "check", "--repair")
+            holder.stdin.close()
+        assert done.code == 1 and "somebody uses it" in done.out, done
+        assert sorted(layer_files(bolt, "blob-*")) == blobs and layer_files(bolt, "fs/one") and layer_files(bolt, "fs/two")
+        assert bolt("store", "check", "--repair").code == 0 and bolt.ok("store", "check").endswith(SOUND)
+    finally:
+        bolt("rmi", "two:1")
+
+
+def test_any_sound_packed_form_will_do(bolt):
+    pulled_anew(bolt)
+    (blob,) = layer_files(bolt, "blob-*")
+    with gzip.open(blob) as packed:
+        other = gzip.compress(packed.read(), 1, mtime=1)
+    os.unlink(blob)
+    put(bolt, os.path.relpath(f"{os.path.dirname(blob)}/blob-sha256-{hashlib.sha256(other).hexdigest()}", bolt.store), other)
+    flip(layer_files(bolt, "fs/bin/busybox")[0])
+    mends(bolt, "files of a layer")
+
+
+def test_a_pull_writes_documents_again(bolt):
+    pulled_anew(bolt)
+    for document in glob.glob(f"{bolt.store}/blobs/sha256/*/*"):
+        for damage in (lambda file: flip(file), os.unlink, lambda file: os.truncate(file, 0)):
+            damage(document)
+            assert bolt("store", "check", "--repair").code == 1
+            bolt.ok("pull", IMAGE)
+            assert bolt.ok("store", "check").endswith(SOUND), document
+
+
+def test_check_compares_image_files_with_configurations(bolt):
+    pulled_anew(bolt)
+    (image,) = glob.glob(f"{bolt.store}/images/*.json")
+
+    def with_command(text):
+        document = json.loads(text)
+        document["config"]["Cmd"] = ["/bin/evil"]
+        return json.dumps(document)
+    for change, says in ((with_command, "is not what its configuration says"), (lambda text: json.dumps({**json.loads(text), "size": 7}), "is not what its configuration says"),
+                         (lambda text: json.dumps({**json.loads(text), "platform": {"os": "linux", "architecture": "vax"}}), "is not what its configuration says"),
+                         (lambda text: text[:50], "is damaged"), (lambda text: "", "is damaged")):
+        rewrite(image, change)
+        mends(bolt, says)
+    # A pull needs no sound image file either.
+    rewrite(image, lambda text: "")
+    bolt.ok("pull", IMAGE)
+    assert bolt.ok("store", "check").endswith(SOUND)
+
+
+def test_check_reads_what_names_stand_for(bolt):
+    pulled_anew(bolt)
+    bolt.ok("tag", IMAGE, "other:1")
+    try:
+        (reference,) = [f"{folder}/:1" for folder, _, files in os.walk(f"{bolt.store}/refs") if ":1" in files]
+        with open(reference, encoding="utf-8") as file:
+            sound = file.read()
+        empty = put(bolt, "blobs/sha256/ab/" + "ab" * 32, b"")
+        for change, says in (({"manifest": "sha256:" + "ab" * 32}, f"document sha256:{'ab' * 32} of the image is not in the store as it was"),
+                             ({"image": "sha256:" + "ab" * 32}, "is not in the store; pull it again"), ({"manifest": json.loads(sound)["image"]}, "is of another image")):
+            rewrite(reference, lambda text, change=change: json.dumps({**json.loads(sound), **change}))
+            done = bolt("store", "check")
+            assert done.code == 1 and "name 'docker.io/library/other:1'" in done.out and says in done.out, done
+        os.unlink(empty)
+        rewrite(reference, lambda text: sound)
+        assert bolt.ok("store", "check").endswith(SOUND)
+    finally:
+        bolt("rmi", "other:1")
+
+
+def test_check_needs_few_descriptors(bolt):
+    bolt("rmi", IMAGE)
+    deep = "/".join(["d"] * 300)
+    loaded(bolt, "many:1", [archive_of((f"file{number}", b"%d" % number)) for number in range(60)] + [archive_of(*((deep[:2 * level - 1], None) for level in range(1, 301)), (f"{deep}/file", b"x"))])
+    try:
+        with limited(bolt, "--nofile=60"):
+            done = bolt("store", "check")
+        assert done.code == 0 and "61 layers, 61 packed layers: 0 damaged" in done.out, done
+        kept = everything_below(f"{bolt.store}/layers")
+        # With too few it says so, and calls nothing damaged.
+        for most in range(5, 25):
+            with limited(bolt, f"--nofile={most}"):
+                done = bolt("store", "check", "--repair")
+            assert done.code == 0 or done.code < 0 or ("damaged (" not in done.out and " mended" not in done.out) or "0 damaged" in done.out, (most, done)
+        assert kept == everything_below(f"{bolt.store}/layers") and bolt.ok("store", "check").endswith(SOUND)
+    finally:
+        bolt("rmi", "many:1")
+
+
+def test_check_sees_attributes_that_were_added(bolt):
+    pulled_anew(bolt)
+    mark = "user.overlay.opaque" if bolt.user else "trusted.overlay.opaque"
+    for path, name, value, says in (("bin", mark, b"y", "'/bin' hides what is below it, which it should not"), ("", mark, b"y", "'/' hides what is below it"),
+                                    ("bin/busybox", "user.x", b"y", "'/bin/busybox' has the extended attribute user.x, which it should not have"),
+                                    ("etc", "user.x", b"y", "'/etc' has the extended attribute user.x"), ("", "user.x", b"y", "'/' has the extended attribute user.x")):
+        files = glob.glob(f"{bolt.store}/layers/*/fs")[0]
+        os.setxattr(f"{files}/{path}", name, value)
+        mends(bolt, says)
+
+
+def test_check_knows_what_whiteouts_leave(bolt):
+    bolt("rmi", IMAGE)
+    lower = archive_of(("kept", None), ("kept/file", b"1"), ("opaque", None), ("opaque/file", b"1"), ("gone", None), ("gone/file", b"1"), ("again", None), ("again/file", b"1"), ("implied", None), ("implied/in", None))
+    upper = archive_of(("kept", None), ("kept/.wh.file", b""), ("opaque", None), ("opaque/.wh..wh..opq", b""), ("opaque/other", b"2"), (".wh.gone", b""), (".wh.again", b""), ("again", None), ("again/new", b"2"),
+                       ("implied/in/file", b"2"), ("implied/deep/er/file", b"2"))
+    loaded(bolt, "whiteouts:1", [lower, upper])
+    try:
+        assert bolt.ok("store", "check").endswith(SOUND)
+        opaque = os.path.dirname(layer_files(bolt, "fs/opaque/other")[0])
+        os.removexattr(opaque, "user.overlay.opaque" if bolt.user else "trusted.overlay.opaque")
+        mends(bolt, "'/opaque' does not hide what is below it any more")
+        # Unpacked anew it has the attributes of what is below again.
+        shutil.rmtree(os.path.dirname(layer_files(bolt, "fs/implied/in/file")[0]))
+        before = os.stat(glob.glob(f"{bolt.store}/layers/*/fs/kept/../implied/in")[0]).st_mtime
+        mends(bolt, "files of a layer")
+        assert os.stat(os.path.dirname(layer_files(bolt, "fs/implied/in/file")[0])).st_mtime == before == 1_000_000
+    finally:
+        bolt("rmi", "whiteouts:1")
+
+
+def test_what_only_reads_works_on_a_read_only_store(bolt):
+    pulled_anew(bolt)
+    data = f"{bolt.top}/data"
+    subprocess.run(["mount", "--bind", data, data], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", data], check=True)
+        assert bolt.ok("store", "check").endswith(SOUND)
+        bolt.ok("save", "-o", f"{bolt.top}/home/all.tar", IMAGE)
+        mounted = bolt.ok("image", "mount", IMAGE)
+        assert mounted
+        bolt.ok("image", "unmount", IMAGE)
+    finally:
+        subprocess.run(["umount", data], check=True)
+    os.unlink(f"{bolt.top}/home/all.tar")
