@@ -22,9 +22,9 @@ std::string line_of(std::string_view level, std::string_view text) {
     return fmt::format("time={} level={} msg={}\n", in_quotes(now), level, in_quotes(text));
 }
 
-// False when there is no log, or it cannot be written: then standard error is the only place.
 void write_error(std::string_view text) { (void)write_all(FdRef(2), text).ok(); } // nobody is left to tell, ignoring
 
+// False when there is no log, or it cannot be written: then standard error is the only place.
 bool write_log(std::string_view level, std::string_view text) { return globals().log.is_open() && write_all(globals().log, line_of(level, text)).ok(); }
 
 } // namespace

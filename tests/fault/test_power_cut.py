@@ -9,6 +9,7 @@ import tempfile
 import pytest
 
 from conftest import Store
+from test_push import Repository
 
 SHELL = "bolt://shell"
 SIZE = 96 << 20
@@ -119,3 +120,16 @@ def test_rmi(disk, user, registry):
         store.ok("pull", "--quiet", f"{registry.host}/app:1")
 
     power_goes_at_every_sync(disk, user, prepare, "rmi", "--force", f"{registry.host}/app:1", least=1)
+
+
+def test_push(disk, user):
+    """It remembers what the name stands for in the registry now."""
+    repository = Repository()
+    try:
+        def prepare(store):
+            store.ok("run", "--rm", "--network", "none", SHELL, "true")
+            store.ok("tag", SHELL, f"{repository.host}/shell:1")
+
+        power_goes_at_every_sync(disk, user, prepare, "push", "--quiet", f"{repository.host}/shell:1", least=2)
+    finally:
+        repository.close()
