@@ -170,7 +170,8 @@ private:
         auto& found = layers_.at(layer.key);
         bool const may_go = repair_ == Repair::yes && found.files.empty() && found.has_split;
         for (auto const& digest : found.damaged) {
-            if (may_go) TRY(remove_file(layout_.layer(layer.key) / store::blob_name(digest)));
+            auto const gone = may_go ? remove_file(layout_.layer(layer.key) / store::blob_name(digest)) : Result<void>();
+            if (!gone && !gone.error().is(ENOENT)) return gone.error();
             tell(fmt::format("packed layer {} is damaged{}", digest.brief(), may_go ? "; it is removed, and made again when it is needed" : ""), may_go);
         }
         found.damaged.clear(); // told

@@ -57,7 +57,9 @@ Result<LookedAt> LayerCheck::look(StoredLayer const& layer) const {
 Result<void> LayerCheck::look_at_packed(StoredLayer const& layer, LookedAt& looked) const {
     looked.has_split = TRY(store::find_layer_split(layout_, layer.key)).has_value();
     for (auto& digest : TRY(store::list_layer_blobs(layout_, layer.key))) {
-        image::FileSource content(TRY(open_file(layout_.layer(layer.key) / store::blob_name(digest), O_RDONLY)));
+        auto file = open_file(layout_.layer(layer.key) / store::blob_name(digest), O_RDONLY);
+        if (!file && file.error().is(ENOENT)) continue; // it went, to make room
+        image::FileSource content(TRY(std::move(file)));
         Interruptible source(content, [this] { return go_on(); });
         image::HashingSource hashed(source, digest.algorithm());
         (TRY(hashed.finish()) == digest ? looked.sound : looked.damaged).push_back(std::move(digest));
