@@ -1,6 +1,7 @@
 // bolt history.
 #include <algorithm>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/container_row.h"
 #include "cli/image_document.h"
@@ -57,8 +58,10 @@ Result<std::vector<Step>> steps_of(spec::ImageDocument const& document, std::vec
 
 ListRow row_of(Step const& step, std::string const& id, HistoryOptions const& options, Time now) {
     ListRow row;
-    row.fields.set("Comment", step.comment).set("CreatedAt", step.created ? format_rfc3339(*step.created) : "");
-    row.fields.set("CreatedBy", options.full ? step.created_by : shortened(step.created_by, longest_step));
+    // An image's words: a terminal must not obey them. JSON escapes them by itself.
+    auto const shown = [&](std::string const& text) { return options.format == "json" ? text : on_one_line(text); };
+    row.fields.set("Comment", shown(step.comment)).set("CreatedAt", step.created ? format_rfc3339(*step.created) : "");
+    row.fields.set("CreatedBy", options.full ? shown(step.created_by) : shortened(shown(step.created_by), longest_step));
     auto const age = !step.created ? std::string("N/A") : options.human ? format_age(now - *step.created) + " ago" : format_rfc3339(*step.created);
     row.fields.set("CreatedSince", age).set("ID", id).set("Size", options.human ? format_bytes(step.size) : fmt::format("{}", step.size.count));
     return row;

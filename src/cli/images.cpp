@@ -188,6 +188,7 @@ Result<int> remove_images(RmiOptions& options, Words const& words) {
     int code = 0;
     for (auto const& name : words) {
         auto const removed = store::remove_image(here.layout, name, options.force ? store::Removal::force : store::Removal::refuse_used);
+        if (!removed && options.force && removed.error().is(ENOENT)) continue; // as rm(1) has it
         if (!removed) {
             say(removed.error().text());
             code = 1;
@@ -202,7 +203,7 @@ Result<int> remove_images(RmiOptions& options, Words const& words) {
 }
 
 constexpr Option rmi_table[] = {
-    {"force", 'f', "", "Force removal of the image", Set<RmiOptions>::flag<&RmiOptions::force>},
+    {"force", 'f', "", "Force removal of the image; one that is not there is no error", Set<RmiOptions>::flag<&RmiOptions::force>},
 };
 
 } // namespace

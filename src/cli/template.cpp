@@ -134,10 +134,16 @@ private:
         return Error::of(EINVAL, "template: there is no variable '${}'", operand.name);
     }
 
+    // Go's maps of names that are anybody's: one that is not there has no value, and is no mistake.
+    static bool is_map(std::string_view field) { return field == "Labels" || field == "Annotations"; }
+
     static Result<Json> take_fields(Json const& from, Operand const& operand) {
         auto const* value = &from;
+        std::string_view before;
         for (auto const& field : operand.fields) {
             auto const* const object = value->find_object();
+            if (is_map(before) && (value->is_null() || (object && !value->find(field)))) return Json();
+            before = field;
             if (!object) return Error::of(EINVAL, "template: there is no field '{}' in {} (of '.{}')", field, value->kind(), join(operand.fields, "."));
             auto const found = std::find_if(object->begin(), object->end(), [&](auto const& member) { return member.first == field; });
             if (found == object->end()) return no_such_field(*object, field);

@@ -1,6 +1,7 @@
 // bolt-transfer "store check".
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/output.h"
 #include "cli/store_options.h"
 #include "cli/transfer_command.h"
@@ -24,7 +25,7 @@ Result<int> check(StoreCheckWords const& words) {
     std::size_t mended = 0;
     for (auto const& damage : checked.damages) {
         mended += damage.is_mended ? 1 : 0;
-        TRY(print(damage.text + "\n"));
+        TRY(print(without_controls(damage.text) + "\n")); // it names files of images
     }
     for (auto const& error : checked.errors) say(fmt::format("store check: {}", error.text()));
     TRY(print(fmt::format("{} images, {} layers, {} packed layers: {} damaged, {} mended\n", checked.images, checked.layers, checked.packed, checked.damages.size(), mended)));

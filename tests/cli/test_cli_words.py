@@ -224,6 +224,19 @@ def test_history(made):
     assert "there is no image 'nosuch'" in made("history", "nosuch").err
 
 
+def test_an_images_words_do_not_reach_the_terminal_as_they_are(bolt):
+    bolt.ok("run", "--name", "made", "--network", "none", IMAGE, "true")
+    bolt.ok("commit", "-q", "--message", "\x1b[31mevil\nline", "made", "worded")
+    assert "\x1b" not in bolt.ok("history", "worded") and "evil?line" in bolt.ok("history", "worded")
+    assert json.loads(bolt.ok("history", "--format", "json", "worded").splitlines()[0])["Comment"] == "\x1b[31mevil\nline"
+
+
+def test_a_label_that_is_not_there_has_no_value(made):
+    assert made.inspect("shell", "{{.Config.Labels.nosuch}}|{{if .Config.Labels.nosuch}}there{{else}}not there{{end}}") == "<no value>|not there"
+    wrong = made("inspect", "--format", "{{.Config.Nosuch}}", "shell")
+    assert wrong.code == 1 and "there is no field '.Nosuch'" in wrong.err, wrong
+
+
 def test_an_image_in_use_stays(made):
     done = made("rmi", IMAGE)
     assert done.code == 1 and "-f" in done.err and made.ok("images", "-q") != "", done
@@ -234,6 +247,8 @@ def test_rmi_says_what_went(bolt):
     lines = bolt.ok("rmi", "hello-world").splitlines()
     assert lines[0] == "Untagged: bolt://hello-world:latest" and lines[1].startswith("Deleted: sha256:")
     assert bolt("rmi", "hello-world").code == 1
+    forced = bolt("rmi", "-f", "hello-world")
+    assert (forced.code, forced.out, forced.err) == (0, "", ""), forced
 
 
 def test_grouped_words_are_the_same_commands(made):

@@ -321,7 +321,7 @@ def test_the_longest_name_counts_and_keys_may_stand_in_the_policy(bolt, image, k
     bolt.ok("pull", "-q", image)
     bolt.ok("rmi", image)
     assert "(default) rejects" in bolt("pull", "-q", "elsewhere.example/x").err
-    policy({"*.0.0.1" + host[len("127.0.0.1"):]: inline}, default="reject")
+    policy({"*.0.0.1": inline}, default="reject") # a wildcard names domains, whatever the port
     bolt.ok("pull", "-q", image)
     bolt.ok("rmi", image)
 
