@@ -222,8 +222,7 @@ Result<void> become_criu(RestorePlan& plan, Created const& created) {
     if (plan.request.options.manage_cgroups == "ignore" && created.cgroup.exists()) TRY(created.cgroup.add(getpid()));
     TRY(enter_rdt_class(created.rdt.entered, getpid()).while_doing("linux.intelRdt"));
     TRY(make_own_namespaces(namespace_flag::mount));
-    auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
-    TRY(set_mount(top, {.propagation = MS_SLAVE}, Depth::recursive));
+    TRY(cut_off_mounts(MS_SLAVE));
     auto const root = TRY(root_directory(plan.request.create));
     auto const mount = TRY(Mount::copy(root, Depth::recursive).while_doing("bind root.path '{}'", root));
     TRY(mount.set({.propagation = MS_PRIVATE}, Depth::recursive));

@@ -70,6 +70,7 @@ Result<Root> set_up_mounts(InitPlan const& plan, Sources const& sources, Channel
     // Masks and read-only paths come last in the plan: sysctls are written before /proc/sys becomes read-only.
     std::vector<std::string> warnings;
     TRY(perform(plan.mounts, root, sources, warnings));
+    TRY(finish_mounting());
     for (auto const& warning : warnings) TRY(channel.send(fmt::format("{}{}", word_warning, warning)));
     return root;
 }

@@ -302,7 +302,7 @@ void seal_filesystems(std::vector<MountStep>& steps) {
         if (!file_system || file_system->type != "tmpfs" || is_covered_after(steps, at, changed->target)) continue;
         if ((changed->attributes.clear & read_only) != 0) forget(changed->target);
         hold_back(changed->target, changed->attributes);
-        changed->recursive.set &= ~read_only; // the top's attributes have it too
+        if ((changed->recursive.set & read_only) != 0) changed->attributes.clear |= read_only; // for the mounts below alone, for now
     }
     for (auto& path : late) steps.emplace_back(SealFilesystem{std::move(path)});
 }

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "sys/file.h"
+#include "sys/mount_table.h"
 
 namespace bolt::oci {
 
@@ -80,11 +81,8 @@ Result<HostPath> find_class(spec::IntelRdt const& wanted, std::string_view id, H
 } // namespace
 
 Result<HostPath> resctrl_top() {
-    auto const mounts = TRY(read_file(TRY(HostPath::parse("/proc/self/mountinfo"))));
-    for (auto const line : split(mounts, '\n')) {
-        // ID parent device root PLACE options … - TYPE source options: proc_pid_mountinfo(5).
-        if (auto const words = split(line, ' '); words.size() > 4 && line.find(" - resctrl ") != line.npos) return HostPath::parse(words[4]);
-    }
+    for (auto const& entry : TRY(read_mount_table()))
+        if (entry.type == "resctrl") return HostPath::parse(entry.place);
     return Error::of(ENOTSUP, "no resctrl file system is mounted on this host; if its processors have it: mount -t resctrl resctrl /sys/fs/resctrl");
 }
 

@@ -45,8 +45,7 @@ Result<void> cut_off_mount_namespace(std::string const& wanted, RootEntry entry)
     auto const propagation = wanted.empty() ? Propagation{MS_SLAVE, Depth::recursive} : TRY(parse_propagation(wanted).while_doing("linux.rootfsPropagation"));
     // "shared" and "unbindable" are for the container's root alone, later: shared with the host would leak every mount.
     std::uint64_t const type = propagation.type == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE;
-    auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
-    auto cut = set_mount(top, {.propagation = type}, Depth::recursive);
+    auto cut = cut_off_mounts(type);
     if (!cut && cut.error().is(EINVAL) && entry == RootEntry::pivot)
         return Error::of(EINVAL, "the root directory is no mount point, as in a chroot(8), and pivot_root(2) cannot leave it; enter the directory with "
                                  "systemd-nspawn(1), or with pivot_root(8) in a mount namespace");
@@ -84,7 +83,8 @@ Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources)
 Result<void> bind_console(Root const& root, FdRef terminal) {
     auto const mount = TRY(Mount::copy(terminal, Depth::top).while_doing("bind the terminal"));
     auto const target = TRY(root.make_file(TRY(RootPath::parse("dev/console")), 0600));
-    return mount.attach(target).while_doing("bind the terminal on '/dev/console'");
+    TRY(mount.attach(target).while_doing("bind the terminal on '/dev/console'"));
+    return finish_mounting();
 }
 
 Result<void> finish_root(spec::Runtime const& spec) {

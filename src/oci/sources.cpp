@@ -55,6 +55,7 @@ Result<std::vector<MappedMount>> make_mapped_mounts(std::vector<MountStep> const
         auto const* const bind = std::get_if<BindMount>(&step);
         if (!bind || !bind->ids) continue;
         auto const making = [&]() -> Result<Mount> {
+            if (!can_mount_detached()) return Error::of(ENOSYS, "a mount that maps ids needs mount_setattr(2), Linux 5.12");
             auto const& ids = *bind->ids;
             if (geteuid() != 0) return Error::of(EPERM, "mapping a mount's ids needs CAP_SYS_ADMIN over its file system, which an ordinary user has not; leave the mappings out");
             auto const name_space = ids.user_namespace.empty() ? TRY(make_user_namespace(ids.mappings).while_doing("uidMappings and gidMappings, or idmap")) : TRY(open_file(TRY(HostPath::parse(ids.user_namespace)), O_RDONLY));
@@ -74,6 +75,7 @@ Result<void> Sources::copy_shared(spec::Linux const& section, std::vector<MountS
     for (auto const& each : mounts) {
         auto const* const step = std::get_if<BindMount>(&each);
         if (!step || step->ids || (step->attributes.propagation != MS_SHARED && step->recursive.propagation != MS_SHARED)) continue;
+        if (!can_mount_detached()) return Error::of(ENOSYS, "bind '{}': a mount that spreads to the host needs mount_setattr(2), Linux 5.12", step->source);
         auto const source = TRY(open_source(*step));
         auto copied = TRY(Mount::copy(source, step->depth).while_doing("bind '{}'", step->source));
         shared_.push_back({step, std::move(copied)});

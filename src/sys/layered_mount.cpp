@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include "sys/file.h"
+#include "sys/mount.h"
 
 namespace bolt {
 
 Result<void> enter_own_mount_namespace() {
     if (unshare(CLONE_NEWNS) < 0) return Error::from_errno("make a mount namespace");
-    if (mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) < 0) return Error::from_errno("cut the mount namespace off from the host's");
-    return {};
+    return cut_off_mounts(MS_SLAVE).while_doing("cut the mount namespace off from the host's");
 }
 
 namespace {

@@ -1,5 +1,6 @@
 // Mounts: made detached, configured, then moved onto a descriptor, so that no path is looked at twice. fsopen(2),
-// open_tree(2), mount_setattr(2), move_mount(2).
+// open_tree(2), mount_setattr(2), move_mount(2). Where the kernel has no mount_setattr(2) (before Linux 5.12), mount(2) does the
+// same for a process that has cut its mount namespace off from the host's, and ENOSYS is the answer to any other.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,9 @@
 namespace bolt {
 
 enum class Depth { top, recursive }; // one mount, or the whole tree below it
+
+// False before Linux 5.12, and where a seccomp filter forbids the newer calls.
+bool can_mount_detached();
 
 // mount_setattr(2): MOUNT_ATTR_… bits to set and to clear, and MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE or 0.
 struct MountAttributes {
@@ -63,6 +67,13 @@ private:
 
 // mount_setattr(2) on what is mounted at a descriptor.
 Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth depth);
+
+// The calling process's mount namespace, which must be its own, from the host's: nothing spreads there from now on. `propagation`:
+// MS_SLAVE or MS_PRIVATE. EINVAL where the root directory is no mount point.
+Result<void> cut_off_mounts(std::uint64_t propagation);
+
+// When the last mount is attached: where mount(2) had to do, its directory for those that were not yet in place goes.
+Result<void> finish_mounting();
 
 // fspick(2): new options for the file system that is mounted at a descriptor, wherever else it may be mounted.
 Result<void> reconfigure_filesystem(FdRef mounted, FilesystemOptions const& options);

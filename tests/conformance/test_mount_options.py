@@ -419,3 +419,17 @@ def test_features_lists_every_option_of_the_table(bundle):
              *(name for options in UNSEEN for name in options), *(name for name, _ in PROPAGATIONS), *(f"r{name}" for name, _ in PROPAGATIONS), *ELSEWHERE}
     assert tried == set(TABLE)
     assert set(TABLE) <= set(json.loads(bundle.oci("features").stdout)["mountOptions"])
+
+
+def test_a_recursive_remount_counts_for_the_mounts_below_and_no_later_one(bundle):
+    inner = {"destination": "/data/in ner", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev"]}
+    innermost = {"destination": "/data/in ner/most", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "noatime"]}
+    again = {"destination": "/data", "options": ["remount", "bind", "rro"]}
+
+    def change(spec):
+        outer = {"destination": "/data", "type": "tmpfs", "source": "tmpfs"}
+        later = {"destination": "/data/later", "type": "tmpfs", "source": "tmpfs"}
+        spec["mounts"] += [outer, inner, innermost, again, later]
+
+    done = bundle.run("sh", "-c", "for place in /data '/data/in ner' '/data/in ner/most' /data/later; do echo new > \"$place/x\"; done; grep most /proc/self/mounts", change=change)
+    assert done.stderr.count("Read-only file system") == 3 and "noatime" in done.stdout, done
