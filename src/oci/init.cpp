@@ -101,12 +101,20 @@ Result<void> make_working_directory(Root const& root, std::string const& path) {
     return {};
 }
 
+// Looked at before it is opened: it may be anything that the image brought, a device whose opening has effects, or a fifo.
+Result<UniqueFd> open_multiplexer(Root const& root, Procfs const& proc) {
+    auto const found = root.open_path(TRY(RootPath::parse("dev/pts/ptmx")), O_PATH | O_NOFOLLOW);
+    if (!found && found.error().is(ENOENT)) return open_file(TRY(HostPath::parse("/dev/ptmx")), O_RDWR | O_NOCTTY);
+    if (!found) return found.error();
+    auto const status = TRY(stat_fd(found.value()));
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(5, 2)) return Error::of(ENODEV, "'/dev/pts/ptmx' is not a terminal multiplexer; mount a devpts on /dev/pts");
+    return proc.reopen(found.value(), O_RDWR | O_NOCTTY);
+}
+
 } // namespace
 
-Result<UniqueFd> open_terminal(Root const& root, spec::Process const& process, bool binds_console) {
-    auto opened = root.open_path(TRY(RootPath::parse("dev/pts/ptmx")), O_RDWR | O_NOCTTY);
-    if (!opened && opened.error().is(ENOENT)) opened = open_file(TRY(HostPath::parse("/dev/ptmx")), O_RDWR | O_NOCTTY);
-    auto master = TRY(std::move(opened).while_doing("open a terminal"));
+Result<UniqueFd> open_terminal(Root const& root, Procfs const& proc, spec::Process const& process, bool binds_console) {
+    auto master = TRY(open_multiplexer(root, proc).while_doing("open a terminal"));
     int const unlocked = 0;
     if (ioctl(master.number(), TIOCSPTLCK, &unlocked) < 0) return Error::from_errno("unlock the terminal");
     // The other end by descriptor: its name could be something else inside the container (Linux 4.13).
@@ -161,14 +169,14 @@ void reopen_null_streams(Procfs const& proc) {
 
 namespace {
 
-Result<void> set_up_streams(CreateRequest const& request, Root const& root, Channel const& channel) {
+Result<void> set_up_streams(CreateRequest const& request, Root const& root, Procfs const& proc, Channel const& channel) {
     auto const& process = *request.spec->process;
     if (!process.terminal) {
         TRY(lay_out_descriptors(request.input, request.output, request.error, request.preserved_descriptors));
         if (process.user.uid != 0) give_streams_to(process.user.uid);
         return {};
     }
-    auto const master = TRY(open_terminal(root, process, request.spec->linux_.makes(spec::NamespaceType::mount)));
+    auto const master = TRY(open_terminal(root, proc, process, request.spec->linux_.makes(spec::NamespaceType::mount)));
     int const sent[] = {master.number()};
     TRY(channel.send(word_console, sent));
     return lay_out_descriptors(FdRef(0), FdRef(1), FdRef(2), request.preserved_descriptors);
@@ -221,7 +229,7 @@ Result<void> set_up(InitPlan const& plan, Procfs const& proc, Channel const& cha
     TRY(run_hooks("createContainer", spec.hooks.create_container, hook_state(plan, "creating"), plan.hook_output, {.directory = reachable_bundle(request), .environment = process.env}));
     TRY(make_working_directory(root, process.cwd));
 
-    TRY(set_up_streams(request, root, channel));
+    TRY(set_up_streams(request, root, proc, channel));
     // Everything of ours is close-on-exec, but a descriptor that the caller leaked would reach the container. The root may have no
     // /proc, which older kernels need for this.
     TRY(close_from(3 + request.preserved_descriptors, RangeAction::mark_close_on_exec));

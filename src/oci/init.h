@@ -43,7 +43,7 @@ int run_init(InitPlan const& plan, Channel const& channel) noexcept;
 
 // Makes the terminal of the container's own devpts the process's controlling terminal and standard streams, and returns its
 // master. `root` is where dev/pts is looked for; the host's ptmx serves when there is none.
-Result<UniqueFd> open_terminal(Root const& root, spec::Process const& process, bool binds_console);
+Result<UniqueFd> open_terminal(Root const& root, Procfs const& proc, spec::Process const& process, bool binds_console);
 // The standard streams and the preserved descriptors: everything else is closed at exec.
 Result<void> lay_out_descriptors(FdRef input, FdRef output, FdRef error, int preserved);
 // A process that changes its user must still be able to open /dev/stdout again: pipes and sockets among the standard streams

@@ -6,63 +6,10 @@
 #include <sys/mount.h>
 
 #include "base/text.h"
-#include "oci/cgroups.h"
 
 namespace bolt::oci {
 
 namespace {
-
-struct AttributeOption {
-    std::string_view name;
-    MountAttributes attributes;
-};
-constexpr std::uint64_t atime_modes = MOUNT_ATTR__ATIME;
-// mount(8)'s options that are the mount's own; each also has a form with r for the whole tree below.
-constexpr AttributeOption attribute_options[] = {
-    {"ro", {.set = MOUNT_ATTR_RDONLY}},
-    {"rw", {.clear = MOUNT_ATTR_RDONLY}},
-    {"nosuid", {.set = MOUNT_ATTR_NOSUID}},
-    {"suid", {.clear = MOUNT_ATTR_NOSUID}},
-    {"nodev", {.set = MOUNT_ATTR_NODEV}},
-    {"dev", {.clear = MOUNT_ATTR_NODEV}},
-    {"noexec", {.set = MOUNT_ATTR_NOEXEC}},
-    {"exec", {.clear = MOUNT_ATTR_NOEXEC}},
-    {"nodiratime", {.set = MOUNT_ATTR_NODIRATIME}},
-    {"diratime", {.clear = MOUNT_ATTR_NODIRATIME}},
-    {"relatime", {.set = MOUNT_ATTR_RELATIME, .clear = atime_modes}},
-    {"norelatime", {.set = MOUNT_ATTR_STRICTATIME, .clear = atime_modes}},
-    {"noatime", {.set = MOUNT_ATTR_NOATIME, .clear = atime_modes}},
-    {"atime", {.set = MOUNT_ATTR_RELATIME, .clear = atime_modes}},
-    {"strictatime", {.set = MOUNT_ATTR_STRICTATIME, .clear = atime_modes}},
-    {"nostrictatime", {.set = MOUNT_ATTR_RELATIME, .clear = atime_modes}},
-    {"nosymfollow", {.set = MOUNT_ATTR_NOSYMFOLLOW}},
-    {"symfollow", {.clear = MOUNT_ATTR_NOSYMFOLLOW}},
-};
-
-// Accepted and without effect, as in runc: defaults, and what the new mount API does not have.
-constexpr std::string_view idle_options[] = {"defaults", "loud", "silent", "acl"}; // a tmpfs, and what else has ACLs, has them without being asked
-// The superblock's: passed on to the file system as flags.
-constexpr std::string_view superblock_flags[] = {"sync", "dirsync", "lazytime", "mand", "iversion"};
-// Each takes back the other, which nothing has unless it is asked for.
-constexpr std::pair<std::string_view, std::string_view> opposites[] = {{"async", "sync"}, {"nolazytime", "lazytime"}, {"nomand", "mand"}, {"noiversion", "iversion"}};
-
-AttributeOption const* find_attribute(std::string_view name) {
-    for (auto const& option : attribute_options)
-        if (option.name == name) return &option;
-    return nullptr;
-}
-
-// What a mount's options say, sorted by who must be told.
-struct SortedOptions {
-    MountAttributes attributes, recursive;
-    FilesystemOptions filesystem;
-    std::vector<std::string_view> taken_back; // for a file system that may have them: async, nolazytime, nomand
-    bool is_bind = false, copies_up = false, is_remount = false;
-    Depth depth = Depth::top;
-    std::optional<MappedOption> mapped;
-    SourceLink source_link = SourceLink::followed;
-    bool replaces_link = false;
-};
 
 struct Surroundings {
     spec::Linux const& section;
@@ -73,56 +20,17 @@ struct Surroundings {
 // These show what is elsewhere, or have labels of the policy's.
 bool has_label(std::string_view type) { return type != "proc" && type != "sysfs" && type != "mqueue"; }
 
-bool contains(std::span<std::string_view const> names, std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); }
-
-Result<void> sort_option(std::string_view option, SortedOptions& sorted) {
-    if (option == "bind" || option == "rbind") {
-        sorted.is_bind = true;
-        if (option == "rbind") sorted.depth = Depth::recursive;
-    } else if (auto const* const attribute = find_attribute(option)) {
-        sorted.attributes |= attribute->attributes;
-    } else if (auto const propagation = parse_propagation(option); propagation.ok()) {
-        bool const is_recursive = propagation.value().depth == Depth::recursive;
-        sorted.recursive.propagation = is_recursive ? propagation.value().type : 0;
-        sorted.attributes.propagation = is_recursive ? 0 : propagation.value().type; // what is said last counts
-    } else if (auto const* const below = option.starts_with('r') ? find_attribute(option.substr(1)) : nullptr) {
-        sorted.recursive |= below->attributes;
-    } else if (option == "tmpcopyup") {
-        sorted.copies_up = true;
-    } else if (auto const [name, mappings, found] = cut(option, '='); name == "idmap" || name == "ridmap") {
-        sorted.mapped = MappedOption{name == "ridmap" ? Depth::recursive : Depth::top, std::string(mappings)};
-    } else if (option == "copy-symlink") {
-        sorted.source_link = SourceLink::copied;
-    } else if (option == "src-nofollow") {
-        sorted.source_link = SourceLink::mounted;
-    } else if (option == "dest-nofollow") {
-        sorted.replaces_link = true;
-    } else if (option == "remount") {
-        sorted.is_remount = true;
-    } else if (auto const* const pair = std::ranges::find(opposites, option, &std::pair<std::string_view, std::string_view>::first); pair != std::end(opposites)) {
-        std::erase_if(sorted.filesystem, [&](auto const& flag) { return flag.first == pair->second; });
-        sorted.taken_back.push_back(pair->first);
-    } else if (contains(superblock_flags, option)) {
-        sorted.filesystem.emplace_back(option, "");
-    } else if (!contains(idle_options, option)) {
-        auto const [key, value, found] = cut(option, '=');
-        if (key.empty()) return Error::of(EINVAL, "'{}' is not a mount option", option);
-        sorted.filesystem.emplace_back(key, value);
-    }
-    return {};
-}
-
 // The kernel counts versions of inodes where it can (ext4, xfs, btrfs), asked or not: no file system has an option for it any more.
 void drop_inode_versions(FilesystemOptions& options) {
     std::erase_if(options, [](auto const& option) { return option.first == "iversion"; });
 }
 
-Result<MountStep> plan_bind(spec::Mount const& mount, RootPath target, SortedOptions sorted, Surroundings const& around) {
+Result<MountStep> plan_bind(spec::Mount const& mount, RootPath target, MountOptions sorted, Surroundings const& around) {
     if (mount.source.empty()) return Error::of(EINVAL, "a bind mount needs a source");
     drop_inode_versions(sorted.filesystem);
     std::vector<std::string> left_out;
     for (auto const& [name, value] : sorted.filesystem) {
-        if (!contains(superblock_flags, name)) return Error::of(EINVAL, "'{}' is not an option of bind mounts", name);
+        if (!is_superblock_flag(name)) return Error::of(EINVAL, "'{}' is not an option of bind mounts", name);
         left_out.push_back(name);
     }
     if (sorted.copies_up) return Error::of(EINVAL, "'tmpcopyup' is for a tmpfs");
@@ -133,7 +41,7 @@ Result<MountStep> plan_bind(spec::Mount const& mount, RootPath target, SortedOpt
     return MountStep(BindMount{source, std::move(target), sorted.depth, sorted.attributes, sorted.recursive, std::move(ids), sorted.source_link, sorted.replaces_link, std::move(left_out)});
 }
 
-Result<MountStep> plan_remount(RootPath target, SortedOptions sorted) {
+Result<MountStep> plan_remount(RootPath target, MountOptions sorted) {
     drop_inode_versions(sorted.filesystem);
     for (auto const name : sorted.taken_back)
         if (name != "noiversion") sorted.filesystem.emplace_back(name, "");
@@ -141,21 +49,13 @@ Result<MountStep> plan_remount(RootPath target, SortedOptions sorted) {
 }
 
 Result<MountStep> plan_mount(spec::Mount const& mount, Surroundings const& around) {
-    SortedOptions sorted;
-    for (auto const& option : mount.options) {
-        // Several in one text, as mount(8) writes them; a comma of a value's own is quoted or escaped.
-        bool const is_one = option.find_first_of("\"\\") != option.npos;
-        for (auto const part : is_one ? std::vector<std::string_view>{option} : split(option, ',')) TRY(sort_option(part, sorted));
-    }
-    // On top too, and last, as runc and crun have it.
-    sorted.attributes |= {.set = sorted.recursive.set, .clear = sorted.recursive.clear};
+    auto sorted = TRY(sort_mount_options(mount.options));
     auto target = TRY(RootPath::parse_clamped(mount.destination));
     bool const has_ids = sorted.mapped || !mount.uid_mappings.empty() || !mount.gid_mappings.empty();
     if (has_ids && (sorted.is_remount || mount.type == "cgroup" || mount.type == "cgroup2")) return Error::of(ENOTSUP, "only a new bind mount can have ids of its own");
     if (sorted.is_remount) return plan_remount(std::move(target), std::move(sorted));
     if (target.is_top()) return Error::of(EINVAL, "the root directory is what 'root.path' names, and nothing can be mounted in its place");
-    bool const is_version_2_alone = mount.type == "cgroup2" && cgroup_version() == CgroupVersion::v1;
-    if ((mount.type == "cgroup" || mount.type == "cgroup2") && !is_version_2_alone) return MountStep(MountCgroup{std::move(target), sorted.attributes});
+    if (mount.type == "cgroup" || mount.type == "cgroup2") return MountStep(MountCgroup{.target = std::move(target), .attributes = sorted.attributes, .is_version_2 = mount.type == "cgroup2"});
     if (sorted.is_bind || mount.type == "bind") return plan_bind(mount, std::move(target), std::move(sorted), around);
     if (sorted.source_link != SourceLink::followed || sorted.replaces_link) return Error::of(EINVAL, "'copy-symlink', 'src-nofollow' and 'dest-nofollow' are for bind mounts");
     if (has_ids) return Error::of(ENOTSUP, "only bind mounts can have ids of their own");
@@ -208,6 +108,13 @@ RootPath const* target_of(MountStep const& step) {
     return cgroup ? &cgroup->target : nullptr;
 }
 
+// What is mounted at a path when a step is performed; nullptr for nothing of the plan's.
+MountStep const* find_mounted_before(std::vector<MountStep> const& steps, std::size_t before, RootPath const& path) {
+    for (auto at = before; at-- > 0;)
+        if (auto const* const target = target_of(steps[at]); target && target->text() == path.text()) return &steps[at];
+    return nullptr;
+}
+
 // Whether the document puts something of its own in a device's place: "-v /dev/urandom:/dev/random".
 bool is_mounted_over(std::vector<MountStep> const& steps, RootPath const& device, RootPath const& directory) {
     for (auto step = steps.rbegin(); step != steps.rend(); ++step)
@@ -218,7 +125,14 @@ bool is_mounted_over(std::vector<MountStep> const& steps, RootPath const& device
     return false;
 }
 
+// The host's own directory is shown there: a device that it has not would be made on the host.
+bool is_bound(std::vector<MountStep> const& steps, RootPath const& directory) {
+    auto const* const mounted = find_mounted_before(steps, steps.size(), directory);
+    return mounted && std::holds_alternative<BindMount>(*mounted);
+}
+
 Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& steps) {
+    bool const has_hosts_dev = is_bound(steps, TRY(RootPath::parse("dev")));
     if (has_own_dev(spec)) {
         for (auto const& usual : usual_devices) {
             auto device = TRY(plan_usual_device(usual, spec.linux_.devices));
@@ -236,16 +150,10 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
         bool const is_usual = std::any_of(std::begin(usual_devices), std::end(usual_devices), [&](auto const& usual) { return usual.path == device.path; });
         // Engines name the host's ptmx with all its other devices; here it is the link to the container's own devpts.
         bool const is_link = target.text() == "dev/ptmx";
-        if ((!is_usual && !is_link) || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false});
+        bool const is_hosts = has_hosts_dev && target.text().starts_with("dev/");
+        if ((!is_usual && !is_link) || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false, is_hosts});
     }
     return {};
-}
-
-// What is mounted at a path when a step is performed; nullptr for nothing of the plan's.
-MountStep* find_mounted_before(std::vector<MountStep>& steps, std::size_t before, RootPath const& path) {
-    for (auto at = before; at-- > 0;)
-        if (auto const* const target = target_of(steps[at]); target && target->text() == path.text()) return &steps[at];
-    return nullptr;
 }
 
 bool is_covered_after(std::vector<MountStep> const& steps, std::size_t after, RootPath const& path) {
@@ -258,10 +166,10 @@ bool is_covered_after(std::vector<MountStep> const& steps, std::size_t after, Ro
 // A tree of version 1 for nothing but systemd's own groups, as a systemd wants it that knows no cgroup v2.
 Result<void> replace_by_systemd_tree(std::string const& path, std::vector<MountStep>& steps) {
     auto const target = TRY(RootPath::parse_clamped(path));
-    auto* const replaced = find_mounted_before(steps, steps.size(), target);
+    auto const* const replaced = find_mounted_before(steps, steps.size(), target);
     if (!replaced) return Error::of(EINVAL, "nothing is mounted on '{}'; name the destination of the mount of cgroups", path);
     auto const at = steps.begin() + (replaced - steps.data());
-    auto* const cgroups = std::get_if<MountCgroup>(replaced);
+    auto const* const cgroups = std::get_if<MountCgroup>(replaced);
     if (!cgroups) return Error::of(EINVAL, "what is mounted on '{}' is no mount of type cgroup", path);
     auto const attributes = cgroups->attributes;
     *at = MountFilesystem{"tmpfs", "tmpfs", target, {{"size", "1024k"}, {"mode", "755"}}, attributes};
@@ -297,7 +205,7 @@ void seal_filesystems(std::vector<MountStep>& steps) {
         auto* const mount = std::get_if<MountFilesystem>(&steps[at]);
         if (mount && mount->type == "tmpfs" && !is_covered_after(steps, at, mount->target)) hold_back(mount->target, mount->attributes);
         auto* const changed = std::get_if<Remount>(&steps[at]);
-        auto* const below = changed ? find_mounted_before(steps, at, changed->target) : nullptr;
+        auto const* const below = changed ? find_mounted_before(steps, at, changed->target) : nullptr;
         auto const* const file_system = below ? std::get_if<MountFilesystem>(below) : nullptr;
         if (!file_system || file_system->type != "tmpfs" || is_covered_after(steps, at, changed->target)) continue;
         if ((changed->attributes.clear & read_only) != 0) forget(changed->target);
@@ -308,16 +216,6 @@ void seal_filesystems(std::vector<MountStep>& steps) {
 }
 
 } // namespace
-
-Result<Propagation> parse_propagation(std::string_view text) {
-    constexpr std::pair<std::string_view, std::uint64_t> types[] = {
-        {"private", MS_PRIVATE}, {"slave", MS_SLAVE}, {"shared", MS_SHARED}, {"unbindable", MS_UNBINDABLE}};
-    for (auto const& [name, type] : types) {
-        if (text == name) return Propagation{type, Depth::top};
-        if (text.starts_with('r') && text.substr(1) == name) return Propagation{type, Depth::recursive};
-    }
-    return Error::of(EINVAL, "'{}' is not a mount propagation", text);
-}
 
 bool is_bind_mount(spec::Mount const& mount) {
     return mount.type == "bind" || std::ranges::any_of(mount.options, [](auto const& option) { return option == "bind" || option == "rbind"; });
@@ -338,23 +236,6 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
     for (auto const& path : spec.linux_.readonly_paths) steps.emplace_back(MakeReadOnly{TRY(RootPath::parse_clamped(path))});
     for (auto const& path : spec.linux_.masked_paths) steps.emplace_back(MaskPath{TRY(RootPath::parse_clamped(path))});
     return steps;
-}
-
-std::vector<std::string> known_mount_options() {
-    std::vector<std::string> names{"bind", "rbind", "remount", "idmap", "ridmap", "tmpcopyup", "copy-symlink", "src-nofollow", "dest-nofollow"};
-    for (auto const& option : attribute_options) {
-        names.emplace_back(option.name);
-        names.push_back(fmt::format("r{}", option.name));
-    }
-    for (std::string_view const type : {"private", "slave", "shared", "unbindable"}) {
-        names.emplace_back(type);
-        names.push_back(fmt::format("r{}", type));
-    }
-    names.insert(names.end(), std::begin(idle_options), std::end(idle_options));
-    names.insert(names.end(), std::begin(superblock_flags), std::end(superblock_flags));
-    for (auto const& [name, opposite] : opposites) names.emplace_back(name);
-    std::sort(names.begin(), names.end());
-    return names;
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "oci/annotations.h"
 #include "oci/mount_ids.h"
+#include "oci/mount_options.h"
 #include "spec/runtime.h"
 #include "sys/mount.h"
 #include "sys/path.h"
@@ -24,12 +25,6 @@ struct MountFilesystem {
     MountAttributes attributes;
     bool shows_own_processes = false; // proc, with a pid namespace of the container's own
     bool copies_up = false;           // begins with what the image has there
-};
-// A source that is a symbolic link, by crun's options.
-enum class SourceLink {
-    followed,
-    mounted, // src-nofollow: the link itself
-    copied,  // copy-symlink: a link like it is made, and nothing mounted
 };
 struct BindMount {
     std::string source; // an absolute host path
@@ -53,13 +48,15 @@ struct Remount {
 struct MountCgroup {
     RootPath target;
     MountAttributes attributes;
+    bool is_version_2 = false;  // type "cgroup2": on a hybrid host that tree alone
     bool own_namespace = false; // then the trees begin at the container's own cgroup
     std::vector<HostPath> own;  // the container's cgroups: on version 1 trees without one are not shown
 };
 struct MakeDevice {
     spec::Device device;
     RootPath target;
-    bool usual = false; // one of the six that every container has
+    bool usual = false;    // one of the six that every container has
+    bool is_hosts = false; // in the host's /dev, where nothing is made
 };
 struct MakeLink {
     std::string target;
@@ -84,15 +81,5 @@ Result<std::vector<MountStep>> plan_mounts(spec::Runtime const& spec, HostPath c
 bool is_bind_mount(spec::Mount const& mount);
 // One line a step, for golden files.
 std::string describe(MountStep const& step);
-
-// The options of mounts that are not a file system's own, sorted: for `features`.
-std::vector<std::string> known_mount_options();
-
-// "rprivate", "slave" …; EINVAL names the text. `depth` says whether it began with r.
-struct Propagation {
-    std::uint64_t type = 0;
-    Depth depth = Depth::top;
-};
-Result<Propagation> parse_propagation(std::string_view text);
 
 } // namespace bolt::oci

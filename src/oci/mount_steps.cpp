@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "oci/cgroup_trees.h"
+#include "oci/cgroup_mounts.h"
 #include "oci/cgroups.h"
-#include "sys/cgroup_membership.h"
+#include "oci/mount_target.h"
 #include "sys/file.h"
 #include "sys/file_copy.h"
 
@@ -19,27 +19,11 @@ namespace bolt::oci {
 
 namespace {
 
-Result<bool> is_same_place(FdRef one, FdRef other) {
-    struct statx a {}, b {};
-    for (auto const& [fd, status] : {std::pair(one, &a), std::pair(other, &b)})
-        if (statx(fd.number(), "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, status) < 0) return Error::from_errno("look at a mount point");
-    bool const are_told = (a.stx_mask & b.stx_mask & STATX_MNT_ID) != 0; // Linux 5.8
-    return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor && (!are_told || a.stx_mnt_id == b.stx_mnt_id);
-}
-
 // Linux 5.8; an older kernel does not tell, and refuses by itself what it cannot change.
 Result<bool> is_mounted(FdRef fd) {
     struct statx status {};
     if (statx(fd.number(), "", AT_EMPTY_PATH, STATX_TYPE, &status) < 0) return Error::from_errno("look at a mount point");
     return (status.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) == 0 || (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-enum class TargetKind { file, directory };
-Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind) {
-    auto target = TRY((kind == TargetKind::directory ? root.make_directories(path, 0755) : root.make_file(path, 0644)).while_doing("make the mount point"));
-    // By a link of the image's: what is mounted there would be seen by nobody.
-    if (TRY(is_same_place(target, root.top()))) return Error::of(EINVAL, "it leads to the root directory, which is what 'root.path' names, and nothing can be mounted in its place");
-    return target;
 }
 
 // user_namespaces(7): what the host's mount is (read-only, nosuid, nodev, noexec) is locked for who has a user namespace of his own.
@@ -78,18 +62,6 @@ Result<void> copy_link(FdRef link, RootPath const& target, Root const& root) {
     return present && present.value() == text ? Result<void>() : Error::of(EEXIST, "something else than a link to '{}' is there", text);
 }
 
-// Masks and read-only paths are looked up below /proc and /sys: a link on the way could lead them elsewhere than the mount
-// (CVE-2019-19921, CVE-2023-27561).
-Result<void> require_no_link(Root const& root, RootPath const& target) {
-    std::string path;
-    for (auto const& name : target.components()) {
-        path += path.empty() ? name : "/" + name;
-        auto const there = root.open_path(TRY(RootPath::parse(path)), O_PATH | O_NOFOLLOW);
-        if (!there) return there.error().is(ENOENT) ? Result<void>() : there.error();
-        if (S_ISLNK(TRY(stat_fd(there.value())).st_mode)) return Error::of(EINVAL, "'/{}' is a link in the image, and this may be mounted on an ordinary directory only", path);
-    }
-    return {};
-}
 bool is_watched_place(RootPath const& target) { return target.text() == "proc" || target.text() == "sys"; }
 
 Result<UniqueFd> bind_target(BindMount const& step, Root const& root, FdRef source) {
@@ -179,78 +151,6 @@ Result<void> mount_filesystem(MountFilesystem const& step, Root const& root, std
     return {};
 }
 
-// The host's trees as they are, read-only: on v1 and hybrid hosts, and on v2 without a cgroup namespace of one's own.
-Result<void> bind_host_cgroups(MountCgroup const& step, Root const& root) {
-    auto const host = TRY(HostPath::parse("/sys/fs/cgroup"));
-    auto const mount = TRY(Mount::copy(host, Depth::recursive));
-    if (!mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::recursive)) TRY(mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::top));
-    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
-    return mount.attach(target);
-}
-
-// One tree of a version 1 or hybrid host, as /proc/self/cgroup names it: "cpu,cpuacct", "name=systemd", "" for version 2.
-Result<Mount> make_cgroup_tree(std::string_view controllers, std::uint64_t attributes) {
-    if (controllers.empty()) return Mount::make("cgroup2", "cgroup2", {}, attributes);
-    FilesystemOptions options;
-    for (auto const controller : split(controllers, ',')) {
-        auto const [key, value, is_named] = cut(controller, '=');
-        if (is_named) options.emplace_back("none", "");
-        options.emplace_back(key, value);
-    }
-    return Mount::make("cgroup", "cgroup", options, attributes);
-}
-
-// The container's own group in the tree of `membership`; none when it has none there, and would see the host's.
-HostPath const* find_own_group(MountCgroup const& step, CgroupMembership const& membership) {
-    auto const is_there = [&](HostPath const& group) {
-        auto const tree = cut(std::string_view(group.text()).substr(cgroup_top().text().size() + 1), '/').before;
-        return membership.is_in(tree == "unified" ? "" : tree);
-    };
-    auto const it = std::ranges::find_if(step.own, is_there);
-    return it == step.own.end() ? nullptr : &*it;
-}
-
-// Below a small tmpfs, as on the host; each tree begins at the container's own group.
-Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
-    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
-    auto const place = TRY(Mount::make("tmpfs", "tmpfs", {{"size", "64k"}, {"mode", "755"}}, step.attributes.set & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY)));
-    std::vector<std::pair<std::string, Mount>> trees;
-    for (auto const& membership : TRY(own_cgroup_memberships())) {
-        auto const controllers = join(membership.controllers, ",");
-        auto const name = membership.is_unified() ? "unified" : controllers.starts_with("name=") ? controllers.substr(5) : controllers;
-        auto const* const group = find_own_group(step, membership);
-        if (!group) continue;
-        auto tree = TRY(step.own_namespace ? make_cgroup_tree(controllers, step.attributes.set) : Mount::copy(*group, Depth::top));
-        if (!step.own_namespace) TRY(tree.set(step.attributes, Depth::top)); // before anything is attached: it may be refused
-        trees.emplace_back(name, std::move(tree));
-    }
-    TRY(place.attach(target));
-    for (auto const& [name, tree] : trees) {
-        if (mkdirat(place.top().number(), name.c_str(), 0755) < 0) return Error::from_errno("make the mount point '{}'", name);
-        TRY(tree.attach(place.top(), name));
-    }
-    return place.set(step.attributes, Depth::top);
-}
-
-Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
-    auto const version = cgroup_version();
-    if (version == CgroupVersion::none) {
-        TRY(make_target(root, step.target, TargetKind::directory));
-        return {};
-    }
-    if (version == CgroupVersion::v1) {
-        auto const mounted = step.own_namespace || !step.own.empty() ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
-        return !mounted && mounted.error().is(EPERM) ? bind_host_cgroups(step, root) : mounted;
-    }
-    // Without a cgroup namespace of one's own a new mount would change the options of the host's.
-    if (!step.own_namespace) return bind_host_cgroups(step, root);
-    auto const mount = Mount::make("cgroup2", "cgroup2", {}, step.attributes.set);
-    if (!mount && (mount.error().is(EPERM) || mount.error().is(EBUSY))) return bind_host_cgroups(step, root);
-    if (!mount) return mount.error();
-    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
-    return mount.value().attach(target);
-}
-
 mode_t file_type(char type) { return type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR; }
 
 // In a user namespace no device can be made: the host's own node is shown instead.
@@ -290,8 +190,23 @@ private:
     UniqueFd directory_;
 };
 
+// In the host's /dev nothing is made: what it has not is left out, as by runc, but said.
+Result<void> find_device(MakeDevice const& step, Root const& root, std::vector<std::string>& warnings) {
+    auto const there = root.open_path(step.target, O_PATH | O_NOFOLLOW);
+    if (!there && !there.error().is(ENOENT)) return there.error();
+    if (!there) {
+        warnings.push_back(fmt::format("device '{}' is not in the host's /dev, which is bound there, and is left out", step.device.path));
+        return {};
+    }
+    auto const status = TRY(stat_fd(there.value()));
+    auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
+    bool const is_it = (status.st_mode & S_IFMT) == file_type(step.device.type) && (step.device.type == 'p' || status.st_rdev == number);
+    return is_it ? Result<void>() : Error::of(EEXIST, "device '{}': something else is there", step.device.path);
+}
+
 Result<void> make_device(MakeDevice const& step, Root const& root, LastDirectory& last, std::vector<std::string>& warnings) {
     if (step.target.is_top()) return Error::of(EINVAL, "device '{}' has no name", step.device.path);
+    if (step.is_hosts) return find_device(step, root, warnings);
     auto const parent = TRY(last.of(step.target, root));
     std::string const name(step.target.name());
     mode_t const mode = step.device.file_mode.value_or(0666);
@@ -354,6 +269,7 @@ Result<std::optional<UniqueFd>> find_path(Root const& root, RootPath const& path
     auto fd = root.open_path(path, O_PATH);
     if (fd) return std::optional(std::move(fd).value());
     if (fd.error().is(ENOENT) || fd.error().is(ENOTDIR)) return std::optional<UniqueFd>();
+    if (fd.error().is(ELOOP)) return Error::of(ELOOP, "a link on the way there leads to itself, or is one of the kernel's (/proc/PID/fd, root, cwd, exe), which are not followed");
     return std::move(fd).error();
 }
 
@@ -393,7 +309,10 @@ struct Perform {
     Masks& masks;
     Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root, warnings).while_doing("mount {} on '{}'", step.type, step.target); }
     Result<void> operator()(BindMount const& step) const { return bind(step, root, sources, warnings).while_doing("bind '{}' on '{}'", step.source, step.target); }
-    Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
+    Result<void> operator()(MountCgroup const& step) const {
+        if (step.is_version_2 && cgroup_version() == CgroupVersion::v1) return (*this)(MountFilesystem{.type = "cgroup2", .source = "cgroup2", .target = step.target, .options = {}, .attributes = step.attributes});
+        return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target);
+    }
     Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, last, warnings); }
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root, last); }
     Result<void> operator()(MaskPath const& step) const { return mask(step, root, masks).while_doing("mask '{}'", step.path); }

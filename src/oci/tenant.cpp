@@ -64,7 +64,7 @@ int run_tenant(TenantRequest const& request, Identity const& identity, Procfs co
         if (setsid() < 0 && errno != EPERM) return Error::from_errno("start a session");
         if (request.process->terminal) {
             Root const root(TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY)));
-            auto const master = TRY(open_terminal(root, *request.process, false));
+            auto const master = TRY(open_terminal(root, proc, *request.process, false));
             int const sent[] = {master.number()};
             TRY(channel.send(word_console, sent));
         } else {

@@ -695,3 +695,19 @@ def test_calls_that_are_newer_than_the_profile_do_not_exist(bundle):
 
 ALL_CALLS = ("read write open close fstat stat mmap mprotect munmap brk rt_sigaction rt_sigprocmask ioctl access execve exit exit_group arch_prctl set_tid_address set_robust_list rseq "
              "prlimit64 readlink getrandom newfstatat clone3 close_range openat2 faccessat2 futex readlinkat sendmsg sendto recvmsg write writev capset prctl setresuid setresgid setgroups getpid fcntl").split()
+
+
+def test_no_device_is_made_in_the_hosts_dev(bundle):
+    hosts = f"{bundle.place}/hosts-dev"
+    os.mkdir(hosts)
+    if bundle.uid:
+        os.chown(hosts, bundle.uid, bundle.uid)
+
+    def change(spec):
+        spec["mounts"] = [mount for mount in spec["mounts"] if not mount["destination"].startswith("/dev")]
+        spec["mounts"].append({"destination": "/dev", "type": "bind", "source": hosts, "options": ["rbind"]})
+        spec["linux"]["devices"] = [{"path": "/dev/fuse", "type": "c", "major": 10, "minor": 229}]
+
+    done = bundle.run("echo", "ran", change=change)
+    assert done.returncode == 0 and done.stdout == "ran\n" and "device '/dev/fuse' is not in the host's /dev, which is bound there, and is left out" in done.stderr, done
+    assert os.listdir(hosts) == []

@@ -282,3 +282,24 @@ def test_proc_and_sys_are_mounted_on_ordinary_directories_only(bundle, place):
     os.symlink("/elsewhere", f"{bundle.place}/rootfs/{place}")
     done = bundle.run("true")
     assert done.returncode == 1 and f"'/{place}' is a link in the image" in done.stderr, done
+
+
+def test_the_terminal_is_looked_at_before_it_is_opened(bundle):
+    """A fifo or a device of the image's in the place of devpts: opening it could hang, or do something."""
+    pts = f"{bundle.place}/rootfs/dev/pts"
+    os.mkdir(pts)
+    os.mkfifo(f"{pts}/ptmx")
+
+    def change(spec):
+        without_mount(spec, "/dev")
+        without_mount(spec, "/dev/pts")
+        spec["root"]["readonly"] = False
+        spec["process"]["terminal"] = True
+
+    done = bundle.run("true", change=change)
+    assert done.returncode == 1 and "'/dev/pts/ptmx' is not a terminal multiplexer; mount a devpts on /dev/pts" in done.stderr, done
+
+
+def test_a_path_behind_a_link_of_the_kernels_is_refused_with_its_reason(bundle):
+    done = bundle.run("true", change=lambda spec: spec["linux"]["maskedPaths"].append("/proc/self/cwd/data"))
+    assert done.returncode == 1 and "mask '/proc/self/cwd/data'" in done.stderr and "which are not followed" in done.stderr, done

@@ -145,8 +145,7 @@ waits=$!
 sleep 0.5
 before=$(cat /tmp/ran)
 bolt-oci resume full
-wait $waits
-[ $? = 0 ] && [ -z "$before" ] && [ "$(cat /tmp/ran)" = ran ]
+wait $waits && [ -z "$before" ] && [ "$(cat /tmp/ran)" = ran ]
 check "but one that waits for the resume" $? "$before $(cat /tmp/ran)"
 bolt-oci delete --force full
 

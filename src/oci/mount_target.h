@@ -1,0 +1,18 @@
+// Where a mount of the plan lands: found or made inside the root, whatever the image has there.
+#pragma once
+
+#include "base/result.h"
+#include "sys/fd.h"
+#include "sys/root.h"
+
+namespace bolt::oci {
+
+enum class TargetKind { file, directory };
+
+// The mount point, made with its parents where it is missing. EINVAL where the image leads it to the root directory.
+Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind);
+
+// EINVAL when a component of the path is a symbolic link of the image's.
+Result<void> require_no_link(Root const& root, RootPath const& target);
+
+} // namespace bolt::oci
