@@ -9,12 +9,13 @@ namespace {
 
 // bolt-transfer has the same options and more, for callers who are not people.
 struct PullOptions {
-    bool quiet = false, verifies_tls = true;
+    bool all_tags = false, quiet = false, verifies_tls = true;
     std::string platform, policy, credentials_file, policy_file;
     std::optional<transfer::Credentials> credentials;
 };
 using set_pull = Set<PullOptions>;
 constexpr Option pull_table[] = {
+    {"all-tags", 'a', "", "Pull all tags of the repository", set_pull::flag<&PullOptions::all_tags>},
     {"authfile", 0, "file", "Read the registry's login from this file", set_pull::text<&PullOptions::credentials_file>, offers_files},
     {"creds", 0, "user:password", "Log in so, for this once", set_pull::parsed<&PullOptions::credentials, parse_credentials>},
     {"platform", 0, "string", "Pull the image for this platform, such as linux/arm64", set_pull::text<&PullOptions::platform>},
@@ -27,7 +28,7 @@ constexpr Option pull_table[] = {
 
 } // namespace
 
-constexpr Command pull_command{.name = "pull", .arguments = "NAME[:TAG|@DIGEST]", .summary = "Download an image from a registry", .options = pull_table, .least = 1, .most = 1,
+constexpr Command pull_command{.name = "pull", .arguments = "NAME[:TAG|@DIGEST]...", .summary = "Download images from registries", .options = pull_table, .least = 1, .most = -1,
                                .names = Names::images, .perform = perform_by_transfer<PullOptions>};
 
 } // namespace bolt::cli

@@ -10,6 +10,7 @@
 #include "transfer/oci_layout.h"
 #include "transfer/policy.h"
 #include "transfer/pull.h"
+#include "transfer/search.h"
 
 namespace bolt::cli {
 
@@ -19,7 +20,7 @@ struct PullWords {
     std::optional<spec::ImagePlatform> platform;
     transfer::TlsVerify verify = transfer::TlsVerify::yes;
     transfer::PullPolicy policy = transfer::PullPolicy::always;
-    bool quiet = false;
+    bool all_tags = false, quiet = false;
     std::optional<int> report_fd;
     std::optional<HostPath> credentials_file, data, runtime, policy_file;
     std::optional<transfer::Credentials> credentials;
@@ -53,6 +54,7 @@ Result<std::chrono::seconds> parse_seconds(std::string_view value) {
 
 using ToPull = Set<PullWords>;
 constexpr Option pull_options[] = {
+    {"all-tags", 'a', "", "Pull all tags of the repository", ToPull::flag<&PullWords::all_tags>},
     {"authfile", 0, "file", "Read the login from this file", ToPull::parsed<&PullWords::credentials_file, HostPath::absolute>, offers_files},
     {"creds", 0, "user:password", "Log in so, for this once", ToPull::parsed<&PullWords::credentials, parse_credentials>},
     {"platform", 0, "string", "Take the image for this OS/ARCHITECTURE[/VARIANT]", ToPull::parsed<&PullWords::platform, image::parse_platform>},
@@ -82,10 +84,7 @@ Result<void> print_outcome(transfer::Pulled const& pulled, bool quiet) {
     return print(fmt::format("Digest: {}\nStatus: {} {}\n{}\n", pulled.repository, status, name, pulled.reference.text()));
 }
 
-Result<void> pull(PullWords const& words, std::string const& name) {
-    auto const reference = TRY(parse_destination(name));
-    auto const layout = TRY(layout_of(words));
-    auto const shipped = transfer::find_shipped_images(TRY(own_program()));
+Result<transfer::PullOptions> options_of(PullWords const& words) {
     auto options = TRY(options_from_settings());
     options.registry.helpers = TRY(start_credential_helpers(words.credentials_file));
     options.policy_file = words.policy_file ? words.policy_file : transfer::find_policy_file(); // whose home it is, is known out here
@@ -95,34 +94,94 @@ Result<void> pull(PullWords const& words, std::string const& name) {
     options.registry.credentials_file = words.credentials_file;
     options.registry.credentials = words.credentials;
     options.registry.stall_timeout = words.stall_timeout;
-    options.shipped_images = shipped;
+    options.shipped_images = transfer::find_shipped_images(TRY(own_program()));
     options.cancelled = is_interrupted;
-    TransferProgress progress(words.quiet ? ProgressForm::none : progress_form_of_terminal());
-    expect_interrupts();
-    auto pulled = TRY(transfer::find_unchanged(layout, reference, options, progress));
-    if (!pulled) {
-        await_last_thread(); // only a process of one thread can enter a user namespace
-        auto const entry = TRY(prepare_transfer(layout));
-        options.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
-        pulled = TRY(transfer::pull(layout, reference, options, progress));
+    return options;
+}
+
+// One name after the other; the user namespace is entered when the first has something to bring.
+class Puller {
+public:
+    Puller(store::Layout layout, transfer::PullOptions options, ProgressForm form) : layout_(std::move(layout)), options_(std::move(options)), form_(form) { expect_interrupts(); }
+
+    Result<transfer::Pulled> pull(image::Reference const& reference) {
+        TransferProgress progress(form_);
+        if (auto unchanged = TRY(transfer::find_unchanged(layout_, reference, options_, progress))) return *std::move(unchanged);
+        if (!has_entered_) {
+            await_last_thread(); // only a process of one thread can enter a user namespace
+            auto const entry = TRY(prepare_transfer(layout_));
+            options_.unmapped_ids = entry.shortage ? image::UnmappedIds::give_to_user : image::UnmappedIds::refuse;
+            has_entered_ = true;
+        }
+        return transfer::pull(layout_, reference, options_, progress);
     }
-    if (words.report_fd) TRY(write_all(FdRef(*words.report_fd), pulled->reference.text()));
-    return print_outcome(*pulled, words.quiet);
+
+    Result<std::vector<image::Reference>> find_all_tags(std::string const& text) const {
+        auto const name = TRY(parse_destination(text));
+        if (name.is_shipped()) return Error::of(EINVAL, "--all-tags asks a registry, and this is installed with bolt");
+        if (name.digest() || text.ends_with(":" + name.tag())) return Error::of(EINVAL, "with --all-tags the name has neither tag nor digest");
+        auto registry = options_.registry;
+        registry.cancelled = options_.cancelled;
+        return transfer::find_all_tags(name, registry);
+    }
+
+private:
+    store::Layout layout_;
+    transfer::PullOptions options_;
+    ProgressForm form_;
+    bool has_entered_ = false;
+};
+
+Result<void> pull_and_tell(Puller& puller, image::Reference const& reference, PullWords const& words) {
+    auto const pulled = TRY(puller.pull(reference));
+    if (words.report_fd) TRY(write_all(FdRef(*words.report_fd), pulled.reference.text()));
+    return print_outcome(pulled, words.quiet);
+}
+
+// Says what failed, or leaves it to the caller. The exit code.
+int tell(Command const& command, PullWords const& words, std::string const& name, Error const& error) {
+    auto const text = fmt::format("pull {}: {}", name, error.text());
+    if (!words.report_fd || !write_all(FdRef(*words.report_fd), text)) say(text);
+    return error.is(ECANCELED) ? 130 : command.failure;
+}
+
+int pull_all_tags(Command const& command, Puller& puller, PullWords const& words, std::string const& name) {
+    auto const references = puller.find_all_tags(name);
+    if (!references) return tell(command, words, name, references.error());
+    int code = 0;
+    for (auto const& reference : references.value()) {
+        auto const outcome = pull_and_tell(puller, reference, words);
+        if (!outcome) code = tell(command, words, reference.text(), outcome.error());
+        if (!outcome && outcome.error().is(ECANCELED)) break;
+    }
+    return code;
+}
+
+// The others are pulled even when one cannot be had.
+int pull_each(Command const& command, Puller& puller, PullWords const& words, Words const& names) {
+    int code = 0;
+    for (auto const& name : names) {
+        auto const reference = parse_destination(name);
+        auto const outcome = reference ? pull_and_tell(puller, reference.value(), words) : Result<void>(reference.error());
+        if (!outcome) code = tell(command, words, name, outcome.error());
+        if (!outcome && outcome.error().is(ECANCELED)) break;
+    }
+    return code;
 }
 
 int perform_pull(Command const& command, Words const& arguments) {
     PullWords words;
     Words names;
     if (auto const answered = read_transfer_words(command, arguments, &words, names)) return *answered;
-    auto const outcome = pull(words, names.at(0));
-    if (outcome) return 0;
-    auto const text = fmt::format("pull {}: {}", names.at(0), outcome.error().text());
-    if (!words.report_fd || !write_all(FdRef(*words.report_fd), text)) say(text);
-    return outcome.error().is(ECANCELED) ? 130 : command.failure;
+    auto const make = [&]() -> Result<Puller> { return Puller(TRY(layout_of(words)), TRY(options_of(words)), words.quiet ? ProgressForm::none : progress_form_of_terminal()); };
+    if (words.all_tags && names.size() > 1) return tell(command, words, names[1], Error::of(EINVAL, "--all-tags takes one name, of a repository"));
+    auto puller = make();
+    if (!puller) return tell(command, words, names.front(), puller.error());
+    return words.all_tags ? pull_all_tags(command, puller.value(), words, names.front()) : pull_each(command, puller.value(), words, names);
 }
 
 } // namespace
 
-constexpr Command transfer_pull_command{"pull", "NAME[:TAG|@DIGEST]", "Download an image from a registry", pull_options, 1, 1, OptionsEnd::nowhere, Names::images, perform_pull};
+constexpr Command transfer_pull_command{"pull", "NAME[:TAG|@DIGEST]...", "Download images from registries", pull_options, 1, -1, OptionsEnd::nowhere, Names::images, perform_pull};
 
 } // namespace bolt::cli

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "base/json.h"
 #include "base/text.h"
 #include "transfer/challenge.h"
+#include "transfer/registries.h"
 
 namespace bolt::transfer {
 
@@ -83,6 +85,29 @@ Result<std::vector<std::string>> list_tags(Registry& registry, std::size_t limit
     if (tags->size() > limit) tags->resize(limit);
     std::ranges::sort(*tags); // docker-registry 2.8 has them in no order
     return std::move(*tags);
+}
+
+namespace {
+Result<std::vector<image::Reference>> with_tags(image::Reference const& name, std::vector<std::string> const& tags) {
+    if (tags.empty()) return Error::of(ENOENT, "'{}' has no tags", name.familiar_name());
+    std::vector<image::Reference> all;
+    for (auto const& tag : tags) all.push_back(TRY(image::Reference::from_parts(name.domain(), name.repository(), tag)));
+    return all;
+}
+} // namespace
+
+Result<std::vector<image::Reference>> find_all_tags(image::Reference const& repository, RegistryOptions const& options) {
+    auto const registries = TRY(Registries::load(repository));
+    ErrorList errors;
+    for (auto const& meaning : TRY(registries.meanings_of(repository)))
+        for (auto const& place : TRY(registries.places_of(meaning, Registries::Use::pull))) {
+            Registry registry(place.reference, Access::pull, place.adapt(options));
+            auto const tags = list_tags(registry, std::numeric_limits<std::size_t>::max());
+            if (tags) return with_tags(meaning, tags.value());
+            if (tags.error().is(ECANCELED)) return tags.error();
+            errors.push_back(tags.error());
+        }
+    return Error::of(errors.front().code(), "{}", join_texts(errors));
 }
 
 } // namespace bolt::transfer

@@ -26,4 +26,8 @@ Result<std::vector<SearchFind>> search(Registry& registry, std::string_view term
 // The tags of the registry's repository, at most `limit`, sorted.
 Result<std::vector<std::string>> list_tags(Registry& registry, std::size_t limit);
 
+// The names of all images of a repository, a tag each, as registries.conf has them looked for: the first meaning of a short name and
+// the first mirror that answers. Errors: the registries', one after the other; ECANCELED.
+Result<std::vector<image::Reference>> find_all_tags(image::Reference const& repository, RegistryOptions const& options);
+
 } // namespace bolt::transfer

@@ -78,6 +78,12 @@ def test_all_tags_of_a_repository(bolt, registry):
     assert sorted(bolt.ok("push", "-q", "--all-tags", name).splitlines()) == [f"{name}:1", f"{name}:2"]
     assert sorted(json.loads(skopeo("list-tags", "--tls-verify=false", f"docker://{name}"))["Tags"]) == ["1", "2"]
     assert digest_of(registry.manifest(f"tags/{bolt.user}/busybox", "2")) in bolt.ok("inspect", "--format", "{{.RepoDigests}}", f"{name}:2")
+    bolt.ok("rmi", f"{name}:1", f"{name}:2")
+    assert bolt.ok("pull", "-q", "--all-tags", name).splitlines() == [f"{name}:1", f"{name}:2"]
+    assert sorted(bolt.ok("images", "--format", "{{.Tag}}", "--filter", f"reference={name}").split()) == ["1", "2"]
+    for wrong, says in ((f"{name}:1", "neither tag nor digest"), ("bolt://shell", "installed with bolt"), (f"{registry.host}/no/such", "no/such")):
+        refused = bolt("pull", "-a", wrong)
+        assert refused.code == 1 and says in refused.err and refused.err.count("\n") == 1, refused
 
 
 def test_a_shipped_image_is_packed_for_its_way(bolt, registry):
