@@ -23,7 +23,8 @@ public:
     Watched watched() const;
     int milliseconds_to_wait() const;
     void turn(Watched const& ready);
-    // What the container wrote before its end. A process that it left behind may go on to write: nobody waits for that.
+    // What the container wrote before its end, which waits for whoever reads. A process that it left behind may go on to write:
+    // nobody waits for that.
     void drain();
     FdRef console() const { return console_; }
 

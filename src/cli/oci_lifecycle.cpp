@@ -42,7 +42,21 @@ Result<void> let_go_on(ContainerRecord const& record) {
     return cgroup.is_frozen() ? cgroup.thaw() : Result<void>();
 }
 
-Result<bool> has_own_pid_namespace(ContainerDirectory const& directory) { return TRY(directory.read_config()).linux_.makes(spec::NamespaceType::pid); }
+// Where the document can no longer be read, init is all that is certain to be the container's.
+bool has_own_pid_namespace(ContainerDirectory const& directory) {
+    auto const config = directory.read_config();
+    return !config || config.value().linux_.makes(spec::NamespaceType::pid);
+}
+
+Result<void> send_to_all(ContainerRecord const& record, std::optional<UniqueFd> const& init, oci::Cgroup const& cgroup, int signal) {
+    for (pid_t const pid : cgroup.members())
+        if (auto const target = open_pidfd(pid); target) (void)signal_pidfd(target.value(), signal).ok(); // it ended a moment ago, ignoring
+    if (signal != SIGKILL) return {};
+    if (init) (void)signal_pidfd(*init, signal).ok(); // it may have left the cgroup, or ended, ignoring
+    TRY(let_go_on(record));
+    cgroup.kill_all(); // who was started meanwhile
+    return {};
+}
 
 Result<void> send(ContainerDirectory const& directory, int signal, KillOptions const& options) {
     auto const record = TRY(directory.read());
@@ -50,14 +64,9 @@ Result<void> send(ContainerDirectory const& directory, int signal, KillOptions c
     if (init && record.is_being_created) return Error::of(ESRCH, "container '{}' is still being created", record.id);
     auto const cgroup = oci::Cgroup::adopt(record.cgroup);
     if (options.all && !cgroup.exists()) return Error::of(ENOTSUP, "container '{}' has no cgroup of its own, so its processes are not known; leave out --all", record.id);
+    if (!options.all && !init) return Error::of(ESRCH, "container not running: '{}' has ended", record.id); // containerd looks for these words
     // In a pid namespace of others init's end is not the others' end.
-    if (options.all || (signal == SIGKILL && cgroup.exists() && !TRY(has_own_pid_namespace(directory)))) {
-        if (!options.all && !init) return Error::of(ESRCH, "container not running: '{}' has ended", record.id);
-        for (pid_t const pid : cgroup.members())
-            if (auto const target = open_pidfd(pid); target) (void)signal_pidfd(target.value(), signal).ok(); // it ended a moment ago, ignoring
-        return signal == SIGKILL ? let_go_on(record) : Result<void>();
-    }
-    if (!init) return Error::of(ESRCH, "container not running: '{}' has ended", record.id); // containerd looks for these words
+    if (options.all || (signal == SIGKILL && cgroup.exists() && !has_own_pid_namespace(directory))) return send_to_all(record, init, cgroup, signal);
     TRY(signal_pidfd(*init, signal));
     return signal == SIGKILL ? let_go_on(record) : Result<void>();
 }

@@ -58,11 +58,16 @@ Result<void> finish_creation(Making& making) {
 }
 
 namespace {
-bool take_lock_of_own(Making& making) {
+// False when somebody else has removed it meanwhile, or has made another of the same id.
+Result<bool> take_lock_of_own(Making& making) {
     if (making.lock) return true;
     auto lock = making.directory.lock_for_change();
-    auto const record = lock ? making.directory.read() : Result<ContainerRecord>(lock.error());
-    if (!record || record.value().pid != making.pid || record.value().start_time != making.start_time) return false;
+    if (!lock && lock.error().is(ESRCH)) return false;
+    if (!lock) return lock.error();
+    auto const record = making.directory.read();
+    if (!record && record.error().is(ESRCH)) return false;
+    if (!record) return record.error();
+    if (record.value().pid != making.pid || record.value().start_time != making.start_time) return false;
     making.lock = std::move(lock).value();
     return true;
 }
@@ -77,7 +82,9 @@ void tell(Result<void> const& done) {
 }
 
 void unmake(Making& making) {
-    if (!take_lock_of_own(making)) return;
+    auto const is_own = take_lock_of_own(making);
+    if (!is_own) warn(fmt::format("container '{}' is left as it is: {}; `bolt-oci delete --force {}` removes it", making.request.id, is_own.error().text(), making.request.id));
+    if (!is_own || !is_own.value()) return;
     if (making.is_created) tell(oci::remove(making.created, making.request));
     if (auto const removed = making.directory.remove(); !removed) warn(removed.error().text());
 }

@@ -52,9 +52,15 @@ public:
     void read(HostPath const& directory) {
         for (auto const& setting : settings_)
             for (auto const& name : {setting.file, setting.other_file}) {
+                if (name.empty()) continue;
                 auto const file = directory / name;
-                if (name.empty() || std::ranges::find(files_, file, &File::path) != files_.end()) continue;
-                if (auto const text = find_file(file); text && text.value()) files_.push_back({file, none_of(setting), *text.value()});
+                auto known = std::ranges::find(files_, file, &File::path);
+                if (known == files_.end()) {
+                    auto const text = find_file(file);
+                    if (!text || !text.value()) continue;
+                    known = files_.insert(files_.end(), {file, {}, *text.value()});
+                }
+                if (auto none = none_of(setting); !none.empty()) known->none.push_back(std::move(none));
             }
     }
 
@@ -67,15 +73,20 @@ public:
 private:
     struct File {
         HostPath path;
-        std::string none; // for what the text does not name: a device without a limit; "" where there is no such thing
+        std::vector<std::string> none; // for the devices that the text does not name: without a limit
         std::string text;
         void write() const {
             auto const fd = open_file(path, O_WRONLY);
             if (!fd) return; // the group has gone
-            if (!none.empty()) (void)write_all(fd.value(), none).ok(); // as below
-            for (auto const line : split(trim(text), '\n'))
-                (void)write_all(fd.value(), path.name() == "memory.oom_control" ? line.substr(line.rfind(' ') + 1) : line).ok(); // the error that counts is the other one
+            for (auto const& line : none) put(fd.value(), line);
+            if (path.name() == "memory.oom_control") {
+                auto const setting = cut(text, '\n').before; // "oom_kill_disable 0", and what is only told after it
+                return put(fd.value(), setting.substr(setting.rfind(' ') + 1));
+            }
+            if (trim(text).empty() && none.empty()) put(fd.value(), "\n"); // cpuset.cpus of version 2: what the parent has
+            for (auto const line : split(trim(text), '\n')) put(fd.value(), line);
         }
+        static void put(FdRef fd, std::string_view line) { (void)write_all(fd, line).ok(); } // the error that counts is the other one
     };
 
     static std::string none_of(CgroupSetting const& setting) {

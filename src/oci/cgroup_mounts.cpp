@@ -15,11 +15,11 @@ namespace bolt::oci {
 
 namespace {
 
-// The host's trees as they are, read-only: on v1 and hybrid hosts, and on v2 without a cgroup namespace of one's own.
-Result<void> bind_host_cgroups(MountCgroup const& step, Root const& root) {
-    auto const host = TRY(HostPath::parse("/sys/fs/cgroup"));
+// The host's trees as they are, or one of them, read-only: on v1 and hybrid hosts, and on v2 without a cgroup namespace of one's own.
+Result<void> bind_host_cgroups(MountCgroup const& step, Root const& root, HostPath const& host = cgroup_top()) {
     auto const mount = TRY(Mount::copy(host, Depth::recursive));
-    if (!mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::recursive)) TRY(mount.set({.set = step.attributes.set | MOUNT_ATTR_RDONLY}, Depth::top));
+    MountAttributes const wanted{.set = step.attributes.set | MOUNT_ATTR_RDONLY, .clear = step.attributes.clear & MOUNT_ATTR__ATIME};
+    if (!mount.set(wanted, Depth::recursive)) TRY(mount.set(wanted, Depth::top));
     auto const target = TRY(make_target(root, step.target, TargetKind::directory));
     return mount.attach(target);
 }
@@ -70,23 +70,28 @@ Result<void> mount_own_cgroup_trees(MountCgroup const& step, Root const& root) {
 
 } // namespace
 
+namespace {
+// Without a cgroup namespace of one's own a new mount would change the options of the host's.
+Result<void> mount_version_2(MountCgroup const& step, Root const& root, HostPath const& hosts) {
+    if (!step.own_namespace) return bind_host_cgroups(step, root, hosts);
+    auto const mount = Mount::make("cgroup2", "cgroup2", {}, step.attributes.set);
+    if (!mount && (mount.error().is(EPERM) || mount.error().is(EBUSY))) return bind_host_cgroups(step, root, hosts);
+    if (!mount) return mount.error();
+    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
+    return mount.value().attach(target);
+}
+} // namespace
+
 Result<void> mount_cgroup(MountCgroup const& step, Root const& root) {
     auto const version = cgroup_version();
     if (version == CgroupVersion::none) {
         TRY(make_target(root, step.target, TargetKind::directory));
         return {};
     }
-    if (version == CgroupVersion::v1) {
-        auto const mounted = step.own_namespace || !step.own.empty() ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
-        return !mounted && mounted.error().is(EPERM) ? bind_host_cgroups(step, root) : mounted;
-    }
-    // Without a cgroup namespace of one's own a new mount would change the options of the host's.
-    if (!step.own_namespace) return bind_host_cgroups(step, root);
-    auto const mount = Mount::make("cgroup2", "cgroup2", {}, step.attributes.set);
-    if (!mount && (mount.error().is(EPERM) || mount.error().is(EBUSY))) return bind_host_cgroups(step, root);
-    if (!mount) return mount.error();
-    auto const target = TRY(make_target(root, step.target, TargetKind::directory));
-    return mount.value().attach(target);
+    if (version == CgroupVersion::v2) return mount_version_2(step, root, cgroup_top());
+    if (step.is_version_2) return mount_version_2(step, root, cgroup_top() / "unified");
+    auto const mounted = step.own_namespace || !step.own.empty() ? mount_own_cgroup_trees(step, root) : Result<void>(Error(EPERM, ""));
+    return !mounted && mounted.error().is(EPERM) ? bind_host_cgroups(step, root) : mounted;
 }
 
 } // namespace bolt::oci

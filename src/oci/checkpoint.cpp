@@ -228,6 +228,7 @@ Result<void> become_criu(RestorePlan& plan, Created const& created) {
     TRY(mount.set({.propagation = MS_PRIVATE}, Depth::recursive));
     auto const place = TRY(open_file(plan.mount_point, O_PATH | O_DIRECTORY));
     TRY(mount.attach(place));
+    TRY(finish_mounting());
     for (auto const& [joined, key] : plan.namespaces) {
         TRY(set_on_exec(joined, OnExec::inherit));
         plan.words.insert(plan.words.end(), {"--inherit-fd", fmt::format("fd[{}]:{}", joined.number(), key)});

@@ -103,12 +103,12 @@ Result<void> make_working_directory(Root const& root, std::string const& path) {
 
 // Looked at before it is opened: it may be anything that the image brought, a device whose opening has effects, or a fifo.
 Result<UniqueFd> open_multiplexer(Root const& root, Procfs const& proc) {
-    auto const found = root.open_path(TRY(RootPath::parse("dev/pts/ptmx")), O_PATH | O_NOFOLLOW);
-    if (!found && found.error().is(ENOENT)) return open_file(TRY(HostPath::parse("/dev/ptmx")), O_RDWR | O_NOCTTY);
-    if (!found) return found.error();
-    auto const status = TRY(stat_fd(found.value()));
+    auto found = root.open_path(TRY(RootPath::parse("dev/pts/ptmx")), O_PATH | O_NOFOLLOW);
+    if (!found && found.error().is(ENOENT)) found = open_file(TRY(HostPath::parse("/dev/ptmx")), O_PATH);
+    auto const held = TRY(std::move(found));
+    auto const status = TRY(stat_fd(held));
     if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(5, 2)) return Error::of(ENODEV, "'/dev/pts/ptmx' is not a terminal multiplexer; mount a devpts on /dev/pts");
-    return proc.reopen(found.value(), O_RDWR | O_NOCTTY);
+    return proc.reopen(held, O_RDWR | O_NOCTTY);
 }
 
 } // namespace

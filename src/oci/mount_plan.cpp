@@ -125,14 +125,18 @@ bool is_mounted_over(std::vector<MountStep> const& steps, RootPath const& device
     return false;
 }
 
-// The host's own directory is shown there: a device that it has not would be made on the host.
-bool is_bound(std::vector<MountStep> const& steps, RootPath const& directory) {
-    auto const* const mounted = find_mounted_before(steps, steps.size(), directory);
-    return mounted && std::holds_alternative<BindMount>(*mounted);
+// Whether what is seen around a path is a directory of the host's: a device that is not there would be made on the host.
+bool is_in_hosts(std::vector<MountStep> const& steps, RootPath const& path) {
+    for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+        auto const* const target = target_of(*step);
+        if (!target || !path.text().starts_with(target->text() + "/")) continue;
+        auto const* const mount = std::get_if<MountFilesystem>(&*step);
+        return std::holds_alternative<BindMount>(*step) || (mount && mount->type == "devtmpfs");
+    }
+    return false;
 }
 
 Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& steps) {
-    bool const has_hosts_dev = is_bound(steps, TRY(RootPath::parse("dev")));
     if (has_own_dev(spec)) {
         for (auto const& usual : usual_devices) {
             auto device = TRY(plan_usual_device(usual, spec.linux_.devices));
@@ -150,7 +154,7 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
         bool const is_usual = std::any_of(std::begin(usual_devices), std::end(usual_devices), [&](auto const& usual) { return usual.path == device.path; });
         // Engines name the host's ptmx with all its other devices; here it is the link to the container's own devpts.
         bool const is_link = target.text() == "dev/ptmx";
-        bool const is_hosts = has_hosts_dev && target.text().starts_with("dev/");
+        bool const is_hosts = is_in_hosts(steps, target);
         if ((!is_usual && !is_link) || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false, is_hosts});
     }
     return {};

@@ -56,7 +56,7 @@ struct MakeDevice {
     spec::Device device;
     RootPath target;
     bool usual = false;    // one of the six that every container has
-    bool is_hosts = false; // in the host's /dev, where nothing is made
+    bool is_hosts = false; // in a directory of the host's, where nothing is made
 };
 struct MakeLink {
     std::string target;

@@ -4,13 +4,13 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "oci/cgroup_mounts.h"
-#include "oci/cgroups.h"
 #include "oci/mount_target.h"
 #include "sys/file.h"
 #include "sys/file_copy.h"
@@ -81,12 +81,22 @@ void warn_of_left_out(RootPath const& target, std::vector<std::string> const& op
     for (auto const& option : options) warnings.push_back(fmt::format("mount '{}': '{}' is for the whole file system, which is the host's, and is left out", target, option));
 }
 
+// The container's root may lie over the host's root directory, and is no part of what is copied with it.
+Result<Mount> copy_source(FdRef source, Depth depth, Root const& root) {
+    auto const top = TRY(open_file(HostPath(), O_PATH | O_DIRECTORY));
+    if (depth == Depth::top || !TRY(is_same_place(source, top))) return Mount::copy(source, depth);
+    TRY(set_mount(root.top(), {.propagation = MS_UNBINDABLE}, Depth::top));
+    auto copied = Mount::copy(source, depth);
+    TRY(set_mount(root.top(), {.propagation = MS_PRIVATE}, Depth::top));
+    return copied;
+}
+
 Result<void> bind(BindMount const& step, Root const& root, Sources const& sources, std::vector<std::string>& warnings) {
     warn_of_left_out(step.target, step.left_out, warnings);
     auto const* const made = sources.find_made(step);
     auto const source = made ? UniqueFd() : TRY(sources.open_source(step));
     if (step.source_link == SourceLink::copied && source.is_open() && S_ISLNK(TRY(stat_fd(source)).st_mode)) return copy_link(source, step.target, root);
-    auto copied = made ? std::optional<Mount>() : std::optional(TRY(Mount::copy(source, step.depth)));
+    auto copied = made ? std::optional<Mount>() : std::optional(TRY(copy_source(source, step.depth, root)));
     auto const& mount = made ? made->mount : *copied;
     auto const target = TRY(bind_target(step, root, mount.top()));
     auto below = step.recursive;
@@ -190,12 +200,12 @@ private:
     UniqueFd directory_;
 };
 
-// In the host's /dev nothing is made: what it has not is left out, as by runc, but said.
+// In a directory of the host's nothing is made: what it has not is left out, as by runc from /dev, but said.
 Result<void> find_device(MakeDevice const& step, Root const& root, std::vector<std::string>& warnings) {
     auto const there = root.open_path(step.target, O_PATH | O_NOFOLLOW);
     if (!there && !there.error().is(ENOENT)) return there.error();
     if (!there) {
-        warnings.push_back(fmt::format("device '{}' is not in the host's /dev, which is bound there, and is left out", step.device.path));
+        warnings.push_back(fmt::format("device '{}' is not in the host's directory that is mounted there, and is left out", step.device.path));
         return {};
     }
     auto const status = TRY(stat_fd(there.value()));
@@ -309,10 +319,7 @@ struct Perform {
     Masks& masks;
     Result<void> operator()(MountFilesystem const& step) const { return mount_filesystem(step, root, warnings).while_doing("mount {} on '{}'", step.type, step.target); }
     Result<void> operator()(BindMount const& step) const { return bind(step, root, sources, warnings).while_doing("bind '{}' on '{}'", step.source, step.target); }
-    Result<void> operator()(MountCgroup const& step) const {
-        if (step.is_version_2 && cgroup_version() == CgroupVersion::v1) return (*this)(MountFilesystem{.type = "cgroup2", .source = "cgroup2", .target = step.target, .options = {}, .attributes = step.attributes});
-        return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target);
-    }
+    Result<void> operator()(MountCgroup const& step) const { return mount_cgroup(step, root).while_doing("mount cgroup on '{}'", step.target); }
     Result<void> operator()(MakeDevice const& step) const { return make_device(step, root, last, warnings); }
     Result<void> operator()(MakeLink const& step) const { return make_link(step, root, last); }
     Result<void> operator()(MaskPath const& step) const { return mask(step, root, masks).while_doing("mask '{}'", step.path); }

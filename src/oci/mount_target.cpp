@@ -7,8 +7,6 @@
 
 namespace bolt::oci {
 
-namespace {
-
 Result<bool> is_same_place(FdRef one, FdRef other) {
     struct statx a {}, b {};
     for (auto const& [fd, status] : {std::pair(one, &a), std::pair(other, &b)})
@@ -16,8 +14,6 @@ Result<bool> is_same_place(FdRef one, FdRef other) {
     bool const are_told = (a.stx_mask & b.stx_mask & STATX_MNT_ID) != 0; // Linux 5.8
     return a.stx_ino == b.stx_ino && a.stx_dev_major == b.stx_dev_major && a.stx_dev_minor == b.stx_dev_minor && (!are_told || a.stx_mnt_id == b.stx_mnt_id);
 }
-
-} // namespace
 
 Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind) {
     auto target = TRY((kind == TargetKind::directory ? root.make_directories(path, 0755) : root.make_file(path, 0644)).while_doing("make the mount point"));

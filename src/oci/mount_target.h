@@ -12,6 +12,9 @@ enum class TargetKind { file, directory };
 // The mount point, made with its parents where it is missing. EINVAL where the image leads it to the root directory.
 Result<UniqueFd> make_target(Root const& root, RootPath const& path, TargetKind kind);
 
+// Whether two descriptors are of the same file in the same mount (which kernels before Linux 5.8 do not tell).
+Result<bool> is_same_place(FdRef one, FdRef other);
+
 // EINVAL when a component of the path is a symbolic link of the image's.
 Result<void> require_no_link(Root const& root, RootPath const& target);
 

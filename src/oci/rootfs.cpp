@@ -88,14 +88,12 @@ Result<void> bind_console(Root const& root, FdRef terminal) {
 }
 
 Result<void> finish_root(spec::Runtime const& spec) {
-    auto const top = TRY(open_file(TRY(HostPath::parse("/")), O_PATH | O_DIRECTORY));
     auto const& wanted = spec.linux_.rootfs_propagation;
     if (!wanted.empty()) {
         auto const propagation = TRY(parse_propagation(wanted));
-        TRY(set_mount(top, {.propagation = propagation.type}, propagation.depth).while_doing("linux.rootfsPropagation"));
+        TRY(set_root_mount({.propagation = propagation.type}, propagation.depth).while_doing("linux.rootfsPropagation"));
     }
-    if (spec.root_readonly) TRY(set_mount(top, {.set = MOUNT_ATTR_RDONLY}, Depth::top).while_doing("root.readonly"));
-    return {};
+    return spec.root_readonly ? set_root_mount({.set = MOUNT_ATTR_RDONLY}, Depth::top).while_doing("root.readonly") : Result<void>();
 }
 
 } // namespace bolt::oci

@@ -120,9 +120,15 @@ Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth d
     return Error::from_errno("change the attributes of a mount");
 }
 
-Result<void> cut_off_mounts(std::uint64_t propagation) {
+Result<void> set_root_mount(MountAttributes const& attributes, Depth propagation) {
+    if (old_mount::is_needed()) return old_mount::set_root(attributes, propagation);
     auto const top = TRY(open_file(HostPath(), O_PATH | O_DIRECTORY));
-    TRY(set_mount(top, {.propagation = propagation}, Depth::recursive));
+    if (attributes.propagation != 0) TRY(set_mount(top, {.propagation = attributes.propagation}, propagation));
+    return attributes.set != 0 || attributes.clear != 0 ? set_mount(top, {.set = attributes.set, .clear = attributes.clear}, Depth::top) : Result<void>();
+}
+
+Result<void> cut_off_mounts(std::uint64_t propagation) {
+    TRY(set_root_mount({.propagation = propagation}, Depth::recursive));
     old_mount::allow();
     return {};
 }

@@ -68,6 +68,9 @@ private:
 // mount_setattr(2) on what is mounted at a descriptor.
 Result<void> set_mount(FdRef mounted, MountAttributes const& attributes, Depth depth);
 
+// The same on the calling process's root directory, which need have no /proc below it: propagation to any depth, attributes of the top alone.
+Result<void> set_root_mount(MountAttributes const& attributes, Depth propagation);
+
 // The calling process's mount namespace, which must be its own, from the host's: nothing spreads there from now on. `propagation`:
 // MS_SLAVE or MS_PRIVATE. EINVAL where the root directory is no mount point.
 Result<void> cut_off_mounts(std::uint64_t propagation);

@@ -28,7 +28,13 @@ Result<MountEntry> parse_entry(std::string_view line) {
     auto const words = split(line, ' ');
     auto const dash = std::ranges::find(words, "-");
     if (dash - words.begin() < 6 || words.end() - dash < 4) return Error::of(EINVAL, "'{}' is no line of mountinfo", line);
-    return MountEntry{TRY(parse_unsigned(words[0])), TRY(parse_unsigned(words[1])), TRY(unescaped(words[4])), std::string(dash[1]), std::string(dash[3])};
+    MountEntry entry;
+    entry.id = TRY(parse_unsigned(words[0]));
+    entry.parent = TRY(parse_unsigned(words[1]));
+    entry.place = TRY(unescaped(words[4]));
+    entry.type = dash[1];
+    entry.file_system_options = dash[3];
+    return entry;
 }
 
 } // namespace

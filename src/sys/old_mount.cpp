@@ -38,10 +38,13 @@ Result<FdRef> staging_top() {
     if (!staging.allowed) return Error::of(ENOSYS, "mounts outside a mount namespace of one's own need mount_setattr(2), Linux 5.12");
     if (staging.top.is_open()) return FdRef(staging.top);
     if (mount("tmpfs", "/", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=700") < 0) return Error::from_errno("mount a place for mounts");
-    staging.top = UniqueFd(open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC)); // up from the root directory is what is mounted over it
-    if (!staging.top.is_open()) return Error::from_errno("open the place for mounts");
+    UniqueFd top(open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC)); // up from the root directory is what is mounted over it
+    if (!top.is_open()) return Error::from_errno("open the place for mounts");
     auto const root = TRY(open_file(HostPath(), O_PATH | O_DIRECTORY));
-    if (TRY(mount_id_of(root)) == TRY(mount_id_of(staging.top))) return Error::of(ENOTSUP, "this kernel does not lead to what is mounted over '/'");
+    if (TRY(mount_id_of(root)) == TRY(mount_id_of(top))) return Error::of(ENOTSUP, "this kernel does not lead to what is mounted over '/'");
+    // No part of a copy of "/" and what lies below.
+    if (mount(nullptr, path_of(top).c_str(), nullptr, MS_UNBINDABLE, nullptr) < 0) return Error::from_errno("keep the place for mounts to itself");
+    staging.top = std::move(top);
     return FdRef(staging.top);
 }
 
@@ -101,11 +104,18 @@ unsigned long changed(unsigned long status, MountAttributes const& wanted) {
     return flags;
 }
 
-Result<void> set_one(FdRef mounted, MountAttributes const& wanted) {
+Result<void> set_one(FdRef mounted, std::string const& path, MountAttributes const& wanted) {
     auto const flags = changed(TRY(status_of(mounted)), wanted);
-    if (mount(nullptr, path_of(mounted).c_str(), nullptr, MS_REMOUNT | MS_BIND | flags, nullptr) < 0) return Error::from_errno("change the attributes of a mount");
+    if (mount(nullptr, path.c_str(), nullptr, MS_REMOUNT | MS_BIND | flags, nullptr) < 0) return Error::from_errno("change the attributes of a mount");
     bool const follows = (wanted.set & MOUNT_ATTR_NOSYMFOLLOW) != 0 && (TRY(status_of(mounted)) & st_nosymfollow) == 0;
     return follows ? Result<void>(Error::of(ENOTSUP, "'nosymfollow' needs Linux 5.10")) : Result<void>();
+}
+
+Result<void> set_one(FdRef mounted, MountAttributes const& wanted) { return set_one(mounted, path_of(mounted), wanted); }
+
+Result<void> set_propagation(std::string const& path, std::uint64_t propagation, Depth depth) {
+    if (propagation == 0 || mount(nullptr, path.c_str(), nullptr, propagation | recursion(depth), nullptr) == 0) return {};
+    return Error::from_errno("change the propagation of a mount");
 }
 
 // The mounts below one, in the order in which they lie on each other; without it.
@@ -130,7 +140,9 @@ Result<void> set_below(FdRef top, MountAttributes const& wanted) {
     auto const all = below(table, id);
     for (auto const& entry : all) {
         if (!entry.place.starts_with(prefix)) continue; // lies on its parent's whole: the later one is what is seen
-        auto const there = TRY(open_at(top, entry.place.substr(prefix.size()), O_PATH | O_NOFOLLOW));
+        auto opened = open_at(top, entry.place.substr(prefix.size()), O_PATH | O_NOFOLLOW);
+        if (!opened && (opened.error().is(ENOENT) || opened.error().is(ENOTDIR))) continue; // below one that another covers
+        auto const there = TRY(std::move(opened));
         auto const found = TRY(mount_id_of(there));
         if (std::ranges::find(all, found, &MountEntry::id) == all.end()) return Error::of(EAGAIN, "'{}' was moved while its mounts were changed", entry.place);
         TRY(set_one(there, wanted).while_doing("'{}'", entry.place));
@@ -154,6 +166,12 @@ constexpr std::array flag_words{
     FlagWord{"lazytime", MS_LAZYTIME, true}, FlagWord{"nolazytime", MS_LAZYTIME, false}, FlagWord{"mand", MS_MANDLOCK, true}, FlagWord{"nomand", MS_MANDLOCK, false},
 };
 
+// What a file system says of itself in mountinfo.
+unsigned long flag_of(std::string_view said) {
+    auto const word = std::ranges::find(flag_words, said, &FlagWord::word);
+    return word != flag_words.end() && word->sets ? word->flag : 0;
+}
+
 Result<Data> data_of(FilesystemOptions const& options) {
     Data data;
     for (auto const& [key, value] : options) {
@@ -163,8 +181,11 @@ Result<Data> data_of(FilesystemOptions const& options) {
             (word->sets ? data.clear : data.set) &= ~word->flag;
             continue;
         }
-        if (value.find(',') != value.npos) return Error::of(EINVAL, "option '{}={}': a value with a comma needs Linux 5.12", key, value);
-        data.text += fmt::format("{}{}{}{}", data.text.empty() ? "" : ",", key, value.empty() ? "" : "=", value);
+        // The labels of SELinux alone may be quoted: "context="system_u:object_r:x:s0:c1,c2"".
+        bool const is_label = key.ends_with("context");
+        if (value.find(',') != value.npos && !is_label) return Error::of(EINVAL, "option '{}={}': a value with a comma needs Linux 5.12", key, value);
+        auto const* const quote = is_label && value.find('"') == value.npos ? "\"" : "";
+        data.text += fmt::format("{}{}{}{}{}{}", data.text.empty() ? "" : ",", key, value.empty() ? "" : "=", quote, value, quote);
     }
     if (data.text.size() >= 4096) return Error::of(E2BIG, "the options are longer than mount(2) takes");
     return data;
@@ -222,11 +243,14 @@ Result<void> set(FdRef mounted, MountAttributes const& attributes, Depth depth) 
         TRY(set_one(mounted, attributes));
         if (depth == Depth::recursive) TRY(set_below(mounted, attributes));
     }
-    if (attributes.propagation == 0) return {};
-    if (mount(nullptr, path_of(mounted).c_str(), nullptr, attributes.propagation | recursion(depth), nullptr) < 0) return Error::from_errno("change the propagation of a mount");
-    return {};
+    return set_propagation(path_of(mounted), attributes.propagation, depth);
 }
 
+Result<void> set_root(MountAttributes const& attributes, Depth depth) {
+    auto const root = TRY(open_file(HostPath(), O_PATH | O_DIRECTORY));
+    if (attributes.set != 0 || attributes.clear != 0) TRY(set_one(root, "/", attributes));
+    return set_propagation("/", attributes.propagation, depth);
+}
 Result<void> attach(FdRef mounted, FdRef target) {
     if (mount(path_of(mounted).c_str(), path_of(target).c_str(), nullptr, MS_MOVE, nullptr) < 0) return Error::from_errno("attach the mount");
     return {};
@@ -243,13 +267,15 @@ Result<void> reconfigure(FdRef mounted, FilesystemOptions const& options) {
     auto const table = TRY(read_mount_table());
     auto const entry = std::ranges::find(table, TRY(mount_id_of(mounted)), &MountEntry::id);
     if (entry == table.end()) return Error::of(EINVAL, "the mount is of another mount namespace");
-    // mount(2) takes "read-only" for both, the file system and the mount: each is left as it is unless an option speaks of it.
+    // mount(2) sets all flags at once, and "read-only" for both, the file system and the mount: each is left as it is unless an option
+    // speaks of it.
     auto const status = TRY(status_of(mounted));
     auto flags = changed(status, {}) & ~static_cast<unsigned long>(MS_RDONLY);
-    if (cut(entry->file_system_options, ',').before == "ro") flags |= MS_RDONLY;
+    for (auto const word : split(entry->file_system_options, ',')) flags |= flag_of(word);
+    bool const was_read_only = (status & ST_RDONLY) != 0 && (flags & MS_RDONLY) == 0;
     flags = (flags & ~data.clear) | data.set;
     if (mount(nullptr, path_of(mounted).c_str(), nullptr, MS_REMOUNT | flags, data.text.c_str()) < 0) return Error::from_errno("{}", data.text);
-    return (status & ST_RDONLY) != 0 ? set_one(mounted, {.set = MOUNT_ATTR_RDONLY}) : Result<void>();
+    return was_read_only ? set_one(mounted, {.set = MOUNT_ATTR_RDONLY}) : Result<void>();
 }
 
 } // namespace bolt::old_mount

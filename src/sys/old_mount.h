@@ -25,6 +25,8 @@ Result<UniqueFd> copy(FdRef source, Depth depth);
 // As set_mount, but one mount after another: an error may leave some changed. ENOTSUP for what the kernel would pass over
 // (MOUNT_ATTR_NOSYMFOLLOW before Linux 5.10).
 Result<void> set(FdRef mounted, MountAttributes const& attributes, Depth depth);
+// As set_root_mount: without /proc. Attributes change of the topmost mount alone.
+Result<void> set_root(MountAttributes const& attributes, Depth depth);
 Result<void> attach(FdRef mounted, FdRef target);
 Result<void> attach_over_root(FdRef mounted);
 Result<void> reconfigure(FdRef mounted, FilesystemOptions const& options);

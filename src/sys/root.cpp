@@ -111,6 +111,15 @@ Result<std::optional<RootPath>> find_end_of_link(FdRef parent, RootPath const& l
 }
 } // namespace
 
+// The end of a link was taken from its text: ".." there may lead elsewhere, from behind another link.
+Result<UniqueFd> Root::open_made(RootPath const& path, FdRef made) const {
+    auto there = open_text(path.text(), O_PATH, 0);
+    auto const found = there ? stat_fd(there.value()) : Result<struct stat>(there.error());
+    auto const expected = TRY(stat_fd(made));
+    if (found && found.value().st_dev == expected.st_dev && found.value().st_ino == expected.st_ino) return there;
+    return Error::of(ENOTSUP, "the image's link '{}' leads by way of another link to where nothing is; make what it leads to in the image", path);
+}
+
 Result<UniqueFd> Root::make_directories(RootPath const& path, mode_t mode, int links_left) const {
     auto whole = open_text(path.text(), O_PATH | O_DIRECTORY, 0);
     if (whole || !whole.error().is(ENOENT)) return whole;
@@ -119,7 +128,10 @@ Result<UniqueFd> Root::make_directories(RootPath const& path, mode_t mode, int l
     std::string const name(path.name());
     if (mkdirat(parent.number(), name.c_str(), mode) == 0) return open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (errno != EEXIST) return Error::from_errno("make directory '{}' inside the root", path);
-    if (auto const end = TRY(find_end_of_link(parent, path)); end && links_left > 0) return make_directories(*end, mode, links_left - 1);
+    if (auto const end = TRY(find_end_of_link(parent, path)); end && links_left > 0) {
+        auto const made = TRY(make_directories(*end, mode, links_left - 1));
+        return open_made(path, made);
+    }
     return open_text(path.text(), O_PATH | O_DIRECTORY, 0); // somebody was faster
 }
 
@@ -130,7 +142,10 @@ Result<UniqueFd> Root::make_file(RootPath const& path, mode_t mode, int links_le
     std::string const name(path.name());
     UniqueFd const made(openat(parent.number(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
     if (!made.is_open() && errno == EEXIST) {
-        if (auto const end = TRY(find_end_of_link(parent, path)); end && links_left > 0) return make_file(*end, mode, links_left - 1);
+        if (auto const end = TRY(find_end_of_link(parent, path)); end && links_left > 0) {
+            auto const end_made = TRY(make_file(*end, mode, links_left - 1));
+            return open_made(path, end_made);
+        }
         errno = EEXIST;
     }
     if (!made.is_open()) return Error::from_errno("make file '{}' inside the root", path);

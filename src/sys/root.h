@@ -35,6 +35,7 @@ public:
     Result<std::string> read_file(RootPath const& path, std::size_t limit = 4u << 20) const;
 
 private:
+    Result<UniqueFd> open_made(RootPath const& path, FdRef made) const;
     Result<UniqueFd> open_text(std::string const& path, int flags, mode_t mode) const;
     UniqueFd top_;
 };

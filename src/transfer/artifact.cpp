@@ -1,5 +1,7 @@
 #include "transfer/artifact.h"
 
+#include <set>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -80,6 +82,8 @@ public:
 
     Result<FdRef> add(std::string const& name) {
         auto path = TRY(RootPath::parse(name).while_doing("the artifact's file '{}'", name));
+        if (path.is_top()) return Error::of(EINVAL, "the artifact's file '{}' has no name", name);
+        if (!paths_.insert(path.text()).second) return Error::of(EEXIST, "two of the artifact's files are called '{}'", path.text());
         auto directory = TRY(parent_of(path));
         auto staged = "." + TRY(random_name());
         auto opened = TRY(open_at(directory, staged, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0666));
@@ -106,6 +110,7 @@ private:
         std::string staged, name;
     };
     Root root_;
+    std::set<std::string> paths_;
     std::vector<File> files_;
 };
 
@@ -166,6 +171,7 @@ Result<std::vector<std::string>> pull_artifact(Registry& registry, std::string c
     if (!manifest) return Error::of(EINVAL, "it is an index, not an artifact; name one of its manifests by digest");
     bool const is_image = manifest->artifact_type.empty() && (manifest->config.media_type == spec::media_type::oci_config || manifest->config.media_type == spec::media_type::docker_config);
     if (is_image) return Error::of(EINVAL, "it is an image; `bolt pull` pulls it");
+    TRY(make_directories(directory, 0777));
     Files files(TRY(Root::open(directory)));
     std::vector<std::string> names;
     for (auto const& layer : manifest->layers) {

@@ -328,3 +328,9 @@ def test_a_port_of_all_addresses_is_listed_with_both_families(bolt):
     expected = [r"0\.0\.0\.0:\d+->80/tcp"] + ([r"\[::\]:\d+->80/tcp"] if os.path.exists("/proc/net/if_inet6") else [])
     assert len(shown) == len(expected) and all(re.fullmatch(pattern, text) for pattern, text in zip(expected, shown)), shown
     bolt.ok("rm", "-f", "both")
+
+
+def test_the_whole_host_can_be_bound(bolt):
+    """The container's own root lies over the host's while it is made, and is no part of what is bound."""
+    there = bolt.ok("run", "--rm", "--network", "none", "-v", "/:/host:ro", "bolt://shell", "ls", "/host").split()
+    assert sorted(name for name in os.listdir("/") if not name.startswith(".")) == sorted(there)

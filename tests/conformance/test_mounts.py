@@ -510,3 +510,14 @@ def test_mounts_go_both_ways_where_both_are_shared(root_bundle):
             assert f"{root_bundle.place}/rootfs" not in mounted.read()
     finally:
         subprocess.run(["umount", "-R", place], check=True)
+
+
+@pytest.mark.parametrize("options", [["noatime"], ["strictatime", "nosuid"]])
+def test_the_hosts_cgroups_are_shown_with_any_access_times(root_bundle, options):
+    def change(spec):
+        spec["mounts"] = [mount for mount in spec["mounts"] if mount["destination"] != "/sys/fs/cgroup"]
+        spec["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup2", "source": "cgroup", "options": options})
+        spec["linux"]["namespaces"] = [entry for entry in spec["linux"]["namespaces"] if entry["type"] != "cgroup"]
+
+    done = root_bundle.run("sh", "-c", "grep ' /sys/fs/cgroup' /proc/self/mounts", change=change)
+    assert done.returncode == 0 and all(" ro," in line for line in done.stdout.splitlines()), done

@@ -303,3 +303,13 @@ def test_the_terminal_is_looked_at_before_it_is_opened(bundle):
 def test_a_path_behind_a_link_of_the_kernels_is_refused_with_its_reason(bundle):
     done = bundle.run("true", change=lambda spec: spec["linux"]["maskedPaths"].append("/proc/self/cwd/data"))
     assert done.returncode == 1 and "mask '/proc/self/cwd/data'" in done.stderr and "which are not followed" in done.stderr, done
+
+
+def test_a_link_behind_a_link_is_not_taken_for_another_place(bundle):
+    """/a/x is /b/c/x, whose ".." is /b: what its text alone says, /y, is not where the mount would be seen."""
+    rootfs = f"{bundle.place}/rootfs"
+    os.makedirs(f"{rootfs}/b/c")
+    os.symlink("/b/c", f"{rootfs}/a")
+    os.symlink("../y", f"{rootfs}/b/c/x")
+    done = bundle.run("true", change=lambda spec: spec["mounts"].append({"destination": "/a/x", "type": "tmpfs", "source": "tmpfs"}))
+    assert done.returncode == 1 and "the image's link '/a/x' leads by way of another link" in done.stderr, done

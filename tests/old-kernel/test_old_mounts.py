@@ -35,3 +35,30 @@ def test_the_place_where_mounts_wait_is_gone(root_bundle, arguments):
     with open("/proc/self/mountinfo", encoding="utf-8") as table:
         assert [line.split()[4] for line in table].count("/") == 1
     assert os.stat("/..").st_ino == os.stat("/").st_ino
+
+
+def test_a_copy_of_the_whole_host_is_without_the_place_where_mounts_wait(root_bundle):
+    mount = {"destination": "/data", "type": "bind", "source": "/", "options": ["rbind", "ro"]}
+    done = root_bundle.run("ls", "/data", change=lambda spec: spec["mounts"].append(mount))
+    assert "usr" in done.stdout.split() and "0" not in done.stdout.split(), done
+
+
+def test_the_root_becomes_read_only_without_a_proc_and_whatever_is_there_instead(bundle):
+    fake = f"{bundle.place}/rootfs/proc/self/fd"
+    os.makedirs(fake)
+    for number in range(3, 60):
+        os.symlink("/data", f"{fake}/{number}")
+
+    def change(spec):
+        spec["mounts"] = [{"destination": "/data", "type": "tmpfs", "source": "tmpfs"}]
+        spec["root"]["readonly"] = True
+        spec["linux"].update(maskedPaths=[], readonlyPaths=[])
+
+    done = bundle.run("sh", "-c", "touch /data/x && echo there; touch /x", change=change)
+    assert done.stdout == "there\n" and "/x: Read-only file system" in done.stderr, done
+
+
+def test_mounts_that_others_cover_are_passed_over(root_bundle):
+    places = [{"destination": place, "type": "tmpfs", "source": "tmpfs"} for place in ("/data", "/data/x", "/data/x/sub", "/data/x")]
+    done = root_bundle.run("sh", "-c", "touch /data/x/y", change=lambda spec: spec["mounts"].extend([*places, {"destination": "/data", "options": ["remount", "bind", "rro"]}]))
+    assert "Read-only file system" in done.stderr, done
