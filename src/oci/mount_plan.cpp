@@ -80,13 +80,6 @@ constexpr UsualDevice usual_devices[] = {{"/dev/null", 1, 3}, {"/dev/zero", 1, 5
 constexpr std::pair<std::string_view, std::string_view> usual_links[] = {
     {"/proc/self/fd", "dev/fd"}, {"/proc/self/fd/0", "dev/stdin"}, {"/proc/self/fd/1", "dev/stdout"}, {"/proc/self/fd/2", "dev/stderr"}, {"pts/ptmx", "dev/ptmx"}};
 
-// Whether /dev is a file system of the container's own. When the host's or the image's is shown instead, it is left alone.
-bool has_own_dev(spec::Runtime const& spec) {
-    for (auto const& mount : spec.mounts)
-        if (auto const path = RootPath::parse_clamped(mount.destination); path && path.value().text() == "dev") return mount.type == "tmpfs";
-    return true;
-}
-
 // One that the document names may have another owner or mode, but is the same device.
 Result<spec::Device> plan_usual_device(UsualDevice const& usual, std::vector<spec::Device> const& named) {
     spec::Device device{.path = std::string(usual.path), .type = 'c', .major = usual.major, .minor = usual.minor, .file_mode = 0666};
@@ -125,6 +118,13 @@ bool is_mounted_over(std::vector<MountStep> const& steps, RootPath const& device
     return false;
 }
 
+// Whether /dev is a file system of the container's own, or the image's. When the host's is shown instead, it is left alone.
+bool has_own_dev(std::vector<MountStep> const& steps, RootPath const& dev) {
+    auto const* const mounted = find_mounted_before(steps, steps.size(), dev);
+    auto const* const mount = mounted ? std::get_if<MountFilesystem>(mounted) : nullptr;
+    return !mounted || (mount && mount->type == "tmpfs");
+}
+
 // Whether what is seen around a path is a directory of the host's: a device that is not there would be made on the host.
 bool is_in_hosts(std::vector<MountStep> const& steps, RootPath const& path) {
     for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
@@ -137,7 +137,8 @@ bool is_in_hosts(std::vector<MountStep> const& steps, RootPath const& path) {
 }
 
 Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& steps) {
-    if (has_own_dev(spec)) {
+    bool const is_own = has_own_dev(steps, TRY(RootPath::parse("dev")));
+    if (is_own) {
         for (auto const& usual : usual_devices) {
             auto device = TRY(plan_usual_device(usual, spec.linux_.devices));
             auto target = TRY(RootPath::parse(usual.path));
@@ -155,7 +156,7 @@ Result<void> plan_devices(spec::Runtime const& spec, std::vector<MountStep>& ste
         // Engines name the host's ptmx with all its other devices; here it is the link to the container's own devpts.
         bool const is_link = target.text() == "dev/ptmx";
         bool const is_hosts = is_in_hosts(steps, target);
-        if ((!is_usual && !is_link) || !has_own_dev(spec)) steps.emplace_back(MakeDevice{device, std::move(target), false, is_hosts});
+        if ((!is_usual && !is_link) || !is_own) steps.emplace_back(MakeDevice{device, std::move(target), false, is_hosts});
     }
     return {};
 }

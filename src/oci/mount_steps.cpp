@@ -189,7 +189,7 @@ public:
     Result<FdRef> of(RootPath const& path, Root const& root) {
         auto parent = path.parent();
         if (!directory_.is_open() || !(parent == path_)) {
-            directory_ = TRY(root.make_directories(parent, 0755));
+            directory_ = TRY(make_device_directory(root, parent));
             path_ = std::move(parent);
         }
         return FdRef(directory_);
@@ -217,7 +217,7 @@ Result<void> find_device(MakeDevice const& step, Root const& root, std::vector<s
 Result<void> make_device(MakeDevice const& step, Root const& root, LastDirectory& last, std::vector<std::string>& warnings) {
     if (step.target.is_top()) return Error::of(EINVAL, "device '{}' has no name", step.device.path);
     if (step.is_hosts) return find_device(step, root, warnings);
-    auto const parent = TRY(last.of(step.target, root));
+    auto const parent = TRY(last.of(step.target, root).while_doing("device '{}'", step.device.path));
     std::string const name(step.target.name());
     mode_t const mode = step.device.file_mode.value_or(0666);
     auto const number = makedev(static_cast<unsigned>(step.device.major), static_cast<unsigned>(step.device.minor));
@@ -238,7 +238,7 @@ Result<void> make_device(MakeDevice const& step, Root const& root, LastDirectory
 }
 
 Result<void> make_link(MakeLink const& step, Root const& root, LastDirectory& last) {
-    auto const parent = TRY(last.of(step.path, root));
+    auto const parent = TRY(last.of(step.path, root).while_doing("link '{}'", step.path));
     std::string const name(step.path.name());
     if (symlinkat(step.target.c_str(), parent.number(), name.c_str()) == 0) return {};
     if (errno != EEXIST) return Error::from_errno("make link '{}'", step.path);

@@ -30,9 +30,25 @@ Result<void> require_no_link(Root const& root, RootPath const& target) {
         path += path.empty() ? name : "/" + name;
         auto const there = root.open_path(TRY(RootPath::parse(path)), O_PATH | O_NOFOLLOW);
         if (!there) return there.error().is(ENOENT) ? Result<void>() : there.error();
-        if (S_ISLNK(TRY(stat_fd(there.value())).st_mode)) return Error::of(EINVAL, "'/{}' is a link in the image, and this may be mounted on an ordinary directory only", path);
+        if (S_ISLNK(TRY(stat_fd(there.value())).st_mode)) return Error::of(EINVAL, "'/{}' is a link in the image, where an ordinary directory is needed", path);
     }
     return {};
+}
+
+namespace {
+// Before Linux 5.8 nobody knows.
+Result<bool> is_same_mount(FdRef one, FdRef other) {
+    struct statx a {}, b {};
+    for (auto const& [fd, status] : {std::pair(one, &a), std::pair(other, &b)})
+        if (statx(fd.number(), "", AT_EMPTY_PATH, STATX_MNT_ID, status) < 0) return Error::from_errno("look at a mount point");
+    return (a.stx_mask & b.stx_mask & STATX_MNT_ID) != 0 && a.stx_mnt_id == b.stx_mnt_id;
+}
+} // namespace
+
+Result<UniqueFd> make_device_directory(Root const& root, RootPath const& path) {
+    auto directory = TRY(root.make_directories(path, 0755));
+    if (!TRY(is_same_mount(directory, root.top()))) TRY(require_no_link(root, path));
+    return directory;
 }
 
 } // namespace bolt::oci

@@ -139,13 +139,15 @@ Result<void> set_below(FdRef top, MountAttributes const& wanted) {
     auto const prefix = own->place == "/" ? std::string("/") : own->place + "/";
     auto const all = below(table, id);
     for (auto const& entry : all) {
-        if (!entry.place.starts_with(prefix)) continue; // lies on its parent's whole: the later one is what is seen
-        auto opened = open_at(top, entry.place.substr(prefix.size()), O_PATH | O_NOFOLLOW);
-        if (!opened && (opened.error().is(ENOENT) || opened.error().is(ENOTDIR))) continue; // below one that another covers
+        // One that another covers, whole or in part, is not seen, and stays as it is.
+        if (!entry.place.starts_with(prefix)) continue;
+        auto const name = entry.place.substr(prefix.size());
+        auto opened = open_at(top, name, O_PATH | O_NOFOLLOW);
+        if (!opened && (opened.error().is(ENOENT) || opened.error().is(ENOTDIR))) continue;
         auto const there = TRY(std::move(opened));
         auto const found = TRY(mount_id_of(there));
-        if (std::ranges::find(all, found, &MountEntry::id) == all.end()) return Error::of(EAGAIN, "'{}' was moved while its mounts were changed", entry.place);
-        TRY(set_one(there, wanted).while_doing("'{}'", entry.place));
+        if (std::ranges::find(all, found, &MountEntry::id) == all.end() && found != id) return Error::of(EAGAIN, "'{}' was moved while its mounts were changed", name);
+        if (found == entry.id) TRY(set_one(there, wanted).while_doing("'{}'", name));
     }
     return {};
 }

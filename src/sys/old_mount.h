@@ -22,7 +22,7 @@ Result<void> finish_in_old_root();
 Result<UniqueFd> make(std::string const& type, std::string const& source, FilesystemOptions const& options, std::uint64_t attributes);
 // As Mount::copy. ENOSYS before allow().
 Result<UniqueFd> copy(FdRef source, Depth depth);
-// As set_mount, but one mount after another: an error may leave some changed. ENOTSUP for what the kernel would pass over
+// As set_mount, but one mount after another, without those that another covers: an error may leave some changed. ENOTSUP for what the kernel would pass over
 // (MOUNT_ATTR_NOSYMFOLLOW before Linux 5.10).
 Result<void> set(FdRef mounted, MountAttributes const& attributes, Depth depth);
 // As set_root_mount: without /proc. Attributes change of the topmost mount alone.

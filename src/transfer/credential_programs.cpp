@@ -29,7 +29,7 @@ Result<std::string> run_helper(std::string const& helper, std::string const& ver
     auto process = TRY(spawn(program, options));
     auto const ended = TRY(process.wait());
     if (lseek(answer.number(), 0, SEEK_SET) < 0) return Error::from_errno("rewind a memory file");
-    auto const text = TRY(read_to_end(answer, Channel::longest_message / 2));
+    auto const text = TRY(read_to_end(answer, Channel::longest_message / 2).while_doing("the answer of credential helper '{}'", name));
     if (ended.shell_code() == 0) return text;
     if (trim(text) == not_found_words) return Error::of(ENODATA, "{}", trim(text));
     return Error::of(EIO, "credential helper '{}' {}: {}", name, ended.text(), without_controls(trim(text)));

@@ -316,7 +316,7 @@ bool HttpClient::collect_finished() {
         if (transfer->refused)
             end(*transfer->refused);
         else if (code != CURLE_OK)
-            end(describe(code, transfer->download.request.url, transfer->error_text));
+            end(describe(code, code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_UNSUPPORTED_PROTOCOL || !last ? transfer->download.request.url : last, transfer->error_text));
         else
             end(std::move(transfer->head));
     }

@@ -76,6 +76,8 @@ Error Registry::explain(long status, std::string_view body, std::string_view wha
     if (status == 401 || status == 403)
         return Error::of(EACCES, "{} does not exist or needs a login ({}); check the name, or log in with `bolt login {}`", what, detail, host());
     if (status == 429) return Error::of(EAGAIN, "registry '{}' takes no more requests for now ({}); try again later, or log in", host(), detail);
+    if (status == 413) return Error::of(EFBIG, "registry '{}' takes nothing as large as {} ({}); ask its administrator about the limit", host(), what, detail);
+    if (status == 400) return Error::of(EINVAL, "registry '{}' refuses {} ({})", host(), what, detail);
     if (status >= 500) return Error::of(EIO, "registry '{}' failed ({}); try again later", host(), detail);
     return Error::of(EIO, "registry '{}' answered {} for {}", host(), detail, what);
 }

@@ -20,6 +20,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 from pull_runner import PATIENCE, TRANSFER, USER, Puller, noise, puller, registry  # noqa: E402,F401: fixtures
+from free_port import free_port
 from scripted_registry import ARCHITECTURE, Image, ScriptedRegistry, digest_of, tar_of  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not TRANSFER, reason="BOLT_TRANSFER does not name bolt-transfer")
@@ -319,6 +320,13 @@ def test_a_redirect_does_not_get_the_password(puller, registry):
 
 
 # ---- what goes wrong
+
+
+def test_a_redirect_to_where_nobody_listens_names_that_place(puller, registry):
+    registry.add(simple_image(), "1")
+    nobody = f"127.0.0.1:{free_port()}"
+    registry.script = lambda request: request.answer(307, Location=f"http://{nobody}{request.path}") if "/blobs/" in request.path else None
+    puller.fails(f"{registry.host}/app:1", says=f"cannot connect to '{nobody}'")
 
 
 def test_names_that_are_none(puller):

@@ -193,7 +193,7 @@ def test_a_registry_that_fails_for_a_while(bolt, repository):
     repository.assert_whole()
 
 
-@pytest.mark.parametrize("status, says", [(403, "needs a login"), (500, "failed (500"), (413, "answered 413")])
+@pytest.mark.parametrize("status, says", [(403, "needs a login"), (500, "failed (500"), (413, "takes nothing as large as blob sha256:")])
 def test_a_refusal_is_told_in_the_registrys_words(bolt, repository, status, says):
     def script(request):
         if request.command == "POST":
@@ -203,9 +203,22 @@ def test_a_refusal_is_told_in_the_registrys_words(bolt, repository, status, says
     assert "the quota is used up" in refused(bolt, repository, says).err
 
 
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_chunk_that_is_refused_is_not_sent_again(bolt, repository, status):
+    sent = []
+
+    def script(request):
+        if request.command == "PATCH":
+            sent.append(request.path)
+            return request.body() is not None and request.answer(status, b'{"errors":[{"code":"SIZE_INVALID","message":"too much"}]}')
+        return None
+    repository.script = script
+    assert "too much" in refused(bolt, repository, "registry").err and len(sent) == len(set(sent))
+
+
 def test_a_manifest_that_is_refused(bolt, repository):
     repository.script = lambda request: request.body() is not None and request.answer(400, b'{"errors":[{"code":"MANIFEST_INVALID","message":"not of our liking"}]}') if "/manifests/" in request.path and request.command == "PUT" else None
-    refused(bolt, repository, "answered 400: not of our liking")
+    assert "(400: not of our liking)" in refused(bolt, repository, "refuses ").err
 
 
 def test_a_token_for_pushing_and_it_goes_nowhere_else(bolt, repository):

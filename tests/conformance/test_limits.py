@@ -209,6 +209,15 @@ def test_an_update_that_fails_changes_nothing(root_bundle):
     assert read(f"{group(root_bundle, name, 'memory')}/memory.{'limit_in_bytes' if HYBRID else 'max'}") == str(100 << 20)
 
 
+@pytest.mark.skipif(not HYBRID, reason="cgroup v2 has no such file")
+def test_an_update_that_fails_leaves_the_oom_killer_off(root_bundle):
+    """memory.oom_control tells more lines than it takes."""
+    name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].setdefault("resources", {}).update(memory={"limit": 100 << 20, "disableOOMKiller": True}))
+    document = json.dumps({"memory": {"disableOOMKiller": True}, "cpu": {"cpus": "999"}})
+    assert root_bundle.oci("update", "--resources", "-", name, stdin=None, input=document).returncode == 1
+    assert read(f"{group(root_bundle, name, 'memory')}/memory.oom_control").startswith("oom_kill_disable 1")
+
+
 @pytest.mark.skipif(not HYBRID, reason="cgroup v2 takes a weight of an idle cgroup")
 def test_an_idle_container_takes_other_limits(root_bundle):
     name = root_bundle.running("sleep", "1000", change=lambda spec: spec["linux"].setdefault("resources", {}).update(cpu={"shares": 512, "idle": 1}))

@@ -711,3 +711,31 @@ def test_no_device_is_made_in_the_hosts_dev(bundle):
     done = bundle.run("echo", "ran", change=change)
     assert done.returncode == 0 and done.stdout == "ran\n" and "device '/dev/fuse' is not in the host's directory that is mounted there, and is left out" in done.stderr, done
     assert os.listdir(hosts) == []
+
+
+@pytest.mark.parametrize("mounts", [
+    [{"destination": "/dev", "type": "tmpfs", "source": "tmpfs"}, {"destination": "/dev", "type": "bind", "options": ["rbind"]}],
+    [{"destination": "/dev", "type": "tmpfs", "options": ["bind"]}],
+], ids=["later", "by-option"])
+def test_nothing_is_made_in_a_directory_of_the_hosts_on_dev(root_bundle, mounts):
+    hosts = f"{root_bundle.place}/hosts-dev"
+    os.mkdir(hosts)
+
+    def change(spec):
+        spec["mounts"] = [mount for mount in spec["mounts"] if not mount["destination"].startswith("/dev")] + [{"source": hosts, **mount} for mount in mounts]
+
+    assert root_bundle.run("true", change=change).returncode == 0
+    assert os.listdir(hosts) == []
+
+
+def test_a_link_of_the_images_does_not_lead_devices_into_the_hosts(root_bundle):
+    hosts = f"{root_bundle.place}/hosts-data"
+    os.mkdir(hosts)
+    os.symlink("/data", f"{root_bundle.place}/rootfs/ldev")
+
+    def change(spec):
+        spec["mounts"].append({"destination": "/data", "type": "bind", "source": hosts, "options": ["rbind"]})
+        spec["linux"]["devices"] = [{"path": "/ldev/null2", "type": "c", "major": 1, "minor": 3}]
+
+    done = root_bundle.run("true", change=change)
+    assert done.returncode == 1 and "'/ldev' is a link in the image" in done.stderr and os.listdir(hosts) == [], done

@@ -135,6 +135,19 @@ def test_links_do_not_lead_out_and_directories_are_made(bolt, scripted, files):
     assert (files / ("out/" + digest_of(b"nameless").replace(":", "-"))).read_bytes() == b"nameless"
 
 
+def test_a_directory_that_is_not_there_is_made(bolt, scripted, files):
+    artifact(scripted, "1", {"file": b"x"})
+    assert bolt.ok("artifact", "pull", "-o", f"{files}/out/new/er", f"{scripted.host}/app:1") == "file"
+    assert (files / "out/new/er/file").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("names, says", [({"file": b"x", "./file": b"y"}, "two of the artifact's files are called 'file'"), ({".": b"x"}, "the artifact's file '.' has no name")])
+def test_names_that_cannot_be_files(bolt, scripted, files, names, says):
+    artifact(scripted, "1", names)
+    done = bolt("artifact", "pull", "-o", f"{files}/out", f"{scripted.host}/app:1")
+    assert done.code == 1 and says in done.err and os.listdir(files / "out") == [], done
+
+
 def test_wrong_contents_change_nothing(bolt, scripted, files):
     artifact(scripted, "1", {"first": b"right", "second": b"promised"})
     scripted.blobs[digest_of(b"promised")] = b"replaced"

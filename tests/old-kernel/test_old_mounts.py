@@ -62,3 +62,12 @@ def test_mounts_that_others_cover_are_passed_over(root_bundle):
     places = [{"destination": place, "type": "tmpfs", "source": "tmpfs"} for place in ("/data", "/data/x", "/data/x/sub", "/data/x")]
     done = root_bundle.run("sh", "-c", "touch /data/x/y", change=lambda spec: spec["mounts"].extend([*places, {"destination": "/data", "options": ["remount", "bind", "rro"]}]))
     assert "Read-only file system" in done.stderr, done
+
+
+def test_a_covering_mount_with_a_directory_of_the_same_name(root_bundle):
+    places = [{"destination": place, "type": "tmpfs", "source": "tmpfs"} for place in ("/data", "/data/c", "/data/c/in", "/data/c")]
+    root_bundle.spec["hooks"] = {}
+    again = {"destination": "/data", "options": ["remount", "bind", "rro"]}
+    inner = {"destination": "/data/c/in", "type": "tmpfs", "source": "tmpfs"}
+    done = root_bundle.run("sh", "-c", "touch /data/c/y; touch /data/c/in/y", change=lambda spec: spec["mounts"].extend([*places, inner, again]))
+    assert done.stderr.count("Read-only file system") == 2, done
