@@ -162,7 +162,9 @@ Result<ContainerRecord> ContainerDirectory::read() const {
     if (!text) text = TRY(find_file(path_ / "creating.json"));
     if (!text) text = TRY(find_file(path_ / "state.json")); // finished in between
     if (!text) return Error::of(ESRCH, "container '{}' does not exist; 'bolt-oci list' shows those that do", id_);
-    auto record = TRY(parse_container_record(*text).while_doing("read the state in '{}'", path_));
+    auto parsed = parse_container_record(*text);
+    if (!parsed) return Error::of(parsed.error().code(), "read the state in '{0}': {1}; it is damaged: end the container's processes, then remove '{0}'", path_, parsed.error().text());
+    auto record = std::move(parsed).value();
     record.id = id_;
     record.cgroup = oci::Cgroup::with_left_freezer(std::move(record.cgroup));
     record.is_being_created = !is_whole && !exists(path_ / "state.json");

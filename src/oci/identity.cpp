@@ -169,14 +169,20 @@ Result<CapabilitySets> grantable(CapabilitySets sets) {
     return sets;
 }
 
+// Without the module of that name the kernel knows the file, and takes nothing.
+Result<void> put_label(Procfs const& proc, std::string_view text, std::string_view field, std::string_view module) {
+    auto written = proc.write("self/attr/exec", text);
+    if (!written && written.error().is(EINVAL)) return Error::of(ENOTSUP, "{}: this host has no {}, or it does not know the label; leave the field out", field, module);
+    return std::move(written).while_doing("{}", field);
+}
+
 Result<void> set_labels(spec::Process const& process, Procfs const& proc) {
     if (!process.apparmor_profile.empty()) {
         // Since Linux 5.8 AppArmor has a directory of its own; the file above it belongs to whichever module is first.
         auto const text = "exec " + process.apparmor_profile;
-        if (!proc.write("self/attr/apparmor/exec", text)) TRY(proc.write("self/attr/exec", text).while_doing("process.apparmorProfile"));
+        if (!proc.write("self/attr/apparmor/exec", text)) TRY(put_label(proc, text, "process.apparmorProfile", "AppArmor"));
     }
-    if (!process.selinux_label.empty()) TRY(proc.write("self/attr/exec", process.selinux_label).while_doing("process.selinuxLabel"));
-    return {};
+    return process.selinux_label.empty() ? Result<void>() : put_label(proc, process.selinux_label, "process.selinuxLabel", "SELinux");
 }
 
 Result<void> set_score(std::string const& file, spec::Process const& process, Procfs const& proc) {

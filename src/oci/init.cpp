@@ -108,7 +108,8 @@ Result<UniqueFd> open_multiplexer(Root const& root, Procfs const& proc) {
     auto const held = TRY(std::move(found));
     auto const status = TRY(stat_fd(held));
     if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(5, 2)) return Error::of(ENODEV, "'/dev/pts/ptmx' is not a terminal multiplexer; mount a devpts on /dev/pts");
-    return proc.reopen(held, O_RDWR | O_NOCTTY);
+    auto opened = proc.reopen(held, O_RDWR | O_NOCTTY);
+    return opened ? std::move(opened) : Error::from_code(opened.error().code(), "open '/dev/pts/ptmx', which must be a mounted devpts's");
 }
 
 } // namespace

@@ -283,15 +283,22 @@ Result<std::optional<UniqueFd>> find_path(Root const& root, RootPath const& path
     return std::move(fd).error();
 }
 
+// By a link of the image's: what is mounted there would be seen by nobody.
+Result<bool> is_root(FdRef there, Root const& root) {
+    auto const status = TRY(stat_fd(there)), top = TRY(stat_fd(root.top()));
+    return status.st_ino == top.st_ino && status.st_dev == top.st_dev && TRY(is_same_place(there, root.top()));
+}
+
 Result<void> mask(MaskPath const& step, Root const& root, Masks& masks) {
     auto const there = TRY(find_path(root, step.path));
+    if (there && TRY(is_root(*there, root))) return Error::of(EINVAL, "it leads to the root directory, which cannot be hidden");
     return there ? masks.cover(*there) : Result<void>();
 }
 
 Result<void> make_read_only(MakeReadOnly const& step, Root const& root) {
-    if (step.path.is_top()) return set_mount(root.top(), {.set = MOUNT_ATTR_RDONLY}, Depth::top);
     auto const there = TRY(find_path(root, step.path));
     if (!there) return {};
+    if (TRY(is_root(*there, root))) return set_mount(root.top(), {.set = MOUNT_ATTR_RDONLY}, Depth::top);
     auto const mount = TRY(Mount::copy(*there, Depth::recursive));
     TRY(mount.set({.set = MOUNT_ATTR_RDONLY}, Depth::recursive));
     return mount.attach(*there);

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 
 #include "oci/mount_plan.h"
+#include "oci/mount_target.h"
 #include "sys/file.h"
 #include "sys/layered_mount.h"
 
@@ -82,7 +83,8 @@ Result<Root> attach_rootfs(CreateRequest const& request, Sources const& sources)
 
 Result<void> bind_console(Root const& root, FdRef terminal) {
     auto const mount = TRY(Mount::copy(terminal, Depth::top).while_doing("bind the terminal"));
-    auto const target = TRY(root.make_file(TRY(RootPath::parse("dev/console")), 0600));
+    auto const target = TRY(make_target(root, TRY(RootPath::parse("dev/console")), TargetKind::file).while_doing("/dev/console"));
+    if (S_ISDIR(TRY(stat_fd(target)).st_mode)) return Error::of(EISDIR, "'/dev/console' is a directory in the image, and the terminal cannot be bound on it");
     TRY(mount.attach(target).while_doing("bind the terminal on '/dev/console'"));
     return finish_mounting();
 }

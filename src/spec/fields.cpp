@@ -51,9 +51,15 @@ Result<void> refuse(Json const& json, std::initializer_list<std::string_view> fi
     return {};
 }
 
-Result<void> refuse_nul(std::vector<std::string> const& texts, std::string_view key) {
-    for (auto const& text : texts)
-        if (text.find('\0') != text.npos) return Error::of(EINVAL, "field '{}': '{}' has a NUL in it", key, text.substr(0, text.find('\0')));
+Result<void> refuse_nul(Json const& value, std::string_view field) {
+    if (auto const* const text = value.find_string(); text && text->find('\0') != text->npos) return Error::of(EINVAL, "field '{}': '{}' has a NUL in it", field, text->substr(0, text->find('\0')));
+    if (auto const* const list = value.find_array())
+        for (auto const& element : *list) TRY(refuse_nul(element, field));
+    if (auto const* const members = value.find_object())
+        for (auto const& [name, member] : *members) {
+            if (name.find('\0') != name.npos) return Error::of(EINVAL, "field '{}': the name '{}' has a NUL in it", field, name.substr(0, name.find('\0')));
+            TRY(refuse_nul(member, name));
+        }
     return {};
 }
 

@@ -40,8 +40,8 @@ inline Result<std::uint32_t> id(Json const& json, std::string_view key) {
     auto const number = TRY(bounded<std::uint32_t>(json, key, 0));
     return number != std::numeric_limits<std::uint32_t>::max() ? Result<std::uint32_t>(number) : Error::of(ERANGE, "field '{}': {} is out of range", key, number);
 }
-// EINVAL for a text that would be cut off at a NUL.
-Result<void> refuse_nul(std::vector<std::string> const& texts, std::string_view key);
+// EINVAL for a text, or a name of a member, anywhere below that would be cut off at a NUL. `field` is the value's own name.
+Result<void> refuse_nul(Json const& value, std::string_view field);
 
 // EINVAL when it is absent.
 Result<void> require(Json const& json, std::initializer_list<std::string_view> fields);

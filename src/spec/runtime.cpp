@@ -98,6 +98,8 @@ Result<Runtime> parse_runtime(Json const& json) {
     if (!is_semantic_version(spec.oci_version)) return Error::of(EINVAL, "field 'ociVersion': '{}' is not a version such as 1.2.0", spec.oci_version);
     if (!spec.oci_version.starts_with("1.")) return Error::of(ENOTSUP, "field 'ociVersion': version {} is not 1.x", spec.oci_version);
     TRY(refuse(json, {"vm", "windows", "solaris", "zos"}));
+    for (auto const field : {"root", "hostname", "domainname", "mounts", "hooks", "linux", "annotations"})
+        if (auto const* const value = json.find(field)) TRY(refuse_nul(*value, field));
     if (auto const* const process = json.find("process")) spec.process = TRY(parse_process(*process).while_doing("process"));
     if (json.find("root")) {
         auto const& root = *TRY(object(json, "root"));
@@ -106,8 +108,6 @@ Result<Runtime> parse_runtime(Json const& json) {
     }
     spec.hostname = TRY(json.string_or("hostname", ""));
     spec.domainname = TRY(json.string_or("domainname", ""));
-    TRY(refuse_nul({spec.hostname}, "hostname"));
-    TRY(refuse_nul({spec.domainname}, "domainname"));
     for (auto const& mount : *TRY(elements(json, "mounts"))) spec.mounts.push_back(TRY(parse_mount(mount).while_doing("mounts")));
     auto const& hooks = *TRY(object(json, "hooks"));
     spec.hooks.prestart = TRY(parse_hooks(hooks, "prestart"));

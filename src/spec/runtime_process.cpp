@@ -65,6 +65,7 @@ Result<IoPriority> parse_io_priority(Json const& json) {
 } // namespace
 
 Result<Process> parse_process(Json const& json) {
+    TRY(refuse_nul(json, "process"));
     Process process;
     process.terminal = TRY(json.bool_or("terminal", false));
     if (auto const* const size = json.find("consoleSize"); size && process.terminal) {
@@ -77,11 +78,8 @@ Result<Process> parse_process(Json const& json) {
     process.user = TRY(parse_user(*TRY(object(json, "user"))).while_doing("user"));
     process.args = TRY(json.strings("args"));
     if (process.args.empty()) return Error::of(EINVAL, "field 'args' is missing or empty: there is nothing to run");
-    TRY(refuse_nul(process.args, "args"));
     process.env = TRY(json.strings("env"));
-    TRY(refuse_nul(process.env, "env"));
     process.cwd = TRY(required_string(json, "cwd"));
-    TRY(refuse_nul({process.cwd}, "cwd"));
     if (process.cwd[0] != '/') return Error::of(EINVAL, "field 'cwd': '{}' is not an absolute path", process.cwd);
     if (auto const* const sets = json.find("capabilities")) process.capabilities = TRY(parse_capabilities(*sets).while_doing("capabilities"));
     for (auto const& variable : process.env)

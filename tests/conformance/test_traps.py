@@ -313,3 +313,30 @@ def test_a_link_behind_a_link_is_not_taken_for_another_place(bundle):
     os.symlink("../y", f"{rootfs}/b/c/x")
     done = bundle.run("true", change=lambda spec: spec["mounts"].append({"destination": "/a/x", "type": "tmpfs", "source": "tmpfs"}))
     assert done.returncode == 1 and "the image's link '/a/x' leads by way of another link" in done.stderr, done
+
+
+def test_masked_and_read_only_paths_that_lead_to_the_root(bundle):
+    """What is mounted on the root directory is seen by nobody: by a link of the image's nothing would be hidden, without a word."""
+    os.symlink("..", f"{bundle.place}/rootfs/up")
+    masked = bundle.run("true", change=lambda spec: spec["linux"].update(maskedPaths=["/up"]))
+    assert masked.returncode == 1 and "mask '/up': it leads to the root directory, which cannot be hidden" in masked.stderr, masked
+
+    def change(spec):
+        spec["root"]["readonly"] = False
+        spec["linux"]["readonlyPaths"] = ["/up"]
+
+    done = bundle.run("touch", "/x", change=change)
+    assert done.returncode == 1 and "Read-only file system" in done.stderr, done
+
+
+def test_a_terminal_is_not_bound_on_a_directory(root_bundle):
+    os.makedirs(f"{root_bundle.place}/rootfs/dev/console")
+    os.mkdir(f"{root_bundle.place}/rootfs/dev/pts")
+
+    def change(spec):
+        without_mount(spec, "/dev")
+        spec["root"]["readonly"] = False
+        spec["process"]["terminal"] = True
+
+    done = root_bundle.run("true", change=change)
+    assert done.returncode == 1 and "'/dev/console' is a directory in the image" in done.stderr, done
