@@ -59,6 +59,8 @@ Result<Time> parse_rfc3339(std::string_view text) {
         offset = (digits_at(zone, 1, 2) * 3600 + digits_at(zone, 4, 2) * 60) * (zone[0] == '-' ? -1 : 1);
     else if (zone != "Z" && zone != "z")
         return refuse();
+    constexpr int first_year = 1678, last_year = 2261; // what 64 bits of nanoseconds hold
+    if (parts[0] < first_year || parts[0] > last_year) return Error::of(ERANGE, "'{}' is not between the years {} and {}", text, first_year, last_year);
     return Time(std::chrono::seconds(timegm(&tm) - offset) + std::chrono::nanoseconds(nanoseconds));
 }
 

@@ -37,8 +37,7 @@ Result<Step> parse_step(Json const& entry) {
     Step step;
     step.created_by = TRY(entry.string_or("created_by", ""));
     step.comment = TRY(entry.string_or("comment", ""));
-    auto const created = TRY(entry.string_or("created", ""));
-    if (!created.empty()) step.created = TRY(parse_rfc3339(created));
+    step.created = TRY(spec::find_creation_time(entry));
     return step;
 }
 

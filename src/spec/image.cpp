@@ -115,6 +115,14 @@ Result<std::vector<std::string>> parse_diff_ids(Json const& document) {
 
 } // namespace
 
+Result<std::optional<Time>> find_creation_time(Json const& document) {
+    auto const text = TRY(document.string_or("created", ""));
+    if (text.empty()) return std::optional<Time>();
+    auto const time = parse_rfc3339(text);
+    if (!time && !time.error().is(ERANGE)) return time.error();
+    return time ? std::optional(time.value()) : std::nullopt;
+}
+
 Result<ImageDocument> parse_image_document(std::string_view text) {
     auto const document = TRY(Json::parse(text));
     if (!document.find_object()) return Error::of(EINVAL, "the image configuration is {}, not an object", document.kind());
@@ -122,7 +130,7 @@ Result<ImageDocument> parse_image_document(std::string_view text) {
     parsed.platform.os = TRY(document.string_or("os", "linux"));
     parsed.platform.architecture = TRY(document.string_or("architecture", ""));
     parsed.platform.variant = TRY(document.string_or("variant", ""));
-    if (auto const created = TRY(document.find_string("created")); created && !created->empty()) parsed.created = TRY(parse_rfc3339(*created));
+    parsed.created = TRY(find_creation_time(document));
     if (auto const* config = document.find("config")) parsed.config = TRY(parse_image_config(*config));
     parsed.diff_ids = TRY(parse_diff_ids(document));
     if (auto const* history = document.find("history")) parsed.history = *history;

@@ -40,6 +40,10 @@ struct ImagePlatform {
     std::string text() const; // "linux/arm64/v8"
 };
 
+// "created" of a configuration or of a step of its history; none also for a year that is not to be had: builders in Go write the
+// year 1 for no time.
+Result<std::optional<Time>> find_creation_time(Json const& document);
+
 // The whole configuration document.
 struct ImageDocument {
     ImagePlatform platform;

@@ -118,9 +118,9 @@ Result<HttpResponse> Registry::ask_for_token(std::string const& realm, std::stri
 
 Result<void> Registry::fetch_token(std::string const& realm, std::string const& service, std::string scope) {
     bool const plain = realm.starts_with("http://");
-    if (!realm.starts_with("https://") && !plain) return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is no address", host(), realm);
+    if (!realm.starts_with("https://") && !plain) return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is no address", host(), without_controls(realm));
     // Credentials must not leave in the clear: libcurl refuses too, but does not say why.
-    if (plain && scheme_ != "http") return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is not encrypted", host(), realm);
+    if (plain && scheme_ != "http") return Error::of(EPROTO, "registry '{}' sends us to '{}' for a token, which is not encrypted", host(), without_controls(realm));
     // A registry asks for what one request needs; we want what all need.
     if (access_ == Access::catalog) scope = "registry:catalog:*";
     else if (access_ == Access::push || scope.empty()) scope = fmt::format("repository:{}:{}", reference_.repository(), access_ == Access::pull ? "pull" : "pull,push");
@@ -130,10 +130,10 @@ Result<void> Registry::fetch_token(std::string const& realm, std::string const& 
     auto const response = TRY(ask_for_token(realm, query).while_doing("get a token"));
     if (response.head.status == 401 || response.head.status == 403) return explain(response.head.status, response.body, fmt::format("'{}'", reference_.text()));
     if (response.head.status != 200) return explain(response.head.status, response.body, "the token");
-    auto const document = TRY(Json::parse(response.body).while_doing("the token of '{}'", realm));
+    auto const document = TRY(Json::parse(response.body).while_doing("the token of '{}'", without_controls(realm)));
     auto token = TRY(document.string_or("token", ""));
     if (token.empty()) token = TRY(document.string_or("access_token", ""));
-    if (token.empty() || token.find_first_of("\r\n") != token.npos) return Error::of(EPROTO, "'{}' gave no token", realm);
+    if (token.empty() || token.find_first_of("\r\n") != token.npos) return Error::of(EPROTO, "'{}' gave no token", without_controls(realm));
     authorization_ = "Bearer " + token;
     return {};
 }

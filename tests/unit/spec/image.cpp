@@ -66,3 +66,11 @@ TEST_CASE("which media types are layers") {
     CHECK(spec::layer_compression_of("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip").value() == spec::LayerCompression::gzip);
     CHECK_FALSE(spec::layer_compression_of("application/vnd.oci.empty.v1+json").ok());
 }
+
+TEST_CASE("the year 1 is no time of creation") {
+    auto const created = [](char const* text) { return spec::find_creation_time(Json::object().set("created", text)); };
+    CHECK(created("0001-01-01T00:00:00Z").value() == std::nullopt);
+    CHECK(created("").value() == std::nullopt);
+    CHECK(created("2026-11-21T04:44:16Z").value().has_value());
+    CHECK_FALSE(created("yesterday").ok());
+}
