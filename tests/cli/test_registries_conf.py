@@ -241,7 +241,8 @@ def test_one_scope_written_twice_is_refused(bolt):
     assert done.code == 1 and "docker: a.invalid is there twice" in done.err.lower(), done
 
 
-def test_a_file_of_registries_that_is_named_may_be_relative_and_must_be_readable(bolt, two):
+def test_a_file_of_registries_that_is_named_may_be_relative_and_must_be_readable(bolt, two, monkeypatch):
+    monkeypatch.chdir(bolt.top) # where an ordinary user may go
     host = two[0].host
     configure(bolt, f'[[registry]]\nlocation = "{host}"\nblocked = true\n', "mine.conf")
     place = f"{bolt.top}/home/.config/containers"
@@ -251,7 +252,8 @@ def test_a_file_of_registries_that_is_named_may_be_relative_and_must_be_readable
 
 
 @pytest.mark.parametrize("variable", ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"])
-def test_logins_in_a_file_with_a_relative_name(bolt, two, variable):
+def test_logins_in_a_file_with_a_relative_name(bolt, two, variable, monkeypatch):
+    monkeypatch.chdir(bolt.top)
     origin, _ = two
     origin.add(image("x"), "1")
     origin.script = asks_for_login
